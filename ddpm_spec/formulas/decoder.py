@@ -1,0 +1,21 @@
+"""The discrete decoder p_θ(x_0 | x_1) (§3.3, Eq. 13), for any number of grey levels."""
+
+from ddpm_spec.ops import INFINITY, Number, log_normal_interval, one, sqrt, where
+
+__all__ = ["log_bin_probability"]
+
+
+def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: int) -> Number:
+    """log p_θ(x_0^i | x_1) of Eq. 13 in nats, per coordinate.
+
+    x_0: data with `levels` equally spaced values from −1 to 1 (256 in the paper, δ = 1/255; 17 for
+    the digits, δ = 1/16). mean, variance: μ_θ(x_1, 1) and σ_1². Shapes broadcast. The first and the
+    last bin reach to −∞ and +∞; they are told apart at the middle of the bin edge, so that a rounded
+    ±1 still counts as one. Rounding: (4 + 2κ)u in float64 with κ taken at the two ends of the bin, whose
+    difference cancels.
+    """
+    half_bin = one(x_0) / (levels - 1)
+    sigma = sqrt(variance)
+    upper = where(x_0 > 1 - half_bin, INFINITY, (x_0 + half_bin - mean) / sigma)
+    lower = where(x_0 < half_bin - 1, -INFINITY, (x_0 - half_bin - mean) / sigma)
+    return log_normal_interval(lower, upper)

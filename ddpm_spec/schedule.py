@@ -1,0 +1,96 @@
+"""The variance schedule β_1..β_T and what follows from it, in float64 (§2 and §4).
+
+The tables are filled by the functions of `formulas.forward`, step by step from ᾱ_0 = 1, so the
+recursion that runs here is the one in the induction proof of Eq. 4.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ddpm_spec.formulas import forward
+from ddpm_spec.formulas.step import Step
+
+__all__ = ["Schedule", "linear_schedule"]
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """β_t, ᾱ_t and 1 − ᾱ_t for t = 0..T as float64 tables; row 0 holds ᾱ_0 = 1.
+
+    Built by `Schedule.from_betas` or `linear_schedule`. 1 − ᾱ_t comes from its own recursion, never
+    from a rounded ᾱ_t.
+    """
+
+    steps: Step
+    """The float64 tables, each of shape (T + 1,), indexed by t; row 0 of β_t is a placeholder 0."""
+
+    @classmethod
+    def from_betas(cls, betas: Iterable[float]) -> "Schedule":
+        """The schedule with these β_1..β_T.
+
+        Raises:
+            ValueError: if there is none, or one is not strictly between 0 and 1.
+        """
+        rows = [Step(0.0, 1.0, 1.0, 1.0, 0.0, 0.0)]
+        for t, beta in enumerate(betas, start=1):
+            if not 0 < beta < 1:
+                raise ValueError(f"beta_{t} = {beta} is outside (0, 1)")
+            prev = rows[-1]
+            alpha = forward.alpha(beta)
+            rows.append(
+                Step(
+                    beta=beta,
+                    alpha=alpha,
+                    alpha_bar=forward.alpha_bar(alpha, prev.alpha_bar),
+                    alpha_bar_prev=prev.alpha_bar,
+                    one_minus_alpha_bar=forward.one_minus_alpha_bar(beta, prev.one_minus_alpha_bar),
+                    one_minus_alpha_bar_prev=prev.one_minus_alpha_bar,
+                )
+            )
+        if len(rows) == 1:
+            raise ValueError("a schedule needs at least one beta")
+        return cls(Step(*torch.tensor(rows, dtype=torch.float64).unbind(dim=1)))
+
+    @property
+    def T(self) -> int:
+        """The number of steps."""
+        return len(self.steps.beta) - 1
+
+    @cached_property
+    def _casts(self) -> dict[tuple[torch.device, torch.dtype], Step]:
+        return {}
+
+    def at(self, t: Tensor, *, like: Tensor) -> Step:
+        """The quantities of step t, to be used in formulas on `like`.
+
+        Args:
+            t: integers in 1..T, 0-dimensional or of shape (B,). They are not range-checked here,
+                which would stall a GPU; `Diffusion` draws or checks them.
+            like: the data, of shape (B, …). Its device is used; its dtype where that is float32 or
+                float64, else float32, so that coefficients are never formed in half precision.
+
+        Returns:
+            Each field of shape (B, 1, …, 1) with as many dimensions as `like`, or 0-dimensional. The
+            float64 table is rounded once.
+        """
+        dtype = like.dtype if like.dtype == torch.float64 else torch.float32
+        key = (like.device, dtype)
+        if key not in self._casts:
+            self._casts[key] = Step(*(table.to(*key) for table in self.steps))
+        shape = t.shape + (1,) * (like.ndim - 1) if t.ndim else ()
+        return Step(*(table[t].reshape(shape) for table in self._casts[key]))
+
+
+def linear_schedule(T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> Schedule:
+    """The paper's schedule (§4): β_t linear in t; the defaults are the paper's.
+
+    Raises:
+        ValueError: if T < 2 or a β_t leaves (0, 1).
+    """
+    if T < 2:
+        raise ValueError(f"T = {T}: a linear schedule needs at least two steps")
+    return Schedule.from_betas(forward.linear_beta(t, T, beta_1, beta_T) for t in range(1, T + 1))
