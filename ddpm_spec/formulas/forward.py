@@ -27,9 +27,9 @@ def alpha(beta: Number) -> Number:
     return 1 - beta
 
 
-def alpha_bar(alpha: Number, alpha_bar_prev: Number) -> Number:
+def alpha_bar(alpha_t: Number, alpha_bar_prev: Number) -> Number:
     """ᾱ_t = α_t ᾱ_{t−1}, one step of the product in Eq. 4, from ᾱ_0 = 1."""
-    return alpha * alpha_bar_prev
+    return alpha_t * alpha_bar_prev
 
 
 def one_minus_alpha_bar(beta: Number, one_minus_alpha_bar_prev: Number) -> Number:
@@ -37,7 +37,7 @@ def one_minus_alpha_bar(beta: Number, one_minus_alpha_bar_prev: Number) -> Numbe
 
     A sum of positive terms, so it keeps its digits where 1 − ᾱ_t computed from ᾱ_t cancels.
     """
-    return linear_variance(one_minus_alpha_bar_prev, 1 - beta, beta)
+    return linear_variance(one_minus_alpha_bar_prev, alpha(beta), beta)
 
 
 def q_step_mean(x_prev: Number, at: Step) -> Number:

@@ -10,7 +10,7 @@ __all__ = ["kl", "linear_mean", "linear_variance", "log_density"]
 
 
 def log_density(x: Number, mean: Number, variance: Number) -> Number:
-    """log N(x; mean, variance) in nats, per coordinate.
+    """Log N(x; mean, variance) in nats, per coordinate.
 
     Shapes broadcast. Rounding: 2(1+κ)u.
     """

@@ -46,8 +46,7 @@ def _function(name: str) -> Callable[..., Any]:
 
 # One table a function: a backend adds itself with `TABLE["sqrt"].register(type, function)`.
 TABLE: dict[str, Any] = {
-    name: _function(name)
-    for name in ("sqrt", "exp", "log", "one", "two_pi", "log_normal_interval", "where")
+    name: _function(name) for name in ("sqrt", "exp", "log", "one", "two_pi", "log_normal_interval", "where")
 }
 
 

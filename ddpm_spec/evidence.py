@@ -1,0 +1,308 @@
+"""The record of what was run, and the status of each node of the paper that follows from it.
+
+A test opens `Recorder.observe(kind, claim, formulas…)` around one example. The recorder watches which
+formulas the interpreter really enters there and refuses an example that does not run what it speaks
+about; `Recorder.prove` checks a derivation. What they saw is written to `docs/check/evidence.json`. A
+record counts only while the hash of its formulas' code is the hash of the code at hand.
+
+`python -m ddpm_spec.evidence OTHER.json` compares that record with another one and fails where a
+status differs.
+"""
+
+import ast
+import datetime
+import hashlib
+import inspect
+import json
+import os
+import platform
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Literal
+
+from ddpm_spec.paper import NODES, Formula, Node
+
+__all__ = ["PATH", "Evidence", "Kind", "Observation", "Recorder", "Status", "formula_hash", "load"]
+
+PATH = Path(__file__).parents[1] / "docs" / "check" / "evidence.json"
+
+Kind = Literal["proof", "exact law", "rounding bound", "oracle", "property"]
+Status = Literal["proved", "checked numerically", "definition", "failed", "outdated", "no evidence"]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one claim was seen to do, over all the examples of a run."""
+
+    kind: Kind
+    claim: str
+    """In words, for the reader of the site."""
+    formulas: tuple[str, ...]
+    """The formulas that ran, such as `posterior.posterior_mean`."""
+    hash: str
+    """Of the formulas' code, and of a derivation's lines."""
+    nodes: tuple[str, ...] = ()
+    """For a proof, the nodes that it establishes."""
+    examples: int = 0
+    """Examples tried, or steps of a derivation checked."""
+    outcome: Literal["passed", "failed", "numerical"] = "passed"
+    """`numerical`: a step of a derivation held at the points tried but was not decided by algebra."""
+    seconds: float = 0.0
+    date: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two observations the same claim."""
+        return self.kind, self.claim
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A record: observations, and the circumstances of the last full run."""
+
+    observations: tuple[Observation, ...] = ()
+    run: dict[str, Any] = field(default_factory=dict)
+    """Date, commit, versions, cores and seconds of the last full run; empty if there was none."""
+
+    def of(self, node: Node) -> tuple[Observation, ...]:
+        """The observations that speak about a node."""
+        names = {formula_name(formula) for formula in node.formulas}
+        return tuple(
+            o
+            for o in self.observations
+            if (node.id in o.nodes if o.kind == "proof" else names.intersection(o.formulas))
+        )
+
+    def status(self, node: Node) -> Status:
+        """What the record says of a node; a definition is one only while its formulas are tested."""
+        found = self.of(node)
+        if any(o.outcome == "failed" for o in found):
+            return "failed"
+        if any(not is_current(o) for o in found):
+            return "outdated"
+        derivations = {d.title for d in _derivations() if node.id in d.nodes}
+        proved = {o.claim for o in found if o.kind == "proof" and o.outcome == "passed"}
+        if derivations and derivations <= proved:
+            return "proved"
+        if not found:
+            return "no evidence"
+        return "definition" if node.definition else "checked numerically"
+
+    def statuses(self) -> dict[str, Status]:
+        """The status of every node by id."""
+        return {key: self.status(node) for key, node in NODES.items()}
+
+
+def load(path: Path = PATH) -> Evidence:
+    """The record in a file; an empty one where there is no file."""
+    if not path.exists():
+        return Evidence()
+    data: dict[str, Any] = json.loads(path.read_text())
+    observations: list[dict[str, Any]] = data["observations"]
+    tuples = ("formulas", "nodes")
+    return Evidence(
+        tuple(Observation(**(o | {name: tuple(o[name]) for name in tuples})) for o in observations),
+        data["run"],
+    )
+
+
+class Recorder:
+    """Collects the observations of one run."""
+
+    def __init__(self) -> None:
+        self.observations: dict[tuple[str, str], Observation] = {}
+
+    @contextmanager
+    def observe(self, kind: Kind, claim: str, *formulas: Formula) -> Iterator[None]:
+        """Count what happens inside as one example of a claim about these formulas.
+
+        Raises:
+            AssertionError: if one of the formulas did not run; whatever is raised inside is recorded
+                as a failure and goes on.
+        """
+        names = tuple(sorted(formula_name(formula) for formula in formulas))
+        seen = self.observations.get((kind, claim))
+        if seen is None:
+            seen = Observation(kind, claim, names, formula_hash(formulas))
+        elif seen.formulas != names:
+            raise AssertionError(f"“{claim}” is about {seen.formulas}, not {names}")
+        outcome: Literal["passed", "failed"] = "failed"
+        start = time.perf_counter()
+        try:
+            with _entered() as codes:
+                yield
+            idle = [formula.__name__ for formula in formulas if formula.__code__ not in codes]
+            if idle:
+                raise AssertionError(f"“{claim}” never ran {', '.join(idle)}")
+            outcome = "passed"
+        finally:
+            self.observations[seen.key] = replace(
+                seen,
+                examples=seen.examples + 1,
+                outcome="failed" if "failed" in (outcome, seen.outcome) else "passed",
+                seconds=seen.seconds + time.perf_counter() - start,
+            )
+
+    def prove(self, derivation: Any) -> Any:
+        """Check a derivation, record the outcome and return the proof.
+
+        Raises:
+            FalseStep: if a step is false, which is recorded as a failure.
+        """
+        observation = Observation(
+            "proof",
+            derivation.title,
+            tuple(sorted(formula_name(formula) for formula in derivation.formulas)),
+            derivation_hash(derivation),
+            derivation.nodes,
+            outcome="failed",
+        )
+        self.observations[observation.key] = observation
+        proof = derivation.check()
+        self.observations[observation.key] = replace(
+            observation,
+            examples=len(proof.checks) + 1,
+            outcome="passed" if proof.proved else "numerical",
+            seconds=proof.seconds,
+        )
+        return proof
+
+    def write(self, path: Path = PATH, *, full_run_seconds: float | None = None) -> None:
+        """Write the record: what ran replaces what was known of it, a full run replaces everything."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        fresh = {k: replace(o, date=now, seconds=round(o.seconds, 2)) for k, o in self.observations.items()}
+        known = load(path)
+        run = known.run
+        if full_run_seconds is None:
+            fresh = {o.key: o for o in known.observations} | fresh
+        else:
+            run = _circumstances(now, full_run_seconds)
+        observations = [asdict(fresh[key]) for key in sorted(fresh)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"run": run, "observations": observations}, indent=1, ensure_ascii=False)
+        beside = path.with_suffix(".tmp")
+        beside.write_text(text + "\n")
+        beside.replace(path)
+
+
+@contextmanager
+def _entered() -> Iterator[set[CodeType]]:
+    """The code objects that are entered while the context is open."""
+    codes: set[CodeType] = set()
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            codes.add(frame.f_code)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield codes
+    finally:
+        sys.setprofile(before)
+
+
+def _circumstances(now: str, seconds: float) -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607
+        cwd=PATH.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    loaded = [name for name in ("torch", "sympy", "hypothesis") if name in sys.modules]
+    return {
+        "date": now,
+        "commit": commit.stdout.strip() or "not in a git checkout",
+        "seconds": round(seconds),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in loaded},
+    }
+
+
+# ------------------------------------------------------------------------------------------- hashes
+
+
+def formula_name(formula: Formula) -> str:
+    """`posterior.posterior_mean` for the function of that name in `formulas/posterior.py`."""
+    return f"{formula.__module__.rpartition('.')[2]}.{formula.__name__}"
+
+
+def is_current(observation: Observation) -> bool:
+    """Whether the code that was observed is the code at hand."""
+    if observation.kind == "proof":
+        derivation = {d.title: d for d in _derivations()}.get(observation.claim)
+        return derivation is not None and derivation_hash(derivation) == observation.hash
+    formulas = _formulas()
+    return all(name in formulas for name in observation.formulas) and observation.hash == formula_hash(
+        formulas[name] for name in observation.formulas
+    )
+
+
+def formula_hash(formulas: Iterable[Formula]) -> str:
+    """A hash of the code of these formulas and of every formula that they call, without docstrings."""
+    closure: dict[str, str] = {}
+    pending = list(formulas)
+    while pending:
+        formula = pending.pop()
+        if formula_name(formula) in closure:
+            continue
+        closure[formula_name(formula)] = _code(formula)
+        called: Iterable[Any] = (formula.__globals__.get(name) for name in formula.__code__.co_names)
+        pending += [f for f in called if getattr(f, "__module__", "").startswith("ddpm_spec.formulas.")]
+    return hashlib.sha256("\n".join(closure[name] for name in sorted(closure)).encode()).hexdigest()[:16]
+
+
+def derivation_hash(derivation: Any) -> str:
+    """A hash of a derivation's lines, of its end, and of the formulas that it ran."""
+    lines = [line.tex for line in derivation.lines] + [derivation.end.tex, formula_hash(derivation.formulas)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _code(formula: Formula) -> str:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(formula)))
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)  # noqa: S101
+    if ast.get_docstring(function) is not None:
+        function.body = function.body[1:]
+    return ast.dump(tree)
+
+
+@cache
+def _formulas() -> dict[str, Formula]:
+    return {formula_name(formula): formula for node in NODES.values() for formula in node.formulas}
+
+
+def _derivations() -> tuple[Any, ...]:
+    # Imported here: a record can be loaded and written without sympy, its status cannot be told.
+    from ddpm_spec.proofs import DERIVATIONS
+
+    return DERIVATIONS
+
+
+def main(arguments: list[str]) -> int:
+    """Compare the record with another one: 0 where every node has the same status."""
+    if len(arguments) != 1:
+        print("usage: python -m ddpm_spec.evidence OTHER.json", file=sys.stderr)
+        return 2
+    here, other = load().statuses(), load(Path(arguments[0])).statuses()
+    different = [key for key in here if here[key] != other[key]]
+    for key in different:
+        print(f"{NODES[key].name}: {other[key]} in {arguments[0]}, {here[key]} in this run")
+    if not different:
+        print(f"the status of all {len(here)} nodes agrees")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

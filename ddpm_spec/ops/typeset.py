@@ -1,0 +1,170 @@
+r"""`Term`: a number type whose arithmetic writes LaTeX in the order of the code, beside a sympy value.
+
+A formula run on sympy symbols comes back in sympy's order, with fractions joined and factors sorted:
+no reader recognises Eq. 7. Run on terms it comes back twice, as the paper prints it and as the sympy
+expression that a proof compares. Both are built by the same operation, so they cannot disagree.
+
+    >>> beta, x = letter(r"\beta_t", 1 - sp.Symbol("alpha", real=True)), letter("x_t")
+    >>> (beta / (1 + x)).tex
+    '\\frac{\\beta_t}{1 + x_t}'
+    >>> (beta / (1 + x)).value
+    (1 - alpha)/(x_t + 1)
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import sympy as sp
+
+from ddpm_spec.ops import TABLE, Number
+from ddpm_spec.ops import symbolic as symbolic
+
+__all__ = ["Condition", "Level", "Term", "letter", "named", "rows"]
+
+
+class Level(IntEnum):
+    """How tightly the outermost operation binds; a looser operand is bracketed."""
+
+    SUM = 1
+    PRODUCT = 2
+    FUNCTION = 3
+    ATOM = 4
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of two terms, the first argument of `ops.where`."""
+
+    tex: str
+    value: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """An expression: how it is written and what it is."""
+
+    tex: str
+    value: sp.Expr
+    level: Level = Level.ATOM
+    negated: "Term | None" = None
+    """The operand, where this term is −operand: a sign is pulled out of products and quotients."""
+
+    def bracketed(self, level: Level) -> str:
+        """The LaTeX of this term as the operand of an operation that binds as tightly as `level`."""
+        return self.tex if self.level >= level else rf"\left({self.tex}\right)"
+
+    def __add__(self, other: "Operand") -> "Term":
+        other = _term(other)
+        sign = "" if other.tex.startswith("-") else "+ "
+        return Term(f"{self.tex} {sign}{other.tex}", self.value + other.value, Level.SUM)
+
+    def __sub__(self, other: "Operand") -> "Term":
+        other = _term(other)
+        return Term(f"{self.tex} - {other.bracketed(Level.PRODUCT)}", self.value - other.value, Level.SUM)
+
+    def __mul__(self, other: "Operand") -> "Term":
+        other = _term(other)
+        if self.negated:
+            return -(self.negated * other)
+        left = self.bracketed(Level.PRODUCT)
+        if self.level == Level.FUNCTION:
+            left = rf"\left({left}\right)"
+        right = other.bracketed(Level.PRODUCT)
+        tight = self.value.is_Integer or right.startswith(r"\left") or left.endswith("}")
+        return Term(left + (" " if tight else r"\,") + right, self.value * other.value, Level.PRODUCT)
+
+    def __truediv__(self, other: "Operand") -> "Term":
+        other = _term(other)
+        if self.negated:
+            return -(self.negated / other)
+        value = self.value / other.value
+        if self.level == Level.FUNCTION and other.value.is_Integer:
+            return Term(rf"\tfrac{{1}}{{{other.tex}}} {self.tex}", value, Level.PRODUCT)
+        return Term(rf"\frac{{{self.tex}}}{{{other.tex}}}", value)
+
+    def __pow__(self, power: int) -> "Term":
+        simple = self.level == Level.ATOM and "^" not in self.tex
+        plain = simple and not self.tex.startswith((r"\sqrt", r"\frac", "-"))
+        base = self.tex if plain else rf"\left({self.tex}\right)"
+        return Term(f"{base}^{{{power}}}", self.value**power)
+
+    def __neg__(self) -> "Term":
+        return Term(f"-{self.bracketed(Level.PRODUCT)}", -self.value, Level.SUM, negated=self)
+
+    def __radd__(self, other: int) -> "Term":
+        return _term(other) + self
+
+    def __rsub__(self, other: int) -> "Term":
+        return _term(other) - self
+
+    def __rmul__(self, other: int) -> "Term":
+        return _term(other) * self
+
+    def __rtruediv__(self, other: int) -> "Term":
+        return _term(other) / self
+
+    def __lt__(self, other: "Operand") -> Condition:
+        other = _term(other)
+        return Condition(f"{self.tex} < {other.tex}", self.value < other.value)
+
+    def __gt__(self, other: "Operand") -> Condition:
+        other = _term(other)
+        return Condition(f"{self.tex} > {other.tex}", self.value > other.value)
+
+
+Operand = Term | int
+
+
+def _term(x: Number) -> Term:
+    if isinstance(x, Term):
+        return x
+    value = sp.sympify(x)
+    if not (value.is_Integer or value.is_infinite):
+        raise TypeError(f"{x!r}: a formula on the page holds integers and named quantities only")
+    return Term(sp.latex(value), value, Level.SUM if value.is_negative else Level.ATOM)
+
+
+def letter(tex: str, value: sp.Expr | None = None, *, level: Level = Level.ATOM) -> Term:
+    """A quantity under the paper's own name, by default a real symbol of that name.
+
+    `level=Level.SUM` is for a name such as 1−ᾱ_t that must bracket itself inside a product.
+    """
+    return Term(tex, sp.Symbol(tex, real=True) if value is None else value, level)
+
+
+def named(tex: str, term: Term) -> Term:
+    """The same value under a short name, as in "with λ = …"."""
+    return Term(tex, term.value)
+
+
+def rows(*terms: Term) -> Term:
+    """A sum broken over several lines, one summand each, so that it fits a phone."""
+    lines = [terms[0].tex, *(t.tex if t.tex.startswith("-") else f"+ {t.tex}" for t in terms[1:])]
+    tex = r"\begin{aligned}" + r" \\ ".join(f"&{line}" for line in lines) + r"\end{aligned}"
+    return Term(tex, sp.Add(*(t.value for t in terms)), Level.SUM)
+
+
+def _log(x: Term) -> Term:
+    return Term(rf"\log {x.bracketed(Level.FUNCTION)}", sp.log(x.value), Level.FUNCTION)
+
+
+def _where(condition: Condition, x: Number, y: Number) -> Term:
+    x, y = _term(x), _term(y)
+    cases = rf"{x.tex} & {condition.tex} \\ {y.tex} & \text{{otherwise}}"
+    value = symbolic.where(condition.value, x.value, y.value)
+    return Term(rf"\begin{{cases}}{cases}\end{{cases}}", value)
+
+
+def _log_normal_interval(lower: Term, upper: Term) -> Term:
+    tex = rf"\log\left[\Phi\left({upper.tex}\right) - \Phi\left({lower.tex}\right)\right]"
+    return Term(tex, symbolic.log_normal_interval(lower.value, upper.value), Level.FUNCTION)
+
+
+TABLE["sqrt"].register(Term, lambda x: Term(rf"\sqrt{{{x.tex}}}", sp.sqrt(x.value)))
+TABLE["exp"].register(Term, lambda x: Term(rf"e^{{{x.tex}}}", sp.exp(x.value)))
+TABLE["log"].register(Term, _log)
+TABLE["one"].register(Term, lambda like: _term(1))
+TABLE["two_pi"].register(Term, lambda like: Term(r"2\pi", 2 * sp.pi, Level.PRODUCT))
+TABLE["where"].register(Condition, _where)
+TABLE["log_normal_interval"].register(Term, _log_normal_interval)

@@ -1,0 +1,163 @@
+"""The paper's index: every numbered equation, algorithm and claim, and the formulas that state it.
+
+Source: J. Ho, A. Jain, P. Abbeel, *Denoising Diffusion Probabilistic Models*, NeurIPS 2020,
+arXiv:2006.11239v2. A node says what there is; whether it holds is read from the evidence, never from
+here. A node without formulas is one that the spec does not cover yet, and the status page says so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.ops import Number
+
+__all__ = ["NODES", "Formula", "Kind", "Node", "nodes_of"]
+
+Formula = Callable[..., Number]
+Kind = Literal["equation", "algorithm", "claim", "lemma"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One numbered equation, algorithm, claim or lemma."""
+
+    id: str
+    """The anchor on the site: eq-7, alg-2, c-3, lemma-gaussian-kl."""
+    name: str
+    """How the paper refers to it: Eq. (7), Algorithm 2."""
+    title: str
+    """What it says, in a few words."""
+    where: str
+    """The section of the paper."""
+    kind: Kind
+    formulas: tuple[Formula, ...] = ()
+    """The functions that state it."""
+    definition: bool = False
+    """It defines what its symbols mean, so there is nothing to prove."""
+    page: str = ""
+    """The page of the site that treats it, without suffix; empty where there is none yet."""
+
+
+def _equation(
+    number: int, where: str, title: str, *formulas: Formula, definition: bool = False, page: str = ""
+) -> Node:
+    return Node(f"eq-{number}", f"Eq. ({number})", title, where, "equation", formulas, definition, page)
+
+
+def _algorithm(
+    number: int, where: str, title: str, *formulas: Formula, definition: bool = False, page: str = ""
+) -> Node:
+    return Node(f"alg-{number}", f"Algorithm {number}", title, where, "algorithm", formulas, definition, page)
+
+
+def _claim(number: int, where: str, title: str, *formulas: Formula) -> Node:
+    return Node(f"c-{number}", f"Claim C{number}", title, where, "claim", formulas)
+
+
+def _lemma(name: str, title: str, *formulas: Formula, page: str = "") -> Node:
+    return Node(f"lemma-{name}", "Lemma", title, "used without number", "lemma", formulas, page=page)
+
+
+_FORWARD, _POSTERIOR, _APP_A = "loss/forward", "loss/posterior", "App. A"
+
+NODES: dict[str, Node] = {
+    node.id: node
+    for node in (
+        _equation(1, "§2", "The reverse process", definition=True),
+        _equation(
+            2,
+            "§2",
+            "The forward process",
+            forward.q_step_mean,
+            forward.q_step_variance,
+            forward.alpha,
+            definition=True,
+            page=_FORWARD,
+        ),
+        _equation(3, "§2", "The variational bound"),
+        _equation(
+            4,
+            "§2",
+            "The law of x_t given x_0",
+            forward.q_mean,
+            forward.q_variance,
+            forward.q_sample,
+            forward.alpha_bar,
+            forward.one_minus_alpha_bar,
+            page=_FORWARD,
+        ),
+        _equation(
+            5,
+            "§2",
+            "The bound as a sum of divergences",
+            bound.prior_term,
+            bound.step_term,
+            bound.decoder_term,
+            bound.bits_per_dim,
+        ),
+        _equation(
+            6,
+            "§2",
+            "The forward process posterior is normal",
+            posterior.posterior_mean,
+            posterior.posterior_variance,
+            page=_POSTERIOR,
+        ),
+        _equation(
+            7,
+            "§2",
+            "Its mean and variance",
+            posterior.posterior_mean,
+            posterior.posterior_variance,
+            page=_POSTERIOR,
+        ),
+        _equation(8, "§3.2", "A step of the bound as a distance of means"),
+        _equation(9, "§3.2", "The same with x_t written by x_0 and the noise"),
+        _equation(10, "§3.2", "The mean that the network has to predict"),
+        _equation(11, "§3.2", "The reverse mean from the predicted noise", reverse.mean_from_eps),
+        _equation(12, "§3.2", "A step of the bound as an error in the noise", objective.eps_weight),
+        _equation(13, "§3.3", "The discrete decoder", decoder.log_bin_probability),
+        _equation(14, "§3.4", "The simplified objective", objective.simple_loss, definition=True),
+        _equation(15, "§4.3", "The predicted x_0", reverse.predict_x_0),
+        _equation(16, "§4.3", "The bound in the order of an autoregressive model"),
+        _equation(17, _APP_A, "From Eq. 3 to Eq. 5: the start"),
+        _equation(18, _APP_A, "From Eq. 3 to Eq. 5: products to sums"),
+        _equation(19, _APP_A, "From Eq. 3 to Eq. 5: the term of t = 1 apart"),
+        _equation(20, _APP_A, "From Eq. 3 to Eq. 5: Bayes' rule given x_0"),
+        _equation(21, _APP_A, "From Eq. 3 to Eq. 5: the sum telescopes"),
+        _equation(22, _APP_A, "From Eq. 3 to Eq. 5: the end"),
+        _equation(23, _APP_A, "From Eq. 3 to Eq. 16: the start"),
+        _equation(24, _APP_A, "From Eq. 3 to Eq. 16: Bayes' rule with marginals"),
+        _equation(25, _APP_A, "From Eq. 3 to Eq. 16: the sum telescopes"),
+        _equation(26, _APP_A, "From Eq. 3 to Eq. 16: the end"),
+        _algorithm(1, "§3.2", "Training", objective.simple_loss, forward.q_sample, definition=True),
+        _algorithm(2, "§3.2", "Sampling", sampling.p_sample, reverse.mean_from_eps, definition=True),
+        _algorithm(3, "§4.3", "Sending x_0"),
+        _algorithm(4, "§4.3", "Receiving x_0"),
+        _claim(1, "§3.1, §4", "L_T does not depend on θ and is about 1e-5 bits/dim", bound.prior_term),
+        _claim(2, "§3.2", "β_t and β̃_t are the optimal variances of two kinds of data"),
+        _claim(3, "§3.2", "They bound the entropy of the reverse process"),
+        _claim(4, "§3.2", "Sampling resembles Langevin dynamics, training denoising score matching"),
+        _claim(5, "§3.3", "The bound is a lossless codelength of discrete data"),
+        _claim(6, "§3.4", "The simplified objective is the bound without its weights"),
+        _claim(7, "§4.3", "Algorithms 3 and 4 send x_0 in the length of the bound"),
+        _claim(8, "§4.3", "With masking, training is that of an autoregressive model"),
+        _claim(9, "§4.4", "Interpolation by encoding, mixing and decoding"),
+        _claim(10, "App. C", "The forward process keeps the scale of the data"),
+        _lemma(
+            "gaussian-sum",
+            "The sum of two independent normals",
+            gaussian.linear_mean,
+            gaussian.linear_variance,
+            page=_FORWARD,
+        ),
+        _lemma("gaussian-kl", "The divergence between two normals", gaussian.kl, page=_POSTERIOR),
+    )
+}
+"""Every node by id, in the order of the paper."""
+
+
+def nodes_of(formula: Formula) -> tuple[Node, ...]:
+    """The nodes that a formula states."""
+    return tuple(node for node in NODES.values() if formula in node.formulas)

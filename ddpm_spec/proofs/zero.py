@@ -1,0 +1,179 @@
+"""Is this expression zero? A decision for what occurs in the paper, not `simplify`.
+
+`simplify(a - b) == 0` fails on true identities of square roots, in every parametrisation we tried.
+The expressions here are rational functions of real data, of variances, of square roots of
+variances, and rational multiples of logarithms of such. For them:
+
+1. *Refute.* Evaluate at two rational points with 30 digits; a value that is not zero ends the matter.
+2. *Logarithms.* Collect Σ qᵢ log Aᵢ with rational qᵢ and show Π Aᵢ^qᵢ = 1.
+3. *Roots.* Write each radicand as a product of irreducible factors that are positive on the domain,
+   give each factor f one generator g with g² = f, and reduce. Roots of distinct irreducible factors
+   are linearly independent over the rational functions, so the remainder is 0 exactly when the
+   expression is.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import sympy as sp
+
+__all__ = ["UnitInterval", "Verdict", "is_zero"]
+
+DIGITS = 30
+
+
+class UnitInterval(sp.Symbol):  # type: ignore[misc] # sympy is untyped
+    """A symbol for a number strictly between 0 and 1, such as α_t or ᾱ_{t−1}."""
+
+    def __new__(cls, name: str) -> "UnitInterval":
+        """The symbol of this name."""
+        symbol: UnitInterval = super().__new__(cls, name, positive=True)
+        return symbol
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about an expression, and how."""
+
+    outcome: Literal["zero", "not zero", "zero at the points tried"]
+    method: str
+
+    @property
+    def proved(self) -> bool:
+        """The expression is zero, by algebra."""
+        return self.outcome == "zero"
+
+
+class Undecided(Exception):
+    """The expression is outside the class that the algebra decides."""
+
+
+def is_zero(expression: sp.Expr) -> Verdict:
+    """Decide whether the expression vanishes on its whole domain.
+
+    Real symbols are free, positive symbols positive, `UnitInterval` symbols in (0, 1).
+    """
+    expression = sp.sympify(expression)
+    value = _counterexample(expression)
+    if value is not None:
+        return Verdict("not zero", value)
+    try:
+        return Verdict("zero", _prove(expression))
+    except Undecided as reason:
+        return Verdict("zero at the points tried", f"two rational points, {DIGITS} digits; {reason}")
+
+
+def _points(symbols: list[sp.Symbol]) -> list[dict[sp.Symbol, sp.Rational]]:
+    """Two rational points of the domain, with different primes for different symbols."""
+    points: list[dict[sp.Symbol, sp.Rational]] = [{}, {}]
+    for i, symbol in enumerate(symbols):
+        p, q = sp.prime(2 * i + 3), sp.prime(2 * i + 4)
+        points[0][symbol] = sp.Rational(p, q)
+        points[1][symbol] = sp.Rational(q + 1, 3 * p + q) if symbol.is_positive else sp.Rational(-q, p)
+    return points
+
+
+def _counterexample(expression: sp.Expr) -> str | None:
+    """A point where the expression is certainly not zero, with its value there."""
+    for point in _points(sorted(expression.free_symbols, key=str)):
+        terms = [term.subs(point).evalf(DIGITS) for term in sp.Add.make_args(expression)]
+        value = sp.Add(*terms)
+        scale = max([abs(term) for term in terms], default=sp.Integer(1))
+        if abs(value) > scale * sp.Float(10) ** (5 - DIGITS):
+            where = ", ".join(f"{symbol} = {number}" for symbol, number in point.items())
+            return f"{sp.N(value, 6)} at {where}"
+    return None
+
+
+def _prove(expression: sp.Expr) -> str:
+    """The name of the argument that shows zero.
+
+    Raises:
+        Undecided: if the argument does not apply or does not end in zero.
+    """
+    logs = expression.atoms(sp.log)
+    if not logs:
+        return _prove_algebraic(expression)
+    names = {log: sp.Dummy() for log in logs}
+    linear = sp.Poly(expression.xreplace(names), *names.values())
+    if linear.total_degree() > 1:
+        raise Undecided("a product of logarithms")
+    coefficients = {log: linear.coeff_monomial(name) for log, name in names.items()}
+    if not all(c.is_Rational for c in coefficients.values()):
+        raise Undecided("a logarithm with a coefficient that is not rational")
+    common = sp.ilcm(1, *(c.q for c in coefficients.values()))
+    product = sp.Mul(*(log.args[0] ** (common * c) for log, c in coefficients.items()))
+    rest = linear.coeff_monomial(1)
+    return f"{_prove_algebraic(product - 1)} for the logarithms; {_prove_algebraic(rest)} for the rest"
+
+
+def _prove_algebraic(expression: sp.Expr) -> str:
+    roots: dict[sp.Expr, sp.Symbol] = {}
+    rational = expression.replace(
+        lambda e: isinstance(e, sp.Pow) and e.exp.is_Rational and e.exp.q == 2,
+        lambda e: _root(e.base, roots) ** e.exp.p,
+    )
+    others = [f for f in rational.atoms(sp.Function, sp.Pow) if f.is_Function or not f.exp.is_Integer]
+    if others:
+        raise Undecided(f"{others[0]} is neither rational nor a square root")
+    numerator = sp.fraction(sp.together(rational))[0]
+    remainder = _reduce(sp.expand(numerator), roots)
+    if remainder != 0:
+        raise Undecided("the reduced numerator is not 0")
+    if not roots:
+        return "identity of rational functions"
+    return f"identity of rational functions and {len(roots)} square root{'s' * (len(roots) > 1)}"
+
+
+def _reduce(numerator: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """The numerator with every g² replaced by its factor."""
+    if not roots:
+        return numerator
+    generators = list(roots.values())
+    total = sp.Integer(0)
+    for powers, coefficient in sp.Poly(numerator, *generators).terms():
+        for power, factor, generator in zip(powers, roots, generators, strict=True):
+            coefficient *= factor ** (power // 2) * generator ** (power % 2)
+        total += coefficient
+    return sp.expand(total)
+
+
+def _root(radicand: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """√radicand as a product of rational functions and generators."""
+    numerator, denominator = sp.fraction(sp.together(radicand))
+    root, sign = sp.Integer(1), 1
+    for part, direction in ((numerator, 1), (denominator, -1)):
+        constant, factors = sp.factor_list(part)
+        sign *= -1 if constant < 0 else 1
+        constants = sp.factorint(abs(sp.Rational(constant)))
+        for factor, power in [*factors, *constants.items()]:
+            factor = sp.sympify(factor)
+            orientation = _sign(factor)
+            sign *= orientation ** (power % 2)
+            oriented = factor * orientation
+            generator = roots.setdefault(oriented, sp.Dummy(positive=True))
+            root *= (oriented ** (power // 2) * generator ** (power % 2)) ** direction
+    if sign < 0:
+        raise Undecided(f"{radicand} is negative somewhere")
+    return root
+
+
+@cache
+def _sign(factor: sp.Expr) -> int:
+    """The sign of a polynomial on the domain, if it is the same everywhere.
+
+    With s = 1/(1 + u), u > 0, for every s in (0, 1), a polynomial whose coefficients share one sign
+    has that sign.
+    """
+    free = factor.free_symbols
+    if not all(symbol.is_positive for symbol in free):
+        raise Undecided(f"the sign of {factor} is not known")
+    unit = {s: 1 / (1 + sp.Dummy(positive=True)) for s in free if isinstance(s, UnitInterval)}
+    sign = 1
+    for part in sp.fraction(sp.together(factor.subs(unit))):
+        monomials = sp.Add.make_args(sp.expand(part))
+        if not (all(m.is_positive for m in monomials) or all(m.is_negative for m in monomials)):
+            raise Undecided(f"the sign of {factor} is not known")
+        sign *= 1 if monomials[0].is_positive else -1
+    return sign
