@@ -11,14 +11,16 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from ddpm_spec.formulas import bound, forward, objective, posterior, reverse, sampling
-from ddpm_spec.formulas.step import Step
+from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.schedule import Schedule
 
 __all__ = ["BoundTerms", "Diffusion", "Network", "Variance"]
 
 Network = Callable[[Tensor, Tensor], Tensor]
-"""ε_θ(x_t, t): takes x_t of shape (B, C, H, W) and integer t of shape (B,) in 1..T."""
+"""ε_θ(x_t, t): takes x_t of shape (B, C, H, W), float32 or float64, and integer t of shape (B,) in 1..T.
+
+It returns the noise in that shape and in whatever dtype it computes in; the caller casts.
+"""
 
 Variance = Literal["beta", "beta_tilde"]
 """σ_t² = β_t or σ_t² = β̃_t, the two choices of §3.2."""
@@ -50,7 +52,7 @@ class Diffusion:
 
     schedule: Schedule
     variance: Variance = "beta"
-    """σ_t²; at t = 1, where β̃_1 = 0 leaves Eq. 13 undefined, β̃_2 stands in for it."""
+    """σ_t²; at t = 1, where β̃_1 = 0 leaves Eq. 13 undefined, β̃_2 stands in."""
     clip: bool = False
     """Clip the implied x̂_0 to [−1, 1], as the official code does; Algorithm 2 has no clip."""
 
@@ -71,63 +73,62 @@ class Diffusion:
         eps_hat = network(self.q_sample(x_0, t, eps), t)
         return objective.simple_loss(eps, eps_hat.to(eps.dtype)).mean()
 
-    def p_mean(self, x_t: Tensor, eps_hat: Tensor, at: Step) -> Tensor:
-        """μ_θ(x_t, t): Eq. 11, or with `clip` Eq. 7 at the clipped x̂_0 of Eq. 15."""
-        if not self.clip:
-            return reverse.mean_from_eps(x_t, eps_hat, at)
-        x_0 = reverse.predict_x_0(x_t, eps_hat, at).clamp(-1, 1)
-        return posterior.posterior_mean(x_0, x_t, at)
+    def reverse_law(self, network: Network, x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
+        """Mean and variance of p_θ(x_{t−1} | x_t), Eq. 1 with Eq. 11.
 
-    def p_variance(self, t: Tensor, at: Step, *, like: Tensor) -> Tensor:
-        """σ_t² of p_θ(x_{t−1} | x_t), in the shape of the fields of `at`."""
+        With `clip` the mean is Eq. 7 at the clipped x̂_0 of Eq. 15, which is the same where nothing is
+        clipped.
+
+        Returns:
+            The mean, in shape and dtype of x_t, and σ_t², 0-dimensional.
+        """
+        time = torch.full((len(x_t),), t, device=x_t.device)
+        at = self.schedule.at(time[0], like=x_t)
+        eps_hat = network(x_t, time).to(x_t.dtype)
+        if self.clip:
+            x_0 = reverse.predict_x_0(x_t, eps_hat, at).clamp(-1, 1)
+            mean = posterior.posterior_mean(x_0, x_t, at)
+        else:
+            mean = reverse.mean_from_eps(x_t, eps_hat, at)
         if self.variance == "beta":
-            return at.beta
-        # For t = 1 the step at t = 2 stands in: β̃_1 is 0.
-        return posterior.posterior_variance(self.schedule.at(t.clamp(min=2), like=like))
+            return mean, forward.q_step_variance(at)
+        # β̃_1 is 0; at t = 1 the step at t = 2 stands in.
+        return mean, posterior.posterior_variance(self.schedule.at(time[0].clamp(min=2), like=x_t))
 
     @torch.no_grad()
     def p_sample(self, network: Network, x_t: Tensor, t: int, z: Tensor) -> Tensor:
         """x_{t−1} ~ p_θ(x_{t−1} | x_t): one step of Algorithm 2.
 
-        x_t: (B, C, H, W); z: like x_t, ε ~ N(0, I). At t = 1 no noise is added, whatever z is.
+        x_t: (B, C, H, W); z: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. In the dtype of x_t.
         """
-        time = torch.full((len(x_t),), t, device=x_t.device)
-        at = self.schedule.at(time[0], like=x_t)
-        mean = self.p_mean(x_t, network(x_t, time).to(x_t.dtype), at)
-        if t == 1:
-            return mean
-        return sampling.p_sample(mean, self.p_variance(time[0], at, like=x_t), z)
+        mean, variance = self.reverse_law(network, x_t, t)
+        return mean if t == 1 else sampling.p_sample(mean, variance, z)
 
-    def sample(
-        self, network: Network, shape: tuple[int, ...], noise: Callable[[int], Tensor]
-    ) -> Iterator[Tensor]:
-        """Algorithm 2: yields x_{T−1}, …, x_0, each of this shape, (B, C, H, W).
+    def sample(self, network: Network, noise: Callable[[int], Tensor]) -> Iterator[Tensor]:
+        """Algorithm 2: yields x_{T−1}, …, x_0, each of shape (B, C, H, W).
 
-        `noise(t)` returns x_T ~ N(0, I) for t = T + 1 and the step's z for t in T..2.
+        `noise(t)` returns x_T ~ N(0, I) for t = T + 1 and the step's z ~ N(0, I) for t in T..2, all of
+        that shape.
         """
         x_t = noise(self.schedule.T + 1)
-        if x_t.shape != shape:
-            raise ValueError(f"the noise has shape {tuple(x_t.shape)}, not {shape}")
         for t in range(self.schedule.T, 0, -1):
             x_t = self.p_sample(network, x_t, t, noise(t) if t > 1 else x_t)
             yield x_t
 
+    @torch.no_grad()
     def bound_term(self, network: Network, x_0: Tensor, t: int, eps: Tensor, levels: int) -> Tensor:
         """L_{t−1} of Eq. 5 at the x_t that ε gives, in nats per example, shape (B,).
 
         L_0 by the discrete decoder for t = 1, a divergence for t in 2..T. One draw of ε gives an
         unbiased estimate of the expectation over q. Computed in float64 but for the network.
         """
-        x_0, eps = x_0.double(), eps.double()
-        time = torch.full((len(x_0),), t, device=x_0.device)
-        at = self.schedule.at(time[0], like=x_0)
-        x_t = forward.q_sample(x_0, eps, at)
-        with torch.no_grad():
-            eps_hat = network(x_t.float(), time).double()
-        mean, variance = self.p_mean(x_t, eps_hat, at), self.p_variance(time[0], at, like=x_0)
+        x_0 = x_0.double()
+        at = self.schedule.at(torch.tensor(t, device=x_0.device), like=x_0)
+        x_t = forward.q_sample(x_0, eps.double(), at)
+        mean, variance = self.reverse_law(network, x_t, t)
         if t == 1:
-            return bound.decoder_term(x_0, mean, variance, levels).flatten(1).sum(dim=1)
-        return bound.step_term(x_0, x_t, mean, variance, at).flatten(1).sum(dim=1)
+            return _per_example(bound.decoder_term(x_0, mean, variance, levels))
+        return _per_example(bound.step_term(x_0, x_t, mean, variance, at))
 
     def bound(
         self,
@@ -144,5 +145,34 @@ class Diffusion:
         terms = [self.bound_term(network, x_0, t, noise(t), levels) for t in range(1, T + 1)]
         x_0 = x_0.double()
         last = self.schedule.at(torch.tensor(T, device=x_0.device), like=x_0)
-        prior = bound.prior_term(x_0, last).flatten(1).sum(dim=1)
+        prior = _per_example(bound.prior_term(x_0, last))
         return BoundTerms(prior, torch.stack(terms[1:], dim=1), terms[0])
+
+    @torch.no_grad()
+    def path_bound(
+        self, network: Network, x_0: Tensor, levels: int, noise: Callable[[int], Tensor]
+    ) -> Tensor:
+        """The same bound as it is defined, by Eq. 3, from one path x_1..x_T drawn step by step from Eq. 2.
+
+        In nats per example, shape (B,); T network calls. Its expectation is that of `bound`, its
+        variance is larger, and it shares only the network's mean with it: a check, not a way to report.
+        Takes what `bound` takes; `noise(t)` is the noise of step t.
+        """
+        x_t = x_0 = x_0.double()
+        total = torch.zeros(len(x_0), dtype=torch.float64, device=x_0.device)
+        for t in range(1, self.schedule.T + 1):
+            x_prev, at = x_t, self.schedule.at(torch.tensor(t, device=x_0.device), like=x_0)
+            q = forward.q_step_mean(x_prev, at), forward.q_step_variance(at)
+            x_t = sampling.p_sample(*q, noise(t).double())
+            mean, variance = self.reverse_law(network, x_t, t)
+            if t == 1:
+                cost = bound.decoder_term(x_0, mean, variance, levels)
+            else:
+                cost = -gaussian.log_density(x_prev, mean, variance)
+            total += _per_example(cost + gaussian.log_density(x_t, *q))
+        return total - _per_example(gaussian.log_density(x_t, torch.zeros_like(x_t), torch.ones_like(x_t)))
+
+
+def _per_example(terms: Tensor) -> Tensor:
+    """Sum over all but the first dimension."""
+    return terms.flatten(1).sum(dim=1)

@@ -1,6 +1,6 @@
 """The forward process q (§2, Eqs. 2 and 4): noise is added, nothing is learned."""
 
-from ddpm_spec.formulas.gaussian import linear_variance
+from ddpm_spec.formulas.gaussian import linear_mean, linear_variance
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import Number, sqrt
 
@@ -42,7 +42,7 @@ def one_minus_alpha_bar(beta: Number, one_minus_alpha_bar_prev: Number) -> Numbe
 
 def q_step_mean(x_prev: Number, at: Step) -> Number:
     """Mean of q(x_t | x_{t−1}), Eq. 2. `x_prev` is x_{t−1}, the coefficients broadcast against it."""
-    return sqrt(at.alpha) * x_prev
+    return linear_mean(x_prev, sqrt(at.alpha))
 
 
 def q_step_variance(at: Step) -> Number:
@@ -52,7 +52,7 @@ def q_step_variance(at: Step) -> Number:
 
 def q_mean(x_0: Number, at: Step) -> Number:
     """Mean of q(x_t | x_0), Eq. 4."""
-    return sqrt(at.alpha_bar) * x_0
+    return linear_mean(x_0, sqrt(at.alpha_bar))
 
 
 def q_variance(at: Step) -> Number:

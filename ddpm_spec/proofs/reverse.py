@@ -35,7 +35,7 @@ def _x_0_hat() -> Derivation:
         end_tex=r"\hat x_0",
         formulas=(reverse.predict_x_0, forward.q_sample),
         assumptions=(
-            r"$\epsilon$ is the noise in $x_t$; with $\epsilon_\theta$ in its place $\hat x_0$ is a prediction.",
+            r"$\epsilon$ is the noise in $x_t$; with $\epsilon_\theta$ instead, $\hat x_0$ is a prediction.",
         ),
     )
 
