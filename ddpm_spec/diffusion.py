@@ -99,7 +99,8 @@ class Diffusion:
     def p_sample(self, network: Network, x_t: Tensor, t: int, z: Tensor) -> Tensor:
         """x_{t−1} ~ p_θ(x_{t−1} | x_t): one step of Algorithm 2.
 
-        x_t: (B, C, H, W); z: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. In the dtype of x_t.
+        x_t: (B, C, H, W); z: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. The
+        result has the dtype of x_t.
         """
         mean, variance = self.reverse_law(network, x_t, t)
         return mean if t == 1 else sampling.p_sample(mean, variance, z)
