@@ -1,0 +1,153 @@
+"""Citations and the References page, from a BibTeX file by pybtex."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pybtex.backends.html import Backend
+from pybtex.database import BibliographyData, Entry, parse_file
+from pybtex.plugin import find_plugin
+from pybtex.richtext import Text
+
+from ddpm_spec.site import SiteError
+
+__all__ = ["Bibliography", "UnknownCitation"]
+
+# Headings of the References page, by the first keyword of an entry, in this order.
+GROUPS = {
+    "ddpm": "The paper",
+    "cited-by-ddpm": "Cited by the paper",
+    "background": "Background the paper does not cite",
+    "gap-sampling": "Faster sampling",
+    "gap-likelihood": "Likelihood",
+    "gap-variance": "Learned variance",
+    "gap-schedule": "Noise schedules",
+    "gap-weighting": "Weighting of the loss",
+    "gap-discretisation": "Discrete data",
+    "gap-guidance": "Guidance and conditioning",
+    "gap-resolution": "High resolution",
+    "gap-architecture": "Architecture",
+    "gap-modality": "Other modalities",
+    "gap-metric": "Evaluation",
+    "gap-memorisation": "Memorisation",
+    "gap-theory": "Theory",
+}
+
+
+class UnknownCitation(SiteError):
+    """A key that the bibliography does not have."""
+
+
+@dataclass
+class Bibliography:
+    """The entries of one file and the pages that cite them."""
+
+    data: BibliographyData
+    cited: dict[str, dict[str, str]] = field(default_factory=dict)
+    """For each key, the pages that cite it: address → title."""
+
+    @classmethod
+    def read(cls, path: Path) -> "Bibliography":
+        """The bibliography in a .bib file."""
+        return cls(parse_file(str(path)))
+
+    def label(self, key: str) -> str:
+        """Author and year, as they stand in running text.
+
+        Raises:
+            UnknownCitation: if there is no such entry.
+        """
+        entry = self._entry(key)
+        names = [_last_name(person) for person in entry.persons.get("author", ())]
+        match names:
+            case []:
+                authors = _plain(entry.fields.get("title", key))
+            case [one]:
+                authors = one
+            case [one, two]:
+                authors = f"{one} and {two}"
+            case [first, *_]:
+                authors = f"{first} et al."
+        return f"{authors}, {entry.fields.get('year', 'n.d.')}"
+
+    def cite(self, keys: Iterable[str], href: Callable[[str], str]) -> str:
+        """The HTML of one citation; `href` gives the address of an entry's anchor."""
+        links = []
+        for key in keys:
+            label, title = self.label(key), _plain(self._entry(key).fields["title"])
+            links.append(f'<a href="{escape(href(anchor(key)))}" title="{escape(title)}">{escape(label)}</a>')
+        return f'<span class="cite">({"; ".join(links)})</span>'
+
+    def note_cited(self, key: str, url: str, title: str) -> None:
+        """Remember that a page cites an entry."""
+        self.cited.setdefault(key, {})[url] = title
+
+    def page(self) -> str:
+        """The References page in Markdown: every entry once, grouped, each with an anchor."""
+        style: Any = find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
+        backend = Backend("utf-8")
+        parts = []
+        for group, heading in GROUPS.items():
+            keys = [key for key, entry in self.data.entries.items() if _group(entry) == group]
+            keys.sort(key=lambda key: (self.label(key).casefold(), key))
+            parts.append(f"## {heading} {{ #refs-{group} }}\n")
+            parts.append('<ul class="references">')
+            for key in keys:
+                entry = self._entry(key)
+                number = entry.fields.get("note", "")
+                shown = Entry(
+                    entry.type,
+                    [
+                        (name, value)
+                        for name, value in entry.fields.items()
+                        if name not in ("note", "keywords")
+                    ],
+                    persons=entry.persons,
+                )
+                text = style.format_entry(key, shown).text.render(backend)
+                number = (
+                    f' <span class="ref-number" title="Its number in the paper">{number}</span>'
+                    if number
+                    else ""
+                )
+                parts.append(f'<li id="{anchor(key)}">{text}{number}<!-- cited:{key} --></li>')
+            parts.append("</ul>\n")
+        return "\n".join(parts)
+
+    def fill_cited_on(self, html: str, href: Callable[[str], str]) -> str:
+        """The References page with "cited on" put in, once every other page has been rendered."""
+        for key in self.data.entries:
+            pages = self.cited.get(key, {})
+            links = ", ".join(
+                f'<a href="{escape(href(url))}">{escape(title)}</a>' for url, title in pages.items()
+            )
+            cited = f'<span class="cited-on">Cited on {links}</span>' if pages else ""
+            html = html.replace(f"<!-- cited:{key} -->", cited)
+        return html
+
+    def _entry(self, key: str) -> Entry:
+        if key not in self.data.entries:
+            raise UnknownCitation(f"unknown citation [@{key}]: docs/references.bib has no such key")
+        return self.data.entries[key]
+
+
+def anchor(key: str) -> str:
+    """The id of an entry on the References page."""
+    return f"ref-{key}"
+
+
+def _group(entry: Entry) -> str:
+    keyword = entry.fields.get("keywords", "").split(",")[0].strip()
+    if keyword not in GROUPS:
+        raise SiteError(f"docs/references.bib: [@{entry.key}] has the unknown keyword {keyword!r}")
+    return str(keyword)
+
+
+def _last_name(person: Any) -> str:
+    return _plain(" ".join([*person.prelast_names, *person.last_names]))
+
+
+def _plain(tex: str) -> str:
+    return str(Text.from_latex(tex))

@@ -1,0 +1,162 @@
+"""One build of the site: what is generated, embedded and linked, page by page."""
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+
+from markdown.extensions.toc import slugify
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+from ddpm_spec.site import SiteError, katex, nodes
+from ddpm_spec.site.bibliography import Bibliography, anchor
+from ddpm_spec.site.notes import EMBED, Note, outside_code
+
+__all__ = ["Site"]
+
+FACES = {"latin-400-normal", "latin-400-italic", "latin-600-normal", "greek-400-normal", "greek-400-italic"}
+
+
+@dataclass
+class Site:
+    """The state of one build."""
+
+    config: MkDocsConfig
+    katex: katex.Katex
+    packages: Path
+    """The folder `node_modules`."""
+    page: Page | None = None
+    """The page being rendered."""
+    files: Files = field(default_factory=lambda: Files([]))
+    shown: dict[tuple[str, str], File] = field(default_factory=dict)
+    """The page that embeds a part of a note."""
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.config.config_file_path).parent
+        self.bibliography = Bibliography.read(Path(self.config.docs_dir) / "references.bib")
+        self.config.mdx_configs["ddpm_spec.site.markdown"] = {
+            "render": self.katex.render,
+            "cite": self.cite,
+            "link": self.link,
+            "equation": self.equation,
+        }
+
+    # ------------------------------------------------------------------------------------------ files
+
+    def collect(self, files: Files) -> Files:
+        """Add what comes from npm, and find out which page embeds which part of which note."""
+        self.files = files
+        add = lambda uri, **source: files.append(File.generated(self.config, uri, **source))  # noqa: E731
+        add("assets/katex/katex.css", content=katex.stylesheet(self.packages))
+        for font in sorted((self.packages / "katex/dist/fonts").glob("*.woff2")):
+            add(f"assets/katex/fonts/{font.name}", abs_src_path=str(font))
+        for face in sorted(FACES):
+            name = f"source-serif-4-{face}.woff2"
+            add(
+                f"assets/fonts/{name}",
+                abs_src_path=str(self.packages / "@fontsource/source-serif-4/files" / name),
+            )
+        for file in files.documentation_pages():
+            for line, outside in outside_code(file.content_string):
+                match = EMBED.match(line)
+                if outside and match:
+                    self.shown[match["note"], match["part"].casefold()] = file
+        return files
+
+    # ----------------------------------------------------------------------------------------- embeds
+
+    def expand(self, markdown: str, page: Page) -> str:
+        """The text of a page with every `![[…]]` line replaced by what it names."""
+        self.page = page
+        lines = []
+        for line, outside in outside_code(markdown):
+            match = EMBED.match(line) if outside else None
+            lines.append(self._embedded(match["note"], match["part"]) if match else line)
+        return "\n".join(lines)
+
+    def _embedded(self, name: str, part: str) -> str:
+        if name == "bibliography":
+            return self.bibliography.page()
+        if name == "evidence":
+            return nodes.counts() if part == "counts" else nodes.status_table()
+        if name in nodes.NAMES:
+            return nodes.part(name, part, self.root)
+        text = Note.read(self.root / "notes", name).part(part)
+        return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
+
+    def _relative_source(self, uri: str) -> str:
+        return posixpath.relpath(uri, posixpath.dirname(self._here.file.src_uri) or ".")
+
+    @property
+    def _here(self) -> Page:
+        assert self.page is not None  # noqa: S101 (set before any page is rendered)
+        return self.page
+
+    # ------------------------------------------------------------------------------------------ links
+
+    def cite(self, keys: list[str]) -> str:
+        """The HTML of a citation on the current page."""
+        for key in keys:
+            self.bibliography.note_cited(key, self._here.url, str(self._here.title))
+        return self.bibliography.cite(keys, lambda target: f"{self._url('references.md')}#{target}")
+
+    def link(self, target: str, text: str | None) -> str:
+        """The HTML of a wiki link on the current page; plain text where it leads into the reader's vault.
+
+        Raises:
+            SiteError: if there is no such page, equation, note or section.
+        """
+        name, _, heading = target.partition("#")
+        label = escape(text or (heading if heading and not name else target))
+        if target in self.config.extra["vault"]:
+            return label
+        if self.files.get_file_from_path(f"{name}.md"):
+            href = self._url(f"{name}.md") + (f"#{slugify(heading, '-')}" if heading else "")
+        elif name in nodes.PAGES:
+            href = f"{self._url(nodes.PAGES[name])}#{name}"
+        else:
+            href = self._note_url(name, heading, target)
+        return f'<a href="{escape(href)}">{label}</a>'
+
+    def equation(self, number: str) -> str | None:
+        """Where an equation of the paper stands, seen from the current page; nothing where it does not."""
+        id = f"eq-{number}"
+        return f"{self._url(nodes.PAGES[id])}#{id}" if id in nodes.PAGES else None
+
+    def _note_url(self, name: str, heading: str, target: str) -> str:
+        """Where a heading of a note stands on the site."""
+        if name and not (self.root / "notes" / f"{name}.md").is_file():
+            raise SiteError(
+                f"[[{target}]] leads nowhere: neither a page, an equation nor a note is called “{name}”"
+            )
+        for (note, part), file in self.shown.items():
+            if name not in ("", note) or not (self.root / "notes" / f"{note}.md").is_file():
+                continue
+            if not heading or part == heading.casefold():
+                return self._url(file.src_uri)
+            inside = Note(Path(name), Note.read(self.root / "notes", note).part(part)).headings
+            if any(h.title.casefold() == heading.casefold() for h in inside):
+                return f"{self._url(file.src_uri)}#{slugify(heading, '-')}"
+        raise SiteError(f"[[{target}]] leads nowhere: no page shows that section")
+
+    def _url(self, src_uri: str) -> str:
+        file = self.files.get_file_from_path(src_uri)
+        if file is None:
+            raise SiteError(f"the page {src_uri} is missing")
+        return file.url_relative_to(self._here.file)
+
+    # ------------------------------------------------------------------------------------------- last
+
+    def finish(self) -> None:
+        """Put "cited on" into the References page, once every page has been rendered."""
+        file = self.files.get_file_from_path("references.md")
+        if file is not None and file.page is not None and file.page.content:
+            here = file.page.url
+            file.page.content = self.bibliography.fill_cited_on(
+                file.page.content, lambda url: get_relative_url(url, here)
+            )

@@ -1,0 +1,56 @@
+"""MkDocs' way into `ddpm_spec.site`: each event is handed on, nothing is decided here."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class State:
+    """What outlives a rebuild under `mkdocs serve`."""
+
+    site: Any = None
+    katex: Any = None
+    read_at: float = 0.0
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Start a build with the formulas and proofs as they are on disk now."""
+    changed_at = max(file.stat().st_mtime for file in PACKAGE.rglob("*.py"))
+    if changed_at > State.read_at:
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE.name]:
+            del sys.modules[name]
+        State.read_at = changed_at
+
+    from ddpm_spec.site import katex
+    from ddpm_spec.site.build import Site
+
+    packages = katex.fetch_packages(Path(config.docs_dir), Path(config.config_file_path).parent / ".cache")
+    State.katex = State.katex or katex.Katex(packages)
+    State.site = Site(config, State.katex, packages)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add generated files."""
+    return State.site.collect(files)
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Embed notes and derivations."""
+    return State.site.expand(markdown, page)
+
+
+def on_env(env: Any, config: MkDocsConfig, files: Files) -> None:
+    """Every page is rendered."""
+    State.site.finish()
+
+
+def on_shutdown() -> None:
+    """End the Node process."""
+    if State.katex:
+        State.katex.close()

@@ -1,0 +1,148 @@
+"""What the site's Markdown can do beyond Python-Markdown: mathematics, citations and links.
+
+- `$…$`, `$$…$$` on lines of its own and fences called `math` become KaTeX's HTML;
+- `[@key]` and `[@key; @other]` become links into the References page;
+- `Eq. 7` and `Eqs. 6 and 7` become links to the equations;
+- `[[target]]`, `[[target#heading]]` and `[[target|text]]` become links to pages and sections.
+
+Dollars and brackets inside code stay what they are. The callables that do the work are options
+of the extension.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.inlinepatterns import InlineProcessor
+from markdown.preprocessors import Preprocessor
+
+from ddpm_spec.site import SiteError
+
+__all__ = ["Markup", "makeExtension"]
+
+_FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`]*)$")
+_INLINE = r"(?<![\\$])\$(?!\s)((?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
+_CITATION = r"\[@([\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
+_EQUATIONS = r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*"
+_WIKI_LINK = r"(?<!!)\[\[([^\[\]|\n]+)(?:\|([^\[\]\n]+))?\]\]"
+
+
+class DisplayMath(Preprocessor):
+    """Stashes the HTML of display mathematics before any block of Markdown or HTML is read."""
+
+    def __init__(self, md: Markdown, render: Callable[..., str]) -> None:
+        super().__init__(md)
+        self.render = render
+
+    def run(self, lines: list[str]) -> list[str]:
+        """The lines with each formula replaced by its place in the stash."""
+        out: list[str] = []
+        rest = iter(lines)
+        for line in rest:
+            fence = _FENCE.match(line)
+            if fence and fence["info"].strip() == "math":
+                out += self._block(fence["indent"], _until(rest, fence["fence"], "a fence of mathematics"))
+            elif fence:
+                out += [line, *_through(rest, fence["fence"])]
+            elif line.strip().startswith("$$"):
+                out += self._block(line[: len(line) - len(line.lstrip())], _dollars(line.strip()[2:], rest))
+            else:
+                out.append(line)
+        return out
+
+    def _block(self, indent: str, tex: str) -> list[str]:
+        placeholder = self.md.htmlStash.store(self.render(tex, display=True))
+        return ["", indent + placeholder, ""]
+
+
+def _until(rest: Any, closing: str, what: str) -> str:
+    body = []
+    for line in rest:
+        if line.strip().startswith(closing):
+            return "\n".join(body)
+        body.append(line)
+    raise SiteError(f"{what} is never closed: {' '.join(body)[:60]}")
+
+
+def _through(rest: Any, closing: str) -> list[str]:
+    body = []
+    for line in rest:
+        body.append(line)
+        if line.strip().startswith(closing):
+            break
+    return body
+
+
+def _dollars(first: str, rest: Any) -> str:
+    """The formula that a line starting with `$$` opens; it may close on the same line."""
+    body = [first]
+    while not body[-1].rstrip().endswith("$$"):
+        line = next(rest, None)
+        if line is None or not line.strip():
+            raise SiteError(f"a formula between $$ and $$ is never closed: {' '.join(body)[:60]}")
+        body.append(line)
+    return "\n".join(body).rstrip().removesuffix("$$")
+
+
+class _Html(InlineProcessor):
+    """An inline pattern whose match becomes ready HTML."""
+
+    def __init__(self, pattern: str, md: Markdown, html: Callable[[re.Match[str]], str]) -> None:
+        super().__init__(pattern, md)
+        self.html = html
+
+    def handleMatch(  # type: ignore[override]  # noqa: N802 (Python-Markdown's name)
+        self, m: re.Match[str], data: str
+    ) -> tuple[str | Element | None, int | None, int | None]:
+        """Stash the HTML."""
+        return self.md.htmlStash.store(self.html(m)), m.start(0), m.end(0)
+
+
+class _Equations(_Html):
+    """The same, but not inside a link."""
+
+    ANCESTOR_EXCLUDES = ("a",)
+
+
+def _linked(text: str, href: str | None) -> str:
+    return f'<a href="{href}">{text}</a>' if href else text
+
+
+class Markup(Extension):
+    """The additions, each by a callable given as an option.
+
+    Options:
+        render: (tex, display=bool) → HTML.
+        cite: (keys) → HTML.
+        link: (target, text or None) → HTML.
+        equation: (number) → address or None.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.config = {name: [str, name] for name in ("render", "cite", "link", "equation")}
+        super().__init__(**kwargs)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (Python-Markdown's name)
+        """Register: before HTML blocks and fences (20–25), after code spans (190), before escapes (180)."""
+        render, cite, link, equation = (self.getConfig(name) for name in self.config)
+        md.ESCAPED_CHARS.append("$")
+        md.preprocessors.register(DisplayMath(md, render), "display-math", 28)
+        inline = _Html(_INLINE, md, lambda m: render(m[1], display=False))
+        md.inlinePatterns.register(inline, "inline-math", 185)
+        citation = _Html(_CITATION, md, lambda m: cite([key.strip(" @") for key in m[1].split(";")]))
+        md.inlinePatterns.register(citation, "citation", 175)
+        wiki_link = _Html(_WIKI_LINK, md, lambda m: link(m[1].strip(), m[2] and m[2].strip()))
+        md.inlinePatterns.register(wiki_link, "wiki-link", 174)
+        # Below every kind of link (120–170), so that the text of a link is known to be one.
+        equations = _Equations(
+            _EQUATIONS, md, lambda m: re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), m[0])
+        )
+        md.inlinePatterns.register(equations, "equation", 50)
+
+
+def makeExtension(**kwargs: Any) -> Markup:  # noqa: N802 (Python-Markdown's name)
+    """The hook by which Python-Markdown finds the extension."""
+    return Markup(**kwargs)
