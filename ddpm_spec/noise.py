@@ -1,0 +1,76 @@
+"""Randomness without state: every draw is a function of a key, and a key of what the draw is for.
+
+A key is a 64-bit integer. `key(seed, stream, step, position)` names one example of one step; the
+`n`-th number drawn from it is the n-th output of SplitMix64 (Steele, Lea and Flood 2014) started
+there. So the numbers of row i do not depend on the other rows, on the device, on the number of
+processes that share a batch, or on what was drawn before.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+__all__ = ["bits", "fold", "normal", "row_keys", "uniform"]
+
+
+def _signed(x: int) -> int:
+    """A 64-bit constant as the signed integer with the same bits."""
+    return x - (1 << 64) if x >> 63 else x
+
+
+_GAMMA = _signed(0x9E3779B97F4A7C15)
+_FIRST = _signed(0xBF58476D1CE4E5B9)
+_SECOND = _signed(0x94D049BB133111EB)
+
+
+def _shifted(x: Tensor, places: int) -> Tensor:
+    """Logical right shift: torch shifts signed integers arithmetically."""
+    return (x >> places) & ((1 << (64 - places)) - 1)
+
+
+def _mix(x: Tensor) -> Tensor:
+    """The finaliser of SplitMix64, a bijection of 64-bit integers; products wrap around."""
+    x = (x ^ _shifted(x, 30)) * _FIRST
+    x = (x ^ _shifted(x, 27)) * _SECOND
+    return x ^ _shifted(x, 31)
+
+
+def fold(key: Tensor, number: Tensor | int) -> Tensor:
+    """A key for `number` under `key`; both int64, shapes broadcast."""
+    return _mix(_mix(key + _GAMMA) + number)
+
+
+def row_keys(seed: int, stream: str, step: int, positions: Tensor) -> Tensor:
+    """One key for each position of the global batch at this step.
+
+    Args:
+        seed: any integer that fits 64 bits.
+        stream: what the numbers are for, so that two uses never share them.
+        step: the training step, or the time t while sampling.
+        positions: int64, shape (B,).
+    """
+    name = int.from_bytes(stream.encode()[:7].ljust(7, b"\0"), "big")
+    root = torch.tensor(seed, dtype=torch.int64, device=positions.device)
+    return fold(fold(fold(root, name), step), positions)
+
+
+def bits(keys: Tensor, count: int) -> Tensor:
+    """`count` words of 64 random bits for each key: int64, shape (B, count)."""
+    index = torch.arange(1, count + 1, device=keys.device)
+    return _mix(keys[:, None] + index * _GAMMA)
+
+
+def uniform(keys: Tensor, count: int) -> Tensor:
+    """Uniform numbers strictly between 0 and 1: float64, shape (B, count)."""
+    return (_shifted(bits(keys, count), 11).double() + 0.5) * 2.0**-53
+
+
+def normal(keys: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal numbers by Box and Muller: float32, shape (B, *shape)."""
+    count = math.prod(shape)
+    half = -(-count // 2)
+    first, second = uniform(keys, 2 * half).view(-1, 2, half).unbind(1)
+    radius, angle = torch.sqrt(-2 * torch.log(first)), 2 * math.pi * second
+    pair = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+    return pair[:, :count].reshape(-1, *shape).float()

@@ -1,0 +1,220 @@
+"""Checkpoints: complete or absent, never half-written.
+
+A checkpoint is a folder `checkpoint-<step>` inside the run:
+
+    ema.safetensors     averaged weights, the ones to sample with
+    raw.safetensors     weights as trained
+    resume.safetensors  Adam's moments, by parameter name, and the loss of every step so far
+    state.json          step, digests of the data and the settings, SHA-256 of the three files
+
+It is written under another name, flushed to disk, then renamed; only after that is an older one
+removed, and the one before the newest is kept.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ddpm_spec.training.errors import InputError
+
+__all__ = ["Checkpoint", "fill", "latest", "read", "reserve", "steps_in", "write"]
+
+Tensors = dict[str, Tensor]
+KEPT = 2
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The whole state of a run after `step` updates."""
+
+    step: int
+    ema: Tensors
+    raw: Tensors
+    moments: Tensors
+    """`exp_avg.<parameter>` and `exp_avg_sq.<parameter>`."""
+    losses: Tensor
+    """The loss of every update, float32, shape (step,)."""
+    belongs_to: dict[str, Any]
+    """What a run must share with it: the data's digest, the settings that decide the weights."""
+
+
+def steps_in(run: Path) -> list[int]:
+    """The steps of the checkpoints in a run folder, ascending."""
+    found = (re.fullmatch(r"checkpoint-(\d+)", path.name) for path in run.glob("checkpoint-*"))
+    return sorted(int(match[1]) for match in found if match)
+
+
+def latest(run: Path) -> Path:
+    """The newest checkpoint of a run.
+
+    Raises:
+        InputError: if there is none.
+    """
+    steps = steps_in(run)
+    if not steps:
+        raise InputError(f"{run} holds no checkpoint; start a new run, or name one that has been saved")
+    return run / f"checkpoint-{steps[-1]}"
+
+
+def reserve(run: Path, network: nn.Module) -> None:
+    """Refuses a disk without room for the checkpoints of this network; `run` need not exist yet.
+
+    Raises:
+        InputError: with the space needed and the space free.
+    """
+    need = (KEPT + 1) * 4 * sum(p.numel() * p.element_size() for p in network.parameters()) + 2**24
+    disk = next(path for path in (run, *run.absolute().parents) if path.exists())
+    free = shutil.disk_usage(disk).free
+    if free < need:
+        raise InputError(
+            f"no room for checkpoints in {run}: {need / 2**20:,.0f} MB needed, {free / 2**20:,.0f} MB free; "
+            "free some, or put the run on another disk with --run"
+        )
+
+
+def write(run: Path, checkpoint: Checkpoint) -> Path:
+    """Saves the checkpoint and removes all but the newest two.
+
+    Raises:
+        InputError: if the disk is full or refuses; what was saved before is untouched.
+    """
+    target = run / f"checkpoint-{checkpoint.step}"
+    if target.exists():
+        return target  # the same step of the same run is the same state
+    draft = run / f".{target.name}.part"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        _write_files(draft, checkpoint)
+        draft.rename(target)
+        _flush(run)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        older = steps_in(run)
+        kept = f"the checkpoint of step {older[-1]} is safe" if older else "nothing had been saved before"
+        raise InputError(
+            f"step {checkpoint.step} could not be saved in {run} ({error}); {kept}; "
+            "free some disk and go on with --resume"
+        ) from None
+    for step in steps_in(run)[:-KEPT]:
+        # Renamed first: a removal that is cut short must not leave half a checkpoint by its name.
+        (run / f"checkpoint-{step}").rename(run / f".checkpoint-{step}.old")
+    for leftover in run.glob(".checkpoint-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return target
+
+
+def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
+    files = {
+        "ema": checkpoint.ema,
+        "raw": checkpoint.raw,
+        "resume": checkpoint.moments | {"losses": checkpoint.losses},
+    }
+    digests = {}
+    for name, tensors in files.items():
+        path = folder / f"{name}.safetensors"
+        save_file({key: value.contiguous() for key, value in tensors.items()}, path)
+        digests[path.name] = _sha256(path)
+        _flush(path)
+    state = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "belongs_to": checkpoint.belongs_to,
+        "sha256": digests,
+    }
+    path = folder / "state.json"
+    path.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    _flush(path)
+    _flush(folder)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    try:
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        if state["format"] != FORMAT:
+            raise InputError(
+                f"{folder} has format {state['format']}, this version reads {FORMAT}; use the version it was "
+                "made with"
+            )
+        return {"step": int(state["step"]), "belongs_to": state["belongs_to"], "sha256": state["sha256"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, f"state.json: {error}") from None
+
+
+def _damaged(folder: Path, what: str) -> InputError:
+    older = [step for step in steps_in(folder.parent) if f"checkpoint-{step}" != folder.name]
+    way_out = (
+        f"remove that folder to go on from checkpoint-{older[-1]}"
+        if older
+        else "restore it from a copy, or start a new run"
+    )
+    return InputError(f"{folder} is damaged ({what}); {way_out}")
+
+
+def _tensors(folder: Path, name: str) -> Tensors:
+    """The tensors of one file: `ema`, `raw` or `resume`; its digest must be that in state.json."""
+    path = folder / f"{name}.safetensors"
+    expected = _state(folder)["sha256"].get(path.name)
+    try:
+        if _sha256(path) != expected:
+            raise _damaged(folder, f"{path.name} is truncated or changed")
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(folder, f"{path.name}: {error}") from None
+
+
+def read(folder: Path, belongs_to: dict[str, Any]) -> Checkpoint:
+    """The checkpoint in this folder, which must belong to this data and these settings.
+
+    Raises:
+        InputError: if it is damaged, or another run's.
+    """
+    state = _state(folder)
+    for name, value in belongs_to.items():
+        if state["belongs_to"].get(name) != value:
+            raise InputError(
+                f"{folder} was made with {name} {state['belongs_to'].get(name)}, here it is {value}; "
+                "it is another run's: put back what it was made with, or start a new run"
+            )
+    ema, raw, moments = (_tensors(folder, name) for name in ("ema", "raw", "resume"))
+    losses = moments.pop("losses", torch.empty(0))
+    return Checkpoint(state["step"], ema, raw, moments, losses, state["belongs_to"])
+
+
+def fill(network: nn.Module, folder: Path, name: str) -> None:
+    """Gives the network the weights `ema` or `raw` of a checkpoint.
+
+    Raises:
+        InputError: if they are damaged, or those of another network.
+    """
+    try:
+        network.load_state_dict(_tensors(folder, name))
+    except RuntimeError:
+        raise InputError(
+            f"{folder}/{name}.safetensors does not fit the network of {folder.parent}/settings.json; "
+            "one of the two is another run's"
+        ) from None

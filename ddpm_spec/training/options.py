@@ -1,0 +1,153 @@
+"""From the words on the command line to settings, with errors of one line."""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from ddpm_spec.training.errors import InputError
+from ddpm_spec.training.settings import Settings, preset
+
+__all__ = ["SampleOptions", "TrainOptions", "parse_sample", "parse_train"]
+
+Options = TypeVar("Options")
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
+
+RESUMED_MAY_CHANGE = frozenset({"steps", "save_every", "variance", "clip"})
+"""Besides the evaluation and the machine: what does not enter the updates already made."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Trains the model of the paper, draws samples and writes a report into a new run folder.
+
+    The defaults are those of the preset. Behind each is the paper's value, where it has one.
+    """
+
+    preset: str = "digits"
+    """Where the defaults come from."""
+    run: Folder = None
+    """Folder for the run, new or empty. Without it: runs/<preset>-<n>, n the next free number."""
+    resume: Folder = None
+    """Run folder to go on with, from its last checkpoint and with its settings. Of these, only --steps,
+    --save-every, --variance, --clip and the options of evaluation and machine may be given anew."""
+    settings: Annotated[Settings, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")] = field(
+        default_factory=Settings
+    )
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Draws images from a trained run by Algorithm 2."""
+
+    run: tyro.conf.Positional[Path]
+    """A run folder of ddpm_spec.train."""
+    n: int = 256
+    """How many images."""
+    seed: int = 0
+    """Image i is a function of (seed, i), however many are drawn and in whatever batches."""
+    batch: int = 256
+    """Images in one network call."""
+    weights: str = "ema"
+    """ema, the averaged weights, or raw. Paper: ema."""
+    out: Folder = None
+    """Folder for samples.npy and samples.png, new or empty. Without it: RUN/samples-<k>, the next free k."""
+
+
+def parse_train(args: list[str]) -> TrainOptions:
+    """The options of `ddpm_spec.train`, checked.
+
+    Raises:
+        InputError: for an unknown preset or option, or a value that is no value or out of range.
+    """
+    name, resume = _given(args, "--preset"), _given(args, "--resume")
+    if resume is not None:
+        for other in ("--preset", "--run"):
+            if _given(args, other) is not None:
+                raise InputError(f"--resume goes on in the folder it names; leave {other} away")
+        base = Settings.load(Path(resume) / "settings.json")
+    else:
+        base = preset(name or "digits")
+    default = TrainOptions(preset=name or "digits", settings=base)
+    options = _parse(TrainOptions, args, default, "python -m ddpm_spec.train")
+    options.settings.check()
+    if resume is not None:
+        _refuse_changes(base, options.settings)
+    return options
+
+
+def parse_sample(args: list[str]) -> SampleOptions:
+    """The options of `ddpm_spec.sample`, checked.
+
+    Raises:
+        InputError: as for `parse_train`.
+    """
+    options = _parse(SampleOptions, args, None, "python -m ddpm_spec.sample")
+    for name in ("n", "batch"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name} is {getattr(options, name)}; it must be at least 1")
+    if options.weights not in ("ema", "raw"):
+        raise InputError(f"--weights is {options.weights}; it must be ema or raw")
+    if not -(2**63) <= options.seed < 2**63:
+        raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    return options
+
+
+def _given(args: list[str], flag: str) -> str | None:
+    """The word behind a flag: presets and saved settings decide the defaults of all other options."""
+    for word, following in zip(args, [*args[1:], None], strict=True):
+        if word == flag:
+            return following
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _parse(kind: type[Options], args: list[str], default: Options | None, prog: str) -> Options:
+    said = io.StringIO()
+    given: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(said):
+            options, unknown = tyro.cli(kind, args=args, prog=prog, return_unknown_args=True, **given)
+    except SystemExit as stop:
+        if not stop.code:
+            raise  # --help
+        raise InputError(f"{_message(said.getvalue())}; see {prog} --help") from None
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], _flags(kind), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"see {prog} --help"
+        raise InputError(f"there is no option {unknown[0]}; {hint}")
+    return options
+
+
+def _message(printed: str) -> str:
+    """The sentence inside the box that tyro prints: what stands between its first two rules."""
+    lines = [line.strip(" │|╭╮╰╯─-") for line in printed.splitlines()]
+    body = lines[2 : lines.index("", 2)] if "" in lines[2:] else lines
+    return " ".join(filter(None, body)).rstrip(".")
+
+
+def _flags(kind: Any) -> list[str]:
+    flags = []
+    for part in dataclasses.fields(kind):
+        inner = getattr(part.type, "__origin__", part.type)
+        inner = next((a for a in getattr(part.type, "__args__", ()) if dataclasses.is_dataclass(a)), inner)
+        flags += _flags(inner) if dataclasses.is_dataclass(inner) else [f"--{part.name.replace('_', '-')}"]
+    return flags
+
+
+def _refuse_changes(saved: Settings, asked: Settings) -> None:
+    """A resumed run keeps what its updates were made with."""
+    for group in ("network", "process", "training"):
+        for name, value in vars(getattr(saved, group)).items():
+            if name not in RESUMED_MAY_CHANGE and getattr(getattr(asked, group), name) != value:
+                flag = f"--{name.replace('_', '-')}"
+                raise InputError(
+                    f"a resumed run keeps its settings, here {flag} {value}; "
+                    f"leave {flag} away, or start a new run"
+                )

@@ -1,0 +1,227 @@
+"""What a run came to: one set of numbers, printed on the terminal and as a page that needs nothing else."""
+
+import base64
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ddpm_spec.training.evaluation import Bound
+from ddpm_spec.training.quality import Figures
+from ddpm_spec.training.runs import write_atomically
+from ddpm_spec.training.settings import Settings
+
+__all__ = ["Report", "Section", "print_report", "sections", "write"]
+
+TARGETS = {"confidence": 0.97, "rarest_class": 0.03, "frechet": 52.0, "novelty": 0.8}
+"""What a sound run of the digits reaches; frechet from above, the others from below."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The numbers of a run, as saved in report.json."""
+
+    run: str
+    data: str
+    levels: int
+    step: int
+    parameters: int
+    loss: float
+    """Mean over the last tenth of the steps."""
+    quality: Figures
+    class_gaussians: Figures
+    kernel_density: Figures
+    held_out: Figures
+    bound: Bound
+    histogram: float
+    bin_in_sigmas: float
+    """Width of one grey level's bin over σ_1, the standard deviation of the decoder."""
+    seconds: dict[str, float]
+    environment: dict[str, Any]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table, an image, or both, with what is to be said of them."""
+
+    title: str
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    image: str = ""
+    alt: str = ""
+    aside: bool = field(default=False)
+    """Details that a page may fold away."""
+
+
+def sections(r: Report) -> list[Section]:
+    """The report in the order in which it is read."""
+    return [
+        Section(
+            "Samples",
+            image="samples.png",
+            alt=f"A grid of {r.settings.evaluation.samples} generated digits",
+            notes=(f"{r.settings.evaluation.samples} samples of Algorithm 2, averaged weights, unselected.",),
+        ),
+        _quality(r),
+        _bound(r),
+        Section(
+            "Loss",
+            image="loss.png",
+            alt="Loss of every training step, and its running mean",
+            notes=(
+                f"Mean over the last tenth: {r.loss:.4f}. L_simple (Eq. 14) divided by the number of pixels.",
+            ),
+        ),
+        _time(r),
+        _machine(r),
+        _settings(r),
+    ]
+
+
+def _quality(r: Report) -> Section:
+    def row(name: str, f: Figures) -> tuple[str, ...]:
+        return (name, f"{f.confidence:.3f}", f"{f.rarest_class:.1%}", f"{f.frechet:.1f}", f"{f.novelty:.2f}")
+
+    missed = missed_targets(r.quality)
+    verdict = (
+        "All four targets are reached."
+        if not missed
+        else f"Missed: {', '.join(missed)}. Train longer (--steps)."
+    )
+    notes = [verdict]
+    if r.quality.memorised:
+        notes.append(
+            "Memorisation: the samples lie closer to the training images than images of other writers do. "
+            "This model stores images; do not read the other three figures as quality."
+        )
+    notes += [
+        "Confidence: mean top-class probability of an RBF support vector machine trained on real digits, "
+        "over what it gives the held-out ones. Rarest class: its share of the samples. Fréchet: squared "
+        "distance of the two Gaussians fitted to samples and training images, in grey levels. Novelty: "
+        "median distance to the nearest training image, over that of the held-out images.",
+        "The first three do not tell a model from memory: the kernel density estimate is a stored training "
+        "image plus noise of half a grey level, and does well in them. The fourth does.",
+    ]
+    return Section(
+        "Sample quality",
+        ("", "confidence", "rarest class", "Fréchet", "novelty"),
+        (
+            row("this model", r.quality),
+            row("a Gaussian a class", r.class_gaussians),
+            row("kernel density", r.kernel_density),
+            row("held-out digits", r.held_out),
+            ("target", "≥ 0.97", "≥ 3%", "≤ 52", "≥ 0.80"),
+        ),
+        tuple(notes),
+    )
+
+
+def missed_targets(f: Figures) -> list[str]:
+    """Names of the targets that these figures do not reach."""
+    low = [name for name in ("confidence", "rarest_class", "novelty") if getattr(f, name) < TARGETS[name]]
+    return [name.replace("_", " ") for name in low] + ["Fréchet"] * (f.frechet > TARGETS["frechet"])
+
+
+def _bound(r: Report) -> Section:
+    b = r.bound
+    return Section(
+        "Bound on held-out images",
+        ("term of Eq. 5", "bits/dim"),
+        (
+            ("L_T", f"{b.L_T:.2g}"),
+            ("L_1 … L_T−1", f"{b.L_steps:.3f}"),
+            ("L_0", f"{b.L_0:.2g}"),
+            ("total, an upper bound", f"{b.total:.3f} ± {b.standard_error:.3f}"),
+            ("independent pixels, a histogram each", f"{r.histogram:.3f}"),
+        ),
+        (
+            f"{b.images} held-out images, one draw of x_t for each of the T steps; ± is one standard error. "
+            "The histograms of the pixels of the training images code the same images.",
+            "L_simple drops the weights of Eq. 12, which are largest at small t: it trains least where the "
+            "bound counts most. And a histogram gets the many pixels that are blank in every digit for next "
+            "to nothing, while a chain of Gaussians pays for their last faint noise at every step.",
+            f"With {r.levels} levels a bin is {r.bin_in_sigmas:.0f} σ_1 wide, so x_1 all but names the grey "
+            "level and L_0 is about 0.",
+        ),
+    )
+
+
+def _time(r: Report) -> Section:
+    rows = tuple((name, f"{seconds:.1f} s") for name, seconds in r.seconds.items())
+    return Section("Time", ("", "wall clock"), rows, aside=True)
+
+
+def _machine(r: Report) -> Section:
+    e = r.environment | {"dtype": r.settings.machine.dtype}
+    rows = tuple((name.replace("_", " ").replace(" gb", " (GB)"), str(value)) for name, value in e.items())
+    return Section("Machine and versions", ("", ""), rows, aside=True)
+
+
+def _settings(r: Report) -> Section:
+    rows = [("data", r.data), ("parameters", f"{r.parameters:,}"), ("step", f"{r.step:,}")]
+    for group in ("network", "process", "training", "evaluation", "machine"):
+        for name, value in asdict(getattr(r.settings, group)).items():
+            shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            rows.append((f"--{name.replace('_', '-')}", shown))
+    return Section("Settings", ("", ""), tuple(rows), aside=True)
+
+
+def print_report(report: Report) -> None:
+    """The report as text on stdout."""
+    out = Console(highlight=False)
+    out.print(Text(f"\n{_headline(report)}", style="bold"))
+    for section in sections(report):
+        out.print(Text(f"\n{section.title}", style="bold"))
+        if section.image:
+            out.print(Text(f"  {report.run}/{section.image}"), soft_wrap=True)
+        if section.rows:
+            table = Table(
+                *section.header, box=box.SIMPLE_HEAD, show_header=any(section.header), pad_edge=True
+            )
+            for column in table.columns[1:]:
+                column.justify = "left" if section.title in ("Settings", "Machine and versions") else "right"
+            for row in section.rows:
+                table.add_row(*(Text(cell) for cell in row))
+            out.print(table)
+        for note in section.notes:
+            out.print(Text(note))
+
+
+def _headline(r: Report) -> str:
+    return f"{r.data}: {r.step:,} steps, {r.parameters:,} parameters, {r.seconds['all']:.0f} s"
+
+
+def write(report: Report, run: Path) -> None:
+    """Writes report.json and report.html into the run folder, which holds the images already.
+
+    Raises:
+        InputError: if the disk is full or refuses.
+    """
+    write_atomically(run / "report.json", (json.dumps(asdict(report), indent=2) + "\n").encode())
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ddpm_spec.training", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def embedded(name: str) -> str:
+        return f"data:image/png;base64,{base64.b64encode((run / name).read_bytes()).decode()}"
+
+    page = environment.get_template("report.html").render(
+        title=f"{report.data}, {report.step:,} steps",
+        headline=_headline(report),
+        run=report.run,
+        sections=sections(report),
+        embedded=embedded,
+    )
+    write_atomically(run / "report.html", page.encode())

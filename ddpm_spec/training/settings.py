@@ -1,0 +1,238 @@
+"""Every choice of a run, as options with defaults, and the presets that fill them.
+
+A preset is a `Settings`; options on the command line replace single fields; what results is saved
+with the run as `settings.json`. The docstring under a field is its `--help`.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from ddpm_spec.diffusion import Diffusion, Variance
+from ddpm_spec.schedule import linear_schedule
+from ddpm_spec.training.errors import InputError
+from ddpm_spec.unet import UNet
+
+__all__ = ["PRESETS", "Evaluation", "Machine", "Network", "Process", "Settings", "Training", "preset"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The U-Net of App. B."""
+
+    channels: int = 32
+    """Width at the finest level. Paper: 128."""
+    multipliers: tuple[int, ...] = (1, 2)
+    """Width of each level, finest first, as multiples of channels. Paper: 1 2 2 2 for CIFAR10."""
+    blocks: int = 1
+    """Residual blocks a level on the way down, one more on the way up. Paper: 2."""
+    attention: tuple[int, ...] = (4,)
+    """Sides of the feature maps with self-attention; the middle always has it. Paper: 16."""
+    dropout: float = 0.0
+    """Rate inside the residual blocks. Paper: 0.1 for CIFAR10, 0 elsewhere."""
+    groups: int = 8
+    """Groups of every group norm; must divide channels. Paper: 32."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The forward and the reverse process."""
+
+    T: int = 1000
+    """Number of steps. Paper: 1000."""
+    beta_1: float = 1e-4
+    """First variance of the linear schedule. Paper: 1e-4."""
+    beta_T: float = 0.02  # noqa: N815 (the paper's name)
+    """Last variance of the linear schedule. Paper: 0.02."""
+    variance: Variance = "beta"
+    """The variance of a reverse step: beta_t, or the posterior's, beta_tilde. Paper: either."""
+    clip: bool = False
+    """Clip the implied x_0 to [-1, 1] in sampling and in the bound. Paper: no; its code: yes."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Algorithm 1."""
+
+    steps: int = 1500
+    """Updates to make. Paper: 800,000 for CIFAR10."""
+    batch: int = 64
+    """Images in one update, over all processes together. Paper: 128."""
+    lr: float = 2e-3
+    """Learning rate of Adam. Paper: 2e-4; 2e-5 for 256×256."""
+    warmup: int = 100
+    """Updates until the learning rate is reached, linearly from 0. Paper: none; its code: 5000."""
+    max_norm: float = 1.0
+    """Gradients longer than this are shortened to it. Paper: no such limit; its code: 1."""
+    ema: float = 0.995
+    """Decay of the averaged weights. Paper: 0.9999."""
+    flip: bool = False
+    """Mirror images at random. Paper: yes for CIFAR10; a mirrored digit is no digit."""
+    seed: int = 0
+    """Every random number of the run follows from it."""
+    save_every: int = 500
+    """Updates between two checkpoints; one is always saved at the end."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured when training ends."""
+
+    samples: int = 256
+    """Images to draw by Algorithm 2 for the figures of merit. Paper: 50,000."""
+    bound_images: int = 64
+    """Held-out images for the bound, T network calls each; evenly spread. Paper: all of the test set."""
+    sample_batch: int = 256
+    """Images in one network call while sampling. Changes no number drawn."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it runs; a resumed run may change these, a bit-exact one does not."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Device to compute on; auto takes a GPU if there is one. Paper: TPU v3-8."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """What the network computes in: float32, or bfloat16 by autocast. Paper: float32."""
+    threads: int = 0
+    """CPU threads; 0 takes what torch takes, one a core."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a run's numbers."""
+
+    data: Literal["digits"] = "digits"
+    """The images: digits are the 1,797 handwritten ones of scikit-learn, 8×8 with 17 grey levels."""
+    network: Network = field(default_factory=Network)
+    process: Process = field(default_factory=Process)
+    training: Training = field(default_factory=Training)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    machine: Machine = field(default_factory=Machine)
+
+    def unet(self, image_channels: int, image_size: int) -> UNet:
+        """The network, for images of this many channels and this side."""
+        return UNet(
+            in_channels=image_channels,
+            out_channels=image_channels,
+            image_size=image_size,
+            **asdict(self.network),
+        )
+
+    def diffusion(self) -> Diffusion:
+        """The process."""
+        p = self.process
+        return Diffusion(linear_schedule(p.T, p.beta_1, p.beta_T), variance=p.variance, clip=p.clip)
+
+    def check(self) -> None:
+        """Refuses a value out of range, naming the option.
+
+        Raises:
+            InputError: with what would be right.
+        """
+        for group in (self.network, self.process, self.training, self.evaluation, self.machine):
+            for name, value in vars(group).items():
+                rule = _RULES.get(name)
+                if rule and not rule[0](value):
+                    raise InputError(f"--{name.replace('_', '-')} is {_shown(value)}; it must be {rule[1]}")
+        if self.process.beta_1 > self.process.beta_T:
+            raise InputError(
+                f"--beta-1 is {self.process.beta_1} and --beta-T is {self.process.beta_T}; "
+                "the schedule must not decrease"
+            )
+
+    def save(self, path: Path) -> None:
+        """As JSON, in the field order."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Settings":
+        """What `save` wrote.
+
+        Raises:
+            InputError: if the file is missing, damaged, or of another version of this project.
+        """
+        try:
+            return _from_json(cls, json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(
+                f"{path.parent} is not a run folder: {path.name} cannot be read ({error.strerror})"
+            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"{path} is damaged or from another version ({error}); restore it, or start a new run"
+            ) from None
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _from_json(cls: type[Any], values: dict[str, Any]) -> Any:
+    """The dataclass of these values: exactly its fields, each of its type."""
+    types = get_type_hints(cls)
+    if set(values) != set(types):
+        odd = set(values) ^ set(types)
+        raise ValueError(f"fields {sorted(odd)} differ")
+    return cls(**{name: _value(types[name], value, name) for name, value in values.items()})
+
+
+def _value(kind: Any, value: Any, name: str) -> Any:
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _from_json(kind, value)
+    if get_args(kind)[1:] == (...,):
+        return tuple(value)
+    choices = get_args(kind)
+    if value not in choices if choices else not isinstance(value, kind):
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _at_least(low: int) -> tuple[Callable[[Any], bool], str]:
+    return lambda x: x >= low, f"at least {low}"
+
+
+def _all_positive(x: tuple[int, ...]) -> bool:
+    return bool(x) and min(x) >= 1
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "channels": _at_least(4),
+    "multipliers": (_all_positive, "one whole number a level, each at least 1"),
+    "blocks": _at_least(1),
+    "groups": _at_least(1),
+    "dropout": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "T": _at_least(2),
+    "beta_1": (lambda x: 0 < x < 1, "between 0 and 1"),
+    "beta_T": (lambda x: 0 < x < 1, "between 0 and 1"),
+    "steps": _at_least(1),
+    "batch": _at_least(1),
+    "lr": (lambda x: 0 < x < math.inf, "above 0"),
+    "warmup": _at_least(0),
+    "max_norm": (lambda x: x > 0, "above 0 (inf for no limit)"),
+    "ema": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "seed": (lambda x: -(2**63) <= x < 2**63, "an integer of 64 bits"),
+    "save_every": _at_least(1),
+    "sample_batch": _at_least(1),
+    "samples": _at_least(2),
+    "bound_images": _at_least(2),
+    "threads": _at_least(0),
+}
+
+PRESETS: dict[str, Settings] = {"digits": Settings()}
+"""The presets by name; `python -m ddpm_spec.train --preset NAME`."""
+
+
+def preset(name: str) -> Settings:
+    """The preset of this name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in PRESETS:
+        raise InputError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,240 @@
+"""The network ε_θ(x_t, t) of App. B: a U-Net with group norm, time embedding and self-attention.
+
+The structure is the paper's and, where the text is silent, that of the released model: two residual
+blocks a level on the way down, three on the way up, attention where the feature map has the given
+side, one more residual–attention–residual stage in the middle.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ddpm_spec.noise import bits, fold
+
+__all__ = ["UNet", "time_embedding"]
+
+
+def time_embedding(t: Tensor, channels: int) -> Tensor:
+    """The sinusoidal embedding of t in 1..T, formed in float32: shape (B, channels).
+
+    sin then cos of (t − 1) · 10⁴^(−i/(h − 1)), i = 0..h − 1, h = channels / 2. This is the one place
+    where time becomes 0-based: trained weights of the field count from 0.
+    """
+    half = channels // 2
+    index = torch.arange(half, dtype=torch.float32, device=t.device)
+    frequency = torch.exp(index * (-math.log(10_000) / (half - 1)))
+    angle = (t - 1).float()[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
+def _dropout(h: Tensor, rate: float, keys: Tensor) -> Tensor:
+    """Dropout whose mask for a row depends on that row's key alone."""
+    row = math.prod(h.shape[1:])
+    threshold = math.floor((2 * rate - 1) * 2.0**63)  # `rate` of all signed 64-bit integers lie below
+    keep = (bits(keys, row) >= threshold).reshape(h.shape)
+    return torch.where(keep, h / (1 - rate), 0)
+
+
+def _xavier(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+class ResBlock(nn.Module):
+    """Two 3×3 convolutions with the time added between them, and a shortcut."""
+
+    index = 0
+    """Its place in the network, so that no two blocks drop the same units."""
+
+    def __init__(self, width: int, out: int, time_width: int, dropout: float, groups: int) -> None:
+        super().__init__()
+        self.norm_1 = nn.GroupNorm(groups, width, eps=1e-6)
+        self.conv_1 = nn.Conv2d(width, out, 3, padding=1)
+        self.time = nn.Linear(time_width, out)
+        self.norm_2 = nn.GroupNorm(groups, out, eps=1e-6)
+        self.conv_2 = nn.Conv2d(out, out, 3, padding=1)
+        self.shortcut = nn.Identity() if width == out else nn.Conv2d(width, out, 1)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, time: Tensor, keys: Tensor | None) -> Tensor:
+        """x: (B, C, H, W); time: the activated embedding, (B, 4·channels)."""
+        h = self.conv_1(F.silu(self.norm_1(x))) + self.time(time)[:, :, None, None]
+        h = F.silu(self.norm_2(h))
+        if keys is not None and self.dropout > 0:
+            h = _dropout(h, self.dropout, fold(keys, self.index))
+        return self.shortcut(x) + self.conv_2(h)
+
+
+class Attention(nn.Module):
+    """Self-attention over the pixels: one head, scale C^(−1/2), residual."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, width, eps=1e-6)
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W)."""
+        h = self.norm(x).flatten(2).transpose(1, 2)  # (B, H·W, C): a view in channels-last memory
+        q, k, v = (layer(h).unsqueeze(1) for layer in (self.query, self.key, self.value))
+        h = self.out(F.scaled_dot_product_attention(q, k, v).squeeze(1))
+        return x + h.transpose(1, 2).reshape(x.shape)
+
+
+class Stage(nn.Module):
+    """A residual block, with attention behind it where the map has the right side."""
+
+    def __init__(self, block: ResBlock, attention: Attention | None) -> None:
+        super().__init__()
+        self.block = block
+        self.attention = attention
+
+    def forward(self, x: Tensor, time: Tensor, keys: Tensor | None) -> Tensor:
+        """Shapes as in `ResBlock`."""
+        h: Tensor = self.block(x, time, keys)
+        return h if self.attention is None else self.attention(h)
+
+
+class Downsample(nn.Conv2d):
+    """3×3, stride 2, padded at the bottom and on the right only."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H/2, W/2)."""
+        return super().forward(F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Conv2d):
+    """Nearest neighbour, then 3×3."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, 2H, 2W)."""
+        return super().forward(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class UNet(nn.Module):
+    """ε_θ(x_t, t) of App. B; the defaults are the paper's for CIFAR10 (35,746,307 parameters).
+
+    Args:
+        in_channels: of the images.
+        out_channels: of the prediction.
+        image_size: side of the square images; halved once per level but the last.
+        channels: width at the finest level.
+        multipliers: width of each level, finest first, as a multiple of `channels`.
+        blocks: residual blocks a level on the way down; one more on the way up.
+        attention: sides of the feature maps that get self-attention; the middle always has it.
+        dropout: rate inside every residual block. Acts where `forward` is given keys.
+        groups: groups of every group norm.
+
+    Raises:
+        ValueError: if a width is not a multiple of `groups`, `channels` is odd or below 4, or the image
+            cannot be halved that often.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        image_size: int = 32,
+        channels: int = 128,
+        multipliers: Sequence[int] = (1, 2, 2, 2),
+        blocks: int = 2,
+        attention: Sequence[int] = (16,),
+        dropout: float = 0.1,
+        groups: int = 32,
+    ) -> None:
+        super().__init__()
+        if channels < 4 or channels % 2 or channels % groups:
+            raise ValueError(
+                f"channels is {channels}; it must be even, at least 4 and a multiple of groups, {groups}"
+            )
+        if not multipliers or min(multipliers) < 1:
+            raise ValueError(f"multipliers are {tuple(multipliers)}; give at least one, each at least 1")
+        if image_size % 2 ** (len(multipliers) - 1):
+            raise ValueError(
+                f"images of side {image_size} cannot be halved {len(multipliers) - 1} times; "
+                "give fewer multipliers"
+            )
+        self.channels = channels
+        time_width = 4 * channels
+
+        def stage(width: int, out: int, side: int) -> Stage:
+            block = ResBlock(width, out, time_width, dropout, groups)
+            return Stage(block, Attention(out, groups) if side in attention else None)
+
+        self.time = nn.Sequential(
+            nn.Linear(channels, time_width), nn.SiLU(), nn.Linear(time_width, time_width), nn.SiLU()
+        )
+        self.conv_in = nn.Conv2d(in_channels, channels, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        width, side, skips = channels, image_size, [channels]
+        for level, multiplier in enumerate(multipliers):
+            if level:
+                self.down.append(Downsample(width))
+                skips.append(width)
+                side //= 2
+            for _ in range(blocks):
+                self.down.append(stage(width, channels * multiplier, side))
+                width = channels * multiplier
+                skips.append(width)
+        self.middle = nn.ModuleList([stage(width, width, 0), stage(width, width, 0)])
+        self.middle[0].attention = Attention(width, groups)
+        for level, multiplier in reversed(list(enumerate(multipliers))):
+            for _ in range(blocks + 1):
+                self.up.append(stage(width + skips.pop(), channels * multiplier, side))
+                width = channels * multiplier
+            if level:
+                self.up.append(Upsample(width))
+                side *= 2
+        self.norm_out = nn.GroupNorm(groups, width, eps=1e-6)
+        self.conv_out = nn.Conv2d(width, out_channels, 3, padding=1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Xavier uniform, biases 0; what ends a residual branch starts at nearly 0."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                _xavier(module)
+        blocks = [m for m in self.modules() if isinstance(m, ResBlock)]
+        attentions = [m for m in self.modules() if isinstance(m, Attention)]
+        for last in [b.conv_2 for b in blocks] + [a.out for a in attentions] + [self.conv_out]:
+            _xavier(last, gain=1e-5)
+        for index, block in enumerate(blocks):
+            block.index = index
+
+    def forward(self, x_t: Tensor, t: Tensor, keys: Tensor | None = None) -> Tensor:
+        """ε_θ(x_t, t).
+
+        Args:
+            x_t: (B, C, H, W), cast to the dtype of the weights.
+            t: integers in 1..T, shape (B,).
+            keys: int64, shape (B,), one per example: dropout acts, with a mask that is a function
+                of the key. None, as in sampling: no dropout. `train()` and `eval()` change nothing.
+
+        Returns:
+            Shape (B, out_channels, H, W), in the dtype of the weights (or of autocast).
+        """
+        time = self.time(time_embedding(t, self.channels).to(self.conv_in.weight.dtype))
+        h = self.conv_in(x_t.to(self.conv_in.weight.dtype))
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, time, keys) if isinstance(layer, Stage) else layer(h)
+            skips.append(h)
+        for layer in self.middle:
+            h = layer(h, time, keys)
+        for layer in self.up:
+            if isinstance(layer, Stage):
+                h = layer(torch.cat([h, skips.pop()], dim=1), time, keys)
+            else:
+                h = layer(h)
+        return self.conv_out(F.silu(self.norm_out(h)))
