@@ -1,6 +1,6 @@
 """The discrete decoder p_θ(x_0 | x_1) (§3.3, Eq. 13), for any number of grey levels."""
 
-from ddpm_spec.ops import INFINITY, Number, log_normal_interval, one, sqrt, where
+from ddpm_spec.ops import Number, infinity, log_normal_interval, one, sqrt, where
 
 __all__ = ["log_bin_probability"]
 
@@ -11,11 +11,12 @@ def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: int
     x_0: data with `levels` equally spaced values from −1 to 1 (256 in the paper, δ = 1/255; 17 for
     the digits, δ = 1/16). mean, variance: μ_θ(x_1, 1) and σ_1². Shapes broadcast. The first and the
     last bin reach to −∞ and +∞; they are told apart at the middle of the bin edge, so that a rounded
-    ±1 still counts as one. Rounding: (4 + 2κ)u in float64 with κ taken at the two ends of the bin, whose
-    difference cancels.
+    ±1 still counts as one. Rounding: 2u times the sum of |log p|, of the log-cdf at either end as it
+    enters, and of what an error in an end of the bin moves; the difference of the two cancels where the
+    bin is narrow against σ.
     """
     half_bin = one(x_0) / (levels - 1)
     sigma = sqrt(variance)
-    upper = where(x_0 > 1 - half_bin, INFINITY, (x_0 + half_bin - mean) / sigma)
-    lower = where(x_0 < half_bin - 1, -INFINITY, (x_0 - half_bin - mean) / sigma)
+    upper = where(x_0 > 1 - half_bin, infinity(x_0), (x_0 + half_bin - mean) / sigma)
+    lower = where(x_0 < half_bin - 1, -infinity(x_0), (x_0 - half_bin - mean) / sigma)
     return log_normal_interval(lower, upper)

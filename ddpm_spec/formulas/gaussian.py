@@ -21,7 +21,8 @@ def kl(mean: Number, variance: Number, mean_p: Number, variance_p: Number) -> Nu
     """D_KL(N(mean, variance) ‖ N(mean_p, variance_p)) in nats, per coordinate.
 
     The closed form behind every term of Eq. 5 but L_0. Shapes broadcast. Where the two laws nearly
-    agree the terms cancel; the bound is therefore evaluated in float64.
+    agree the terms cancel, so the error is 4u times the sum of their sizes, not of their sum; the bound
+    is therefore evaluated in float64.
     """
     ratio = variance / variance_p
     return (ratio - 1 - log(ratio) + (mean - mean_p) ** 2 / variance_p) / 2

@@ -23,12 +23,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["INFINITY", "Number", "exp", "log", "log_normal_interval", "one", "sqrt", "two_pi", "where"]
+__all__ = ["Number", "exp", "infinity", "log", "log_normal_interval", "one", "sqrt", "two_pi", "where"]
 
 Number = Any
 """Anything with +, −, ×, ÷ and integer powers for which `ops` has a backend."""
-
-INFINITY = math.inf
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -46,7 +44,8 @@ def _function(name: str) -> Callable[..., Any]:
 
 # One table a function: a backend adds itself with `TABLE["sqrt"].register(type, function)`.
 TABLE: dict[str, Any] = {
-    name: _function(name) for name in ("sqrt", "exp", "log", "one", "two_pi", "log_normal_interval", "where")
+    name: _function(name)
+    for name in ("sqrt", "exp", "log", "one", "two_pi", "infinity", "log_normal_interval", "where")
 }
 
 
@@ -75,6 +74,11 @@ def two_pi(like: Number) -> Number:
     return 2 * math.pi if isinstance(like, Tensor) else TABLE["two_pi"](like)
 
 
+def infinity(like: Number) -> Number:
+    """+∞ in the arithmetic of `like`."""
+    return math.inf if isinstance(like, Tensor) else TABLE["infinity"](like)
+
+
 def where(condition: Any, x: Number, y: Number) -> Number:
     """`x` where the condition holds, else `y`."""
     if isinstance(condition, Tensor):
@@ -99,9 +103,10 @@ def _log_normal_interval(lower: Tensor, upper: Tensor) -> Tensor:
     reflect = lower + upper > 0
     lower, upper = torch.where(reflect, -upper, lower), torch.where(reflect, -lower, upper)
     log_upper = torch.special.log_ndtr(upper)
-    # Φ(−∞) = 0 leaves log Φ(upper). The stand-in keeps the unused branch's gradient finite.
+    # Φ(−∞) = 0 leaves log Φ(upper). The stand-ins keep the unused branch's gradient finite.
     half_line = torch.isinf(lower)
-    gap = torch.special.log_ndtr(torch.where(half_line, upper - 1, lower)) - log_upper
+    log_lower = torch.special.log_ndtr(torch.where(half_line, -1.0, lower))
+    gap = torch.where(half_line, -1.0, log_lower - log_upper)
     # log(1 − e^gap): expm1 for a short interval, log1p for a long one.
     short = gap > -math.log(2)
     log_share = torch.where(
@@ -123,5 +128,6 @@ for _number in (int, float):
     TABLE["log"].register(_number, math.log)
     TABLE["one"].register(_number, lambda like: 1)
     TABLE["two_pi"].register(_number, lambda like: 2 * math.pi)
+    TABLE["infinity"].register(_number, lambda like: math.inf)
     TABLE["log_normal_interval"].register(_number, _float_log_normal_interval)
 TABLE["where"].register(bool, lambda condition, x, y: x if condition else y)

@@ -120,7 +120,7 @@ def _term(x: Number) -> Term:
     if isinstance(x, Term):
         return x
     value = sp.sympify(x)
-    if not (value.is_Integer or value.is_infinite):
+    if not (value.is_Integer):
         raise TypeError(f"{x!r}: a formula on the page holds integers and named quantities only")
     return Term(sp.latex(value), value, Level.SUM if value.is_negative else Level.ATOM)
 
@@ -166,5 +166,6 @@ TABLE["exp"].register(Term, lambda x: Term(rf"e^{{{x.tex}}}", sp.exp(x.value)))
 TABLE["log"].register(Term, _log)
 TABLE["one"].register(Term, lambda like: _term(1))
 TABLE["two_pi"].register(Term, lambda like: Term(r"2\pi", 2 * sp.pi, Level.PRODUCT))
+TABLE["infinity"].register(Term, lambda like: Term(r"\infty", sp.oo))
 TABLE["where"].register(Condition, _where)
 TABLE["log_normal_interval"].register(Term, _log_normal_interval)

@@ -10,7 +10,8 @@ __all__ = ["WEIGHT"]
 
 
 def _weight() -> Derivation:
-    x_t = named("x_t", forward.q_sample(X_0, EPS, AT))
+    x_t_of_noise: Term = forward.q_sample(X_0, EPS, AT)
+    x_t = named("x_t", x_t_of_noise)
     target: Term = posterior.posterior_mean(X_0, x_t, AT)
     mean_eps: Term = reverse.mean_from_eps(x_t, EPS, AT)
     shift = AT.beta / (sqrt(AT.alpha) * sqrt(AT.one_minus_alpha_bar))
@@ -23,7 +24,7 @@ def _weight() -> Derivation:
             Line(
                 Value((mu_tilde - mu) ** 2 / (2 * SIGMA_SQUARED)),
                 "One coordinate of Eq. 8 without its constant, at the $x_t$ of Eq. 4.",
-                where=((r"\tilde\mu_t", target), (r"\mu_\theta", mean)),
+                where=(("x_t", x_t_of_noise), (r"\tilde\mu_t", target), (r"\mu_\theta", mean)),
             ),
             Line(
                 Value((mean_eps - mu) ** 2 / (2 * SIGMA_SQUARED)),

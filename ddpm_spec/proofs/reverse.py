@@ -18,6 +18,7 @@ def _x_0_hat() -> Derivation:
             Line(
                 Value(X_0),
                 r"The image that $x_t$ of Eq. 4 was made of.",
+                where=(("x_t", x_t),),
             ),
             Line(
                 Value(

@@ -1,0 +1,41 @@
+"""One recorder for the run; what it saw is written to the evidence when the run ends."""
+
+import os
+import time
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ddpm_spec.evidence import Recorder
+
+_QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("dev", max_examples=40, **_QUIET)
+settings.register_profile("ci", max_examples=100, derandomize=True, **_QUIET)
+settings.register_profile("nightly", max_examples=2000, **_QUIET)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+_RECORDER = Recorder()
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Recorder:
+    """Where a test says what it is about; see `ddpm_spec.evidence`."""
+    return _RECORDER
+
+
+_START = pytest.StashKey[float]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note the time."""
+    session.config.stash[_START] = time.monotonic()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what ran. Only a plain `pytest`, of everything, replaces the whole record."""
+    if not _RECORDER.observations:
+        return
+    config = session.config
+    everything = config.args == config.getini("testpaths") and not config.option.keyword
+    seconds = time.monotonic() - config.stash[_START]
+    _RECORDER.write(full_run_seconds=seconds if everything and config.option.markexpr == "not slow" else None)

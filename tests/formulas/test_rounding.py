@@ -1,0 +1,99 @@
+"""Every formula against itself at 50 digits, within the bound that its docstring states."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from rounding import check_rounding
+
+from ddpm_spec.evidence import Recorder
+from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas.step import Step
+from ddpm_spec.ops import Number
+from ddpm_spec.paper import Formula
+from ddpm_spec.schedule import linear_schedule
+
+SCHEDULE = linear_schedule()
+PRECISIONS = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+
+data = st.floats(-4, 4).filter(lambda x: abs(x) > 1e-6)
+variance = st.floats(1e-6, 10)
+unit = st.floats(1e-6, 1 - 1e-6)
+
+
+def with_step(formula: Formula) -> Callable[..., Number]:
+    """The formula with the six fields of its step as separate last arguments."""
+    return lambda *x: formula(*x[:-6], Step(*x[-6:]))
+
+
+STEP_FORMULAS = [
+    (forward.q_step_mean, 1),
+    (forward.q_step_variance, 0),
+    (forward.q_mean, 1),
+    (forward.q_variance, 0),
+    (forward.q_sample, 2),
+    (posterior.posterior_mean, 2),
+    (posterior.posterior_variance, 0),
+    (reverse.predict_x_0, 2),
+    (reverse.mean_from_eps, 2),
+]
+PLAIN_FORMULAS = [
+    (gaussian.linear_mean, (data, data)),
+    (gaussian.linear_variance, (variance, variance, variance)),
+    (gaussian.log_density, (data, data, variance)),
+    (forward.alpha, (unit,)),
+    (forward.alpha_bar, (unit, unit)),
+    (forward.one_minus_alpha_bar, (unit, unit)),
+    (sampling.p_sample, (data, variance, data)),
+    (objective.simple_loss, (data, data)),
+]
+
+
+@PRECISIONS
+@pytest.mark.parametrize(("formula", "arguments"), STEP_FORMULAS, ids=lambda x: getattr(x, "__name__", ""))
+@given(draw=st.data())
+def test_formulas_of_a_step(
+    recorder: Recorder, formula: Formula, arguments: int, dtype: torch.dtype, draw: st.DataObject
+) -> None:
+    t = draw.draw(st.integers(1, SCHEDULE.T))
+    fields = [table[t].item() for table in SCHEDULE.steps]
+    inputs = [*(draw.draw(data) for _ in range(arguments)), *fields]
+    with recorder.observe("rounding bound", f"{formula.__name__} within 2(1+κ)u", formula):
+        check_rounding(with_step(formula), inputs, dtype)
+
+
+@PRECISIONS
+@pytest.mark.parametrize(("formula", "domain"), PLAIN_FORMULAS, ids=lambda x: getattr(x, "__name__", ""))
+@given(draw=st.data())
+def test_other_formulas(
+    recorder: Recorder,
+    formula: Formula,
+    domain: tuple[st.SearchStrategy[float], ...],
+    dtype: torch.dtype,
+    draw: st.DataObject,
+) -> None:
+    inputs = [draw.draw(values) for values in domain]
+    with recorder.observe("rounding bound", f"{formula.__name__} within 2(1+κ)u", formula):
+        check_rounding(formula, inputs, dtype)
+
+
+@PRECISIONS
+@given(t=st.integers(1, SCHEDULE.T), sigma_squared=variance)
+def test_weight(recorder: Recorder, t: int, sigma_squared: float, dtype: torch.dtype) -> None:
+    inputs = [sigma_squared, *(table[t].item() for table in SCHEDULE.steps)]
+    with recorder.observe("rounding bound", "eps_weight within 2(1+κ)u", objective.eps_weight):
+        check_rounding(with_step(objective.eps_weight), inputs, dtype)
+
+
+@PRECISIONS
+@given(t=st.integers(1, 1000), T=st.integers(2, 1000), ends=st.tuples(unit, unit))
+def test_linear_beta(
+    recorder: Recorder, t: int, T: int, ends: tuple[float, float], dtype: torch.dtype
+) -> None:
+    beta_1, beta_T = sorted(ends)
+    with recorder.observe("rounding bound", "linear_beta within 2(1+κ)u", forward.linear_beta):
+        check_rounding(
+            lambda first, last: forward.linear_beta(min(t, T), T, first, last), [beta_1, beta_T], dtype
+        )

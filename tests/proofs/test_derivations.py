@@ -1,0 +1,276 @@
+"""Every derivation holds, on the functions that train; a wrong function or a wrong step is refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sympy as sp
+from latex import evaluate
+
+from ddpm_spec import ops
+from ddpm_spec.evidence import Recorder
+from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse
+from ddpm_spec.ops import exact as exact
+from ddpm_spec.ops.typeset import letter, named
+from ddpm_spec.paper import NODES
+from ddpm_spec.proofs import DERIVATIONS, Derivation, FalseStep
+from ddpm_spec.proofs import forward as forward_proofs
+from ddpm_spec.proofs import gaussian as gaussian_proofs
+from ddpm_spec.proofs import objective as objective_proofs
+from ddpm_spec.proofs import posterior as posterior_proofs
+from ddpm_spec.proofs import reverse as reverse_proofs
+from ddpm_spec.proofs.engine import (
+    By,
+    Expectation,
+    Form,
+    Integral,
+    IntegrateOut,
+    Line,
+    Moments,
+    Normal,
+    Value,
+)
+from ddpm_spec.proofs.letters import Z, positive
+
+TITLES = [derivation.title for derivation in DERIVATIONS]
+
+
+@pytest.mark.parametrize("derivation", DERIVATIONS, ids=TITLES)
+def test_derivation_is_proved(recorder: Recorder, derivation: Derivation) -> None:
+    proof = recorder.prove(derivation)
+    assert proof.proved, [check.verdict for check in proof.checks]
+
+
+@pytest.mark.parametrize("derivation", DERIVATIONS, ids=TITLES)
+def test_derivation_belongs_to_the_index(derivation: Derivation) -> None:
+    assert set(derivation.nodes) <= NODES.keys()
+    stated = {formula for node in derivation.nodes for formula in NODES[node].formulas}
+    assert stated & set(derivation.formulas), "it runs a formula of each node that it claims"
+
+
+# What a formula could be instead. Each replaces the body of the function that trains, so the proof has to
+# fail on that function; the arguments and everything else stay.
+
+
+def _wrong_sign(x_0: Any, x_t: Any, at: Any) -> Any:
+    return (
+        ops.sqrt(at.alpha_bar_prev) * at.beta / at.one_minus_alpha_bar * x_0
+        - ops.sqrt(at.alpha) * at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * x_t
+    )
+
+
+def _dropped_root(x_0: Any, x_t: Any, at: Any) -> Any:
+    return (
+        at.alpha_bar_prev * at.beta / at.one_minus_alpha_bar * x_0
+        + ops.sqrt(at.alpha) * at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * x_t
+    )
+
+
+def _index_off_by_one(x_0: Any, x_t: Any, at: Any) -> Any:
+    return (
+        ops.sqrt(at.alpha_bar) * at.beta / at.one_minus_alpha_bar * x_0
+        + ops.sqrt(at.alpha) * at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * x_t
+    )
+
+
+WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Derivation]]] = {
+    "Eq. 7, a flipped sign": (posterior.posterior_mean, _wrong_sign, posterior_proofs._posterior),
+    "Eq. 7, a dropped root": (posterior.posterior_mean, _dropped_root, posterior_proofs._posterior),
+    "Eq. 7, an index off by one": (posterior.posterior_mean, _index_off_by_one, posterior_proofs._posterior),
+    "Eq. 7, β_t for β̃_t": (
+        posterior.posterior_variance,
+        lambda at: at.beta,
+        posterior_proofs._posterior,
+    ),
+    "Eq. 4, no root in the mean": (
+        forward.q_mean,
+        lambda x_0, at: at.alpha_bar * x_0,
+        forward_proofs._step,
+    ),
+    "Eq. 4, variance of one step": (forward.q_variance, lambda at: at.beta, forward_proofs._step),
+    "Eq. 4, ᾱ as a sum": (
+        forward.alpha_bar,
+        lambda alpha_t, alpha_bar_prev: alpha_t + alpha_bar_prev,
+        forward_proofs._step,
+    ),
+    "Eq. 4, the recursion without α": (
+        forward.one_minus_alpha_bar,
+        lambda beta, one_minus_alpha_bar_prev: one_minus_alpha_bar_prev + beta,
+        forward_proofs._step,
+    ),
+    "Eq. 4, a first step without ᾱ_0": (
+        forward.alpha_bar,
+        lambda alpha_t, alpha_bar_prev: alpha_t * (1 + alpha_bar_prev) / 2 * (1 + alpha_bar_prev),
+        forward_proofs._base,
+    ),
+    "Eq. 11, the sign of the noise": (
+        reverse.mean_from_eps,
+        lambda x_t, eps, at: (
+            1 / ops.sqrt(at.alpha) * (x_t + at.beta / ops.sqrt(at.one_minus_alpha_bar) * eps)
+        ),
+        reverse_proofs._mean,
+    ),
+    "Eq. 12, α_t left out": (
+        objective.eps_weight,
+        lambda variance, at: at.beta**2 / (2 * variance * at.one_minus_alpha_bar),
+        objective_proofs._weight,
+    ),
+    "Eq. 15, no division": (
+        reverse.predict_x_0,
+        lambda x_t, eps, at: x_t - ops.sqrt(at.one_minus_alpha_bar) * eps,
+        reverse_proofs._x_0_hat,
+    ),
+    "KL, the arguments of the ratio swapped": (
+        gaussian.kl,
+        lambda mean, variance, mean_p, variance_p: (
+            (variance / variance_p - 1 - ops.log(variance_p / variance) + (mean - mean_p) ** 2 / variance_p)
+            / 2
+        ),
+        gaussian_proofs._kl,
+    ),
+}
+
+
+@pytest.mark.parametrize(("formula", "wrong", "derive"), WRONG.values(), ids=WRONG)
+def test_wrong_formula_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    formula: Callable[..., Any],
+    wrong: Callable[..., Any],
+    derive: Callable[[], Derivation],
+) -> None:
+    derive().check()
+    monkeypatch.setitem(formula.__globals__, "ops", ops)
+    monkeypatch.setattr(formula, "__code__", wrong.__code__)
+    with pytest.raises(FalseStep):
+        derive().check()
+
+
+X, M = letter("x"), letter("m")
+V, W = positive("v"), positive("w")
+
+
+def _derivation(*lines: Line, end: Form | None = None) -> Derivation:
+    return Derivation("a test", (), lines, end or lines[-1].form)
+
+
+FALSE_STEPS = {
+    "an inequality": _derivation(Line(Value(X), "start"), Line(Value(X + 1), "wrong")),
+    "an end that is another formula": _derivation(Line(Value(X), "start"), end=Value(-X)),
+    "a normal law with another variance": _derivation(
+        Line(Normal(X, M, V), "start"), Line(Normal(X, M, W), "wrong")
+    ),
+    "a density for a value": _derivation(
+        Line(Normal(X, M, V), "start"), Line(Value(-((X - M) ** 2) / (2 * V)), "without its constant")
+    ),
+    "an integral that is not one": _derivation(
+        Line(Integral(Normal(X, M, V).name + 1, X), "start"),
+        Line(Value(letter("0", sp.Integer(0))), "the 1 is lost", IntegrateOut(Normal(X, M, V))),
+    ),
+    "what is integrated out and stays": _derivation(
+        Line(Integral(Normal(X, M, V).name + X, X), "start"),
+        Line(Value(X), "x is bound", IntegrateOut(Normal(X, M, V))),
+    ),
+    "a moment of the wrong order": _derivation(
+        Line(Expectation(Z**2 + Z, Z), "start"),
+        Line(Value(letter("2", sp.Integer(2))), "E[z] is 0", Moments()),
+    ),
+    "a moment that is not known": _derivation(
+        Line(Expectation(Z**4, Z), "start"), Line(Value(letter("1", sp.Integer(1))), "it is 3", Moments())
+    ),
+    "two forms that cannot be compared": _derivation(
+        Line(Integral(X, X), "start"), Line(Value(X), "not an integral")
+    ),
+}
+
+
+@pytest.mark.parametrize("derivation", FALSE_STEPS.values(), ids=FALSE_STEPS)
+def test_false_step_is_refused(derivation: Derivation) -> None:
+    with pytest.raises(FalseStep, match=r"a test: (line 2|the end)"):
+        derivation.check()
+
+
+def test_a_lemma_applies_only_where_its_hypothesis_stands() -> None:
+    """The sum of normals, used for other arguments than those it was proved for."""
+    step = forward_proofs._step()
+    other = gaussian_proofs.SUM
+    swapped = Line(step.lines[1].form, "another lemma", By(other))
+    with pytest.raises(FalseStep, match="line 2"):
+        Derivation("a test", (), (step.lines[0], swapped, *step.lines[2:]), step.end).check()
+
+
+def test_a_step_that_holds_only_at_the_points_tried_is_not_proved() -> None:
+    x = named("e^{x+1}", letter("x"))
+    left = Value(type(x)(r"e^{x+1}", sp.exp(X.value + 1)))
+    right = Value(type(x)(r"e\,e^{x}", sp.E * sp.exp(X.value)))
+    proof = _derivation(Line(left, "start"), Line(right, "true, but not by this algebra")).check()
+    assert not proof.proved
+
+
+# The value of every letter, at a point of the domain; the derived ones follow from the definitions.
+ALPHA, ALPHA_BAR_PREV, X_0, EPS = 0.83, 0.57, 0.61, -1.27
+LETTERS = {
+    r"\alpha_t": ALPHA,
+    r"\alpha_1": ALPHA,
+    r"\beta_t": 1 - ALPHA,
+    r"\beta_1": 1 - ALPHA,
+    r"\bar\alpha_t": ALPHA * ALPHA_BAR_PREV,
+    r"\bar\alpha_{t-1}": ALPHA_BAR_PREV,
+    r"\bar\alpha_1": ALPHA,
+    r"\bar\alpha_0": 1.0,
+    r"\sigma_t^2": 0.31,
+    "x_0": X_0,
+    "x_t": 1.9,
+    "x_{t-1}": -0.4,
+    "x_1": 0.9,
+    r"\epsilon": EPS,
+    r"\epsilon_\theta": 0.33,
+    "z": 0.77,
+    "x": 0.7,
+    "y": -0.35,
+    "m": 0.2,
+    "m_p": -0.6,
+    "v": 1.3,
+    "v_p": 0.45,
+    "a": 0.64,
+    "r": 0.9,
+    "s": 0.4,
+}
+_SYMBOLS = {"alpha_t": ALPHA, "alpha_bar_{t-1}": ALPHA_BAR_PREV}
+
+
+def _printed() -> list[tuple[str, str, Any, dict[str, float]]]:
+    """Every expression that a derivation prints, with the names its line defines."""
+    found = []
+    for derivation in DERIVATIONS:
+        names: dict[str, Any] = {}
+        for line in derivation.lines:
+            names |= dict(line.where)
+            found += [(derivation.title, tex, term, names) for tex, term in _parts(line.form)]
+            found += [(derivation.title, term.tex, term, names) for _, term in line.where]
+        found += [(derivation.title, tex, term, names) for tex, term in _parts(derivation.end)]
+    return found
+
+
+def _parts(form: Form) -> list[tuple[str, Any]]:
+    if isinstance(form, Value):
+        return [(form.tex, form.term)]
+    if isinstance(form, Normal):
+        return [(part.tex, part) for part in (form.mean, form.variance)]
+    term = form.exponent if isinstance(form, Integral) else form.integrand
+    return [] if r"\mathcal" in term.tex else [(term.tex, term)]
+
+
+def _number(expression: sp.Expr) -> float:
+    point = {
+        symbol: _SYMBOLS.get(symbol.name, LETTERS.get(symbol.name)) for symbol in expression.free_symbols
+    }
+    return float(expression.subs(point).evalf())
+
+
+@pytest.mark.parametrize(("title", "tex", "term", "names"), _printed())
+def test_what_is_printed_is_what_was_proved(title: str, tex: str, term: Any, names: dict[str, Any]) -> None:
+    """Every line, read back from its LaTeX at a point, has the value that the proof compared."""
+    if r"\log q(" in tex:
+        return  # names of laws; the next line writes them out
+    letters = LETTERS | {name: _number(value.value) for name, value in names.items()}
+    assert evaluate(tex, letters) == pytest.approx(_number(term.value), rel=1e-9)
