@@ -1,0 +1,262 @@
+"""The model against normal data, for which every law of the reverse process is known exactly."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from rounding import UNIT
+from torch import Tensor
+
+from ddpm_spec.diffusion import Diffusion, Variance
+from ddpm_spec.evidence import Recorder
+from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.oracles.gaussian import GaussianData
+from ddpm_spec.schedule import Schedule, linear_schedule
+
+PAPER = linear_schedule()
+U = UNIT[torch.float64]
+VARIANCES = pytest.mark.parametrize("variance", ["beta", "beta_tilde"])
+LAWS = pytest.mark.parametrize(("mean", "spread"), [(0.0, 1.0), (0.3, 0.37), (-0.8, 2.5), (0.6, 0.0)])
+
+
+def step_coefficients(model: Diffusion, network: Callable[..., Tensor], t: int) -> tuple[float, float, float]:
+    """(a, b, c) of the step x_{t−1} = a + b x_t + c z, read off the sampler by three calls."""
+    zero, one = torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    a = model.p_sample(network, zero, t, zero).item()
+    return (
+        a,
+        model.p_sample(network, one, t, zero).item() - a,
+        model.p_sample(network, zero, t, one).item() - a,
+    )
+
+
+@VARIANCES
+@LAWS
+def test_sampler_propagates_the_exact_marginals(
+    recorder: Recorder, mean: float, spread: float, variance: Variance
+) -> None:
+    """Algorithm 2 with the exact denoiser: mean and variance of x_t for every t, no random numbers.
+
+    The expected law is propagated with the conditional mean taken from covariances; the sampler's own
+    σ_t² is β_t or, from the conditioning of normal laws, Var(x_{t−1} | x_t, x_0).
+    """
+    claim = "with the exact denoiser Algorithm 2 has the exact marginals"
+    formulas = (reverse.mean_from_eps, sampling.p_sample)
+    with recorder.observe("oracle", claim, *formulas):
+        oracle, model = GaussianData(PAPER, mean, spread), Diffusion(PAPER, variance)
+        ours, exact = (0.0, 1.0), (0.0, 1.0)
+        for t in range(PAPER.T, 0, -1):
+            a, b, c = step_coefficients(model, oracle.eps, t)
+            ours = a + b * ours[0], b**2 * ours[1] + c**2
+            a, b, _ = oracle.reverse_coefficients(t)
+            given_x_0 = GaussianData(PAPER, mean, 0.0).reverse_coefficients(t)[2]
+            sigma_squared = PAPER.steps.beta[t].item() if variance == "beta" else given_x_0
+            exact = a + b * exact[0], b**2 * exact[1] + (sigma_squared if t > 1 else 0.0)
+            # T steps of about 16 roundings each; the conditioned variances cancel by 1/β_1 = 1e4.
+            tolerance = 16 * PAPER.T * U * 1e4
+            assert ours == pytest.approx(exact, rel=tolerance, abs=tolerance)
+
+
+def test_unit_normal_data_are_sampled_exactly(recorder: Recorder) -> None:
+    """For x_0 ~ N(0, 1) and σ_t² = β_t every x_t of Algorithm 2 has variance 1 but x_0, shown noiseless."""
+    claim = "N(0, 1) is a fixed point of Algorithm 2 with σ_t² = β_t"
+    with recorder.observe("oracle", claim, reverse.mean_from_eps, sampling.p_sample):
+        oracle, model = GaussianData(PAPER, 0.0, 1.0), Diffusion(PAPER, "beta")
+        for t in range(PAPER.T, 0, -1):
+            a, b, c = step_coefficients(model, oracle.eps, t)
+            assert a == 0
+            assert b**2 + (c**2 if t > 1 else PAPER.steps.beta[1].item()) == pytest.approx(1, rel=64 * U)
+
+
+# Three-point Gauss–Hermite quadrature is exact for the moments up to the fifth, and the terms of the bound
+# are of degree two in (x_0, ε) where the network is affine.
+NODES = torch.tensor([-math.sqrt(3), 0.0, math.sqrt(3)], dtype=torch.float64)
+WEIGHTS = torch.tensor([1 / 6, 2 / 3, 1 / 6], dtype=torch.float64)
+
+
+@VARIANCES
+@LAWS
+@pytest.mark.parametrize("t", [2, 3, 10, 500, 1000])
+def test_step_of_the_bound_is_the_exact_expectation(
+    recorder: Recorder, mean: float, spread: float, variance: Variance, t: int
+) -> None:
+    """E L_{t−1} = ½ (log σ²/β̃ + (β̃ + E(μ̃ − μ)²)/σ² − 1), the last term by conditioning: c − β̃."""
+    claim = "L_{t-1} of normal data under the exact denoiser is the closed form"
+    formulas = (bound.step_term, gaussian.kl, posterior.posterior_mean, posterior.posterior_variance)
+    with recorder.observe("oracle", claim, *formulas):
+        oracle, model = GaussianData(PAPER, mean, spread), Diffusion(PAPER, variance)
+        x_0 = (mean + math.sqrt(spread) * NODES).repeat_interleave(3).reshape(-1, 1, 1, 1)
+        eps = NODES.repeat(3).reshape(-1, 1, 1, 1)
+        weights = WEIGHTS.repeat_interleave(3) * WEIGHTS.repeat(3)
+        terms = model.bound_term(oracle.eps, x_0, t, eps, levels=17)
+        ours = (weights * terms).sum().item()
+
+        beta_tilde = GaussianData(PAPER, mean, 0.0).reverse_coefficients(t)[2]
+        optimal = oracle.reverse_coefficients(t)[2]
+        sigma_squared = PAPER.steps.beta[t].item() if variance == "beta" else beta_tilde
+        exact = (math.log(sigma_squared / beta_tilde) + optimal / sigma_squared - 1) / 2
+        # The conditioned variances are differences of numbers 1/β_t times their size.
+        size = (1 + optimal / sigma_squared) / PAPER.steps.beta[t].item()
+        assert ours == pytest.approx(exact, abs=32 * U * size)
+
+
+def test_the_optimal_network_minimises_the_loss(recorder: Recorder) -> None:
+    """E(ε − ε*)² of normal data is ᾱ v / (ᾱ v + 1 − ᾱ), by the quadrature again."""
+    claim = "the training loss under the exact denoiser is the conditional variance of the noise"
+    with recorder.observe("oracle", claim, objective.simple_loss, forward.q_sample):
+        mean, spread, model = 0.3, 0.37, Diffusion(PAPER)
+        oracle = GaussianData(PAPER, mean, spread)
+        for t in (1, 20, 400, 1000):
+            total = 0.0
+            for x, w in zip((mean + math.sqrt(spread) * NODES).tolist(), WEIGHTS.tolist(), strict=True):
+                for e, v in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True):
+                    x_0 = torch.full((2, 1, 3, 5), x, dtype=torch.float64)
+                    eps = torch.full_like(x_0, e)
+                    total += w * v * model.loss(oracle.eps, x_0, torch.tensor([t, t]), eps).item()
+            alpha_bar, noise = (
+                table[t].item() for table in (PAPER.steps.alpha_bar, PAPER.steps.one_minus_alpha_bar)
+            )
+            exact = alpha_bar * spread / (alpha_bar * spread + noise)
+            assert total == pytest.approx(exact, abs=64 * U)
+
+
+SHORT = linear_schedule(12, 0.02, 0.4)
+
+
+@VARIANCES
+def test_eq_3_and_eq_5_have_one_expectation(recorder: Recorder, variance: Variance) -> None:
+    """The bound by its definition, along paths of Eq. 2, against the sum of divergences.
+
+    False-alarm rate 1e-7 (|z| ≤ 5.33) for each of the two variances. With a standard error below 0.01,
+    a difference of 0.1 nats between the two is seen with certainty.
+    """
+    claim = "the bound by Eq. 3 has the expectation of the bound by Eq. 5"
+    formulas = (forward.q_step_mean, forward.q_step_variance, gaussian.log_density, bound.step_term)
+    with recorder.observe("oracle", claim, *formulas):
+        model, oracle = Diffusion(SHORT, variance), GaussianData(SHORT, 0.1, 0.4)
+        generator = torch.Generator().manual_seed(20201216)
+        x_0 = (torch.randint(0, 17, (120_000, 1, 1, 1), generator=generator) * 2 / 16 - 1).double()
+
+        def noise(t: int) -> Tensor:
+            return torch.randn(x_0.shape, generator=generator, dtype=torch.float64)
+
+        difference = (
+            model.path_bound(oracle.eps, x_0, 17, noise) - model.bound(oracle.eps, x_0, 17, noise).total
+        )
+        error = difference.std().item() / math.sqrt(len(difference))
+        assert error < 0.01
+        assert abs(difference.mean().item()) <= 5.33 * error
+
+
+@VARIANCES
+def test_the_bound_is_above_the_entropy(recorder: Recorder, variance: Variance) -> None:
+    """No model codes uniform grey levels in less than log 17 nats; the exact denoiser comes close.
+
+    The terms are averaged over the 17 equally likely values and 4,000 draws of noise; the bound exceeds the
+    entropy by more than 6 of its standard errors or the test fails.
+    """
+    claim = "no bound below the entropy of the data"
+    with recorder.observe("oracle", claim, bound.decoder_term, bound.prior_term, bound.step_term):
+        model = Diffusion(SHORT, variance)
+        values = torch.arange(17, dtype=torch.float64) * 2 / 16 - 1
+        x_0 = values.repeat(4000).reshape(-1, 1, 1, 1)
+        generator = torch.Generator().manual_seed(7)
+
+        def noise(t: int) -> Tensor:
+            return torch.randn(x_0.shape, generator=generator, dtype=torch.float64)
+
+        def network(x_t: Tensor, t: Tensor) -> Tensor:
+            """E[ε | x_t] for the uniform law on the 17 values, by Bayes' rule on the lattice."""
+            at = SHORT.at(t[:1], like=x_t)
+            logits = -((x_t - at.alpha_bar.sqrt() * values) ** 2) / (2 * at.one_minus_alpha_bar)
+            mean = (logits.softmax(dim=-1) * values).sum(dim=-1, keepdim=True)
+            return (x_t - at.alpha_bar.sqrt() * mean) / at.one_minus_alpha_bar.sqrt()
+
+        total = model.bound(network, x_0, 17, noise).total
+        error = total.std().item() / math.sqrt(len(total))
+        assert total.mean().item() - 6 * error > math.log(17)
+        assert total.mean().item() < math.log(17) + 0.8
+
+
+@given(draw=st.data())
+def test_clipping_changes_nothing_where_nothing_is_clipped(draw: st.DataObject) -> None:
+    t = draw.draw(st.integers(1, 1000))
+    x_t = torch.tensor(draw.draw(st.lists(st.floats(-0.3, 0.3), min_size=4, max_size=4))).double()
+    x_t = x_t.reshape(1, 1, 2, 2)
+    at = PAPER.at(torch.tensor(t), like=x_t)
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        """The noise that x_0 = x_t implies, so the prediction lies inside [−1, 1]."""
+        return (x - at.alpha_bar.sqrt() * x) / at.one_minus_alpha_bar.sqrt()
+
+    plain, _ = Diffusion(PAPER).reverse_law(network, x_t, t)
+    clipped, _ = Diffusion(PAPER, clip=True).reverse_law(network, x_t, t)
+    # Near t = T the two ways divide by √ᾱ_T = 1/157 and multiply again.
+    assert torch.allclose(plain, clipped, rtol=0, atol=16 * U * 157)
+
+
+def test_clipping_keeps_the_prediction_in_range() -> None:
+    x_t = torch.full((1, 1, 1, 1), 0.5, dtype=torch.float64)
+    mean, _ = Diffusion(PAPER, clip=True).reverse_law(lambda x, t: -1000 * torch.ones_like(x), x_t, 1)
+    assert mean.item() == pytest.approx(1.0, abs=4 * U)
+
+
+def test_the_first_variance(recorder: Recorder) -> None:
+    """σ_1² = β_1 for σ² = β, and β̃_2 stands in for β̃_1 = 0."""
+    x = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    _, beta = Diffusion(PAPER, "beta").reverse_law(lambda x, t: x, x, 1)
+    _, tilde = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, 1)
+    _, tilde_2 = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, 2)
+    assert beta.item() == PAPER.steps.beta[1].item()
+    assert tilde.item() == tilde_2.item() > 0
+
+
+def test_last_step_adds_no_noise() -> None:
+    x = torch.zeros(1, 1, 1, 1)
+    ones = torch.ones_like(x)
+    model = Diffusion(PAPER)
+    assert model.p_sample(lambda x, t: x, x, 1, ones) == model.p_sample(lambda x, t: x, x, 1, 0 * ones)
+    assert model.p_sample(lambda x, t: x, x, 2, ones) != model.p_sample(lambda x, t: x, x, 2, 0 * ones)
+
+
+def test_sampler_asks_for_noise_in_order_and_calls_the_network_once_a_step() -> None:
+    asked, called = [], []
+    schedule = Schedule.from_betas([0.1, 0.2, 0.3])
+
+    def noise(t: int) -> Tensor:
+        asked.append(t)
+        return torch.randn(2, 1, 3, 4)
+
+    def network(x_t: Tensor, t: Tensor) -> Tensor:
+        called.append(t.tolist())
+        return x_t
+
+    path = list(Diffusion(schedule).sample(network, noise))
+    assert [x.shape for x in path] == [(2, 1, 3, 4)] * 3
+    assert asked == [4, 3, 2]
+    assert called == [[3, 3], [2, 2], [1, 1]]
+
+
+def test_batch_as_wide_as_the_image_is_not_mixed_up() -> None:
+    """B == W: a (B,) coefficient broadcast along the width would go unnoticed by shapes."""
+    model = Diffusion(PAPER)
+    x_0, eps, t = torch.randn(4, 1, 3, 4), torch.randn(4, 1, 3, 4), torch.tensor([1, 10, 300, 1000])
+    alone = [model.loss(lambda x, t: 0.5 * x, x_0[i : i + 1], t[i : i + 1], eps[i : i + 1]) for i in range(4)]
+    together = model.loss(lambda x, t: 0.5 * x, x_0, t, eps)
+    assert together.item() == pytest.approx(torch.stack(alone).mean().item(), rel=8 * UNIT[torch.float32])
+
+
+def test_loss_is_formed_in_float32_when_the_network_is_not() -> None:
+    x_0, eps = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    loss = Diffusion(PAPER).loss(
+        lambda x, t: torch.zeros_like(x, dtype=torch.bfloat16), x_0, torch.tensor([5]), eps
+    )
+    assert loss.dtype == torch.float32
+
+
+def test_unknown_variance_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"variance is 'learned'; choose from \('beta', 'beta_tilde'\)"):
+        Diffusion(PAPER, "learned")  # type: ignore[arg-type]

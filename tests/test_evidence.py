@@ -1,0 +1,200 @@
+"""The record says what ran: nothing else can put a status there."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ddpm_spec import evidence
+from ddpm_spec.evidence import Evidence, Observation, Recorder, formula_hash, load
+from ddpm_spec.formulas import forward, posterior, reverse
+from ddpm_spec.paper import NODES
+from ddpm_spec.proofs import DERIVATIONS, FalseStep
+from ddpm_spec.proofs import posterior as posterior_proofs
+from ddpm_spec.schedule import linear_schedule
+
+
+def a_step() -> object:
+    steps = linear_schedule(5).steps
+    return type(steps)(*(table[3].item() for table in steps))
+
+
+def proved() -> Evidence:
+    """What a run of all derivations records."""
+    recorder = Recorder()
+    for derivation in DERIVATIONS:
+        recorder.prove(derivation)
+    return Evidence(tuple(recorder.observations.values()))
+
+
+def test_an_example_that_does_not_run_its_formula_is_refused() -> None:
+    recorder = Recorder()
+    with (
+        pytest.raises(AssertionError, match="“a claim” never ran posterior_mean"),
+        recorder.observe("property", "a claim", posterior.posterior_mean, posterior.posterior_variance),
+    ):
+        posterior.posterior_variance(a_step())
+    assert recorder.observations["property", "a claim"].outcome == "failed"
+
+
+def test_examples_are_counted_and_one_failure_stays() -> None:
+    recorder = Recorder()
+    for wrong in (False, True, False):
+        try:
+            with recorder.observe("property", "a claim", posterior.posterior_variance):
+                posterior.posterior_variance(a_step())
+                assert not wrong
+        except AssertionError:
+            pass
+    assert recorder.observations["property", "a claim"].examples == 3
+    assert recorder.observations["property", "a claim"].outcome == "failed"
+
+
+def test_one_claim_is_about_the_same_formulas_each_time() -> None:
+    recorder = Recorder()
+    with recorder.observe("property", "a claim", posterior.posterior_variance):
+        posterior.posterior_variance(a_step())
+    with (
+        pytest.raises(AssertionError, match="is about"),
+        recorder.observe("property", "a claim", reverse.mean_from_eps),
+    ):
+        pass
+
+
+def test_statuses_follow_from_the_derivations() -> None:
+    statuses = proved().statuses()
+    assert statuses["eq-4"] == statuses["eq-6"] == statuses["eq-7"] == "proved"
+    assert statuses["lemma-gaussian-sum"] == "proved"
+    assert statuses["eq-13"] == statuses["eq-16"] == "no evidence"
+    assert statuses["eq-2"] == "no evidence", "a definition counts only when its formulas were run"
+
+
+def test_half_an_induction_proves_nothing() -> None:
+    record = proved()
+    only_base = Evidence(tuple(o for o in record.observations if "from $t-1$" not in o.claim))
+    assert only_base.status(NODES["eq-4"]) != "proved"
+
+
+def test_numbers_alone_are_called_numbers() -> None:
+    recorder = Recorder()
+    with recorder.observe("property", "a claim", posterior.posterior_variance):
+        posterior.posterior_variance(a_step())
+    record = Evidence(tuple(recorder.observations.values()))
+    assert record.status(NODES["eq-7"]) == "checked numerically"
+
+
+def test_a_step_that_is_only_numerical_proves_nothing() -> None:
+    record = proved()
+    weakened = tuple(replace(o, outcome="numerical") if "eq-7" in o.nodes else o for o in record.observations)
+    assert Evidence(weakened).status(NODES["eq-7"]) == "checked numerically"
+
+
+def test_a_definition_is_one_when_its_formulas_ran() -> None:
+    recorder = Recorder()
+    with recorder.observe("property", "a claim", forward.q_step_variance):
+        forward.q_step_variance(a_step())
+    assert Evidence(tuple(recorder.observations.values())).status(NODES["eq-2"]) == "definition"
+
+
+def test_one_failure_fails_the_node() -> None:
+    record = proved()
+    failed = Observation("property", "x", ("posterior.posterior_mean",), "", outcome="failed")
+    assert Evidence((*record.observations, failed)).status(NODES["eq-7"]) == "failed"
+
+
+def test_a_false_proof_is_recorded_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(at: object) -> object:
+        return at.beta  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(posterior.posterior_variance, "__code__", wrong.__code__)
+    recorder = Recorder()
+    with pytest.raises(FalseStep):
+        recorder.prove(posterior_proofs._posterior())
+    assert Evidence(tuple(recorder.observations.values())).status(NODES["eq-7"]) == "failed"
+
+
+def _with_code(text: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The hash of posterior_variance if its source were this."""
+    monkeypatch.setattr(evidence.inspect, "getsource", lambda formula: text)
+    return formula_hash([posterior.posterior_variance])
+
+
+SOURCE = 'def posterior_variance(at):\n    """Doc."""\n    return at.one_minus_alpha_bar_prev / at.beta\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda s: s.replace("Doc.", "Another docstring."), True),
+        (lambda s: s.replace("    return", "    # a comment\n    return"), True),
+        (lambda s: s.replace("_prev", ""), False),
+        (lambda s: s.replace("/", "*"), False),
+    ],
+    ids=["docstring", "comment", "name", "operator"],
+)
+def test_hash_is_of_the_code(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str], same: bool
+) -> None:
+    before = _with_code(SOURCE, monkeypatch)
+    assert (_with_code(change(SOURCE), monkeypatch) == before) is same
+
+
+def test_hash_covers_what_a_formula_calls() -> None:
+    """q_sample calls q_mean, which calls linear_mean."""
+    alone = formula_hash([forward.q_variance])
+    assert formula_hash([forward.q_sample]) == formula_hash(
+        [forward.q_sample, forward.q_mean, forward.linear_mean, forward.q_variance]
+    )
+    assert formula_hash([forward.q_sample]) != alone
+
+
+def test_other_code_than_was_observed_is_outdated() -> None:
+    record = proved()
+    stale = tuple(replace(o, hash="0" * 16) if "eq-7" in o.nodes else o for o in record.observations)
+    statuses = Evidence(stale).statuses()
+    assert statuses["eq-7"] == "outdated"
+    assert statuses["eq-4"] == "proved"
+
+
+def test_a_partial_run_updates_what_it_ran_and_a_full_run_replaces_all(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    first, second, third = Recorder(), Recorder(), Recorder()
+    for recorder, claims in ((first, "ab"), (second, "bc"), (third, "c")):
+        for claim in claims:
+            with recorder.observe("property", claim, posterior.posterior_variance):
+                posterior.posterior_variance(a_step())
+    first.write(path, full_run_seconds=1.0)
+    run = load(path).run
+    assert {"date", "commit", "cores", "python", "torch"} <= run.keys()
+    second.write(path)
+    assert [o.claim for o in load(path).observations] == ["a", "b", "c"]
+    assert load(path).run == run
+    third.write(path, full_run_seconds=2.0)
+    assert [o.claim for o in load(path).observations] == ["c"]
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_no_file_is_no_evidence(tmp_path: Path) -> None:
+    record = load(tmp_path / "none.json")
+    assert set(record.statuses().values()) == {"no evidence"}
+
+
+def test_comparison_of_two_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other = tmp_path / "a.json", tmp_path / "b.json"
+    recorder = Recorder()
+    for derivation in DERIVATIONS:
+        recorder.prove(derivation)
+    recorder.write(path, full_run_seconds=0)
+    monkeypatch.setattr(evidence, "PATH", path)
+    monkeypatch.setattr(evidence.load, "__defaults__", (path,))
+    assert evidence.main([str(path)]) == 0
+    data = json.loads(path.read_text())
+    data["observations"] = [o for o in data["observations"] if "eq-7" not in o["nodes"]]
+    other.write_text(json.dumps(data))
+    assert evidence.main([str(other)]) == 1
+    assert f"Eq. (7): no evidence in {other}, proved in this run" in capsys.readouterr().out
+    assert evidence.main([]) == 2

@@ -1,0 +1,128 @@
+"""The formulas that are proved are the ones that train, sample and bound.
+
+Each formula is replaced by one that raises; then the training step, the sampler or the bound must fail.
+"""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor
+
+from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.formulas import (
+    bound,
+    decoder,
+    forward,
+    gaussian,
+    objective,
+    posterior,
+    reverse,
+    sampling,
+)
+from ddpm_spec.paper import Formula, nodes_of
+from ddpm_spec.schedule import linear_schedule
+
+MODULES = (bound, decoder, forward, gaussian, objective, posterior, reverse, sampling)
+
+
+def formulas_of(module: ModuleType) -> Iterator[Formula]:
+    """The formulas that a module defines."""
+    for name in module.__all__:
+        formula = getattr(module, name)
+        if inspect.isfunction(formula):
+            yield formula
+
+
+FORMULAS = [formula for module in MODULES for formula in formulas_of(module)]
+
+# Eq. 12 explains the bound and is proved, but nothing is computed by it: the bound is its terms.
+EXPLAINS = [objective.eps_weight]
+
+
+class Called(Exception):
+    """Raised in place of a formula."""
+
+
+def network(x_t: Tensor, t: Tensor) -> Tensor:
+    return x_t / 2
+
+
+def noise(t: int) -> Tensor:
+    return torch.ones(2, 1, 2, 3)
+
+
+def train() -> None:
+    """One training step's loss, schedule included."""
+    x_0 = torch.zeros(2, 1, 2, 3)
+    Diffusion(linear_schedule(T=3)).loss(network, x_0, torch.tensor([1, 3]), torch.ones_like(x_0))
+
+
+def sample() -> None:
+    """Algorithm 2, with and without the official code's clip."""
+    for clip in (False, True):
+        list(Diffusion(linear_schedule(T=3), "beta_tilde", clip).sample(network, noise))
+
+
+def evaluate() -> None:
+    """The bound as a sum of divergences, in bits, and by its definition."""
+    model = Diffusion(linear_schedule(T=3))
+    terms = model.bound(network, torch.zeros(2, 1, 2, 3), 17, noise)
+    bound.bits_per_dim(terms.total, 6)
+    model.path_bound(network, torch.zeros(2, 1, 2, 3), 17, noise)
+
+
+USERS: tuple[Callable[[], None], ...] = (train, sample, evaluate)
+
+
+def raising(*arguments: object) -> None:
+    raise Called
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda f: f"{f.__module__.rpartition('.')[2]}.{f.__name__}")
+def test_no_formula_is_decoration(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
+    for user in USERS:
+        user()
+    monkeypatch.setitem(formula.__globals__, "Called", Called)
+    # The code object is replaced, so every import of the function sees the change.
+    monkeypatch.setattr(formula, "__code__", raising.__code__)
+    stopped = []
+    for user in USERS:
+        try:
+            user()
+        except Called:
+            stopped.append(user.__name__)
+    assert bool(stopped) == (formula not in EXPLAINS)
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda f: f.__name__)
+def test_every_formula_states_something_of_the_paper(formula: Formula) -> None:
+    assert nodes_of(formula) or formula in NOT_IN_THE_PAPER
+    assert formula.__doc__
+
+
+NOT_IN_THE_PAPER = [forward.linear_beta, gaussian.log_density]
+
+
+def test_no_formula_names_a_number_type_or_holds_a_float() -> None:
+    for module in MODULES:
+        names = {name.partition(".")[0] for name in vars(module)}
+        assert not names & {"torch", "np", "numpy", "sympy", "sp", "mpmath", "math", "Fraction"}
+        for formula in formulas_of(module):
+            constants = formula.__code__.co_consts
+            assert not any(isinstance(constant, float) for constant in constants), formula.__name__
+
+
+def test_training_does_not_import_sympy() -> None:
+    """Proofs load sympy; whoever trains does not pay for it, unless torch itself asks for it."""
+    code = (
+        "import sys, torch; before = 'sympy' in sys.modules\n"
+        "import ddpm_spec.diffusion, ddpm_spec.schedule\n"
+        "assert ('sympy' in sys.modules) == before\n"
+        "assert not any(name.startswith('ddpm_spec.proofs') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
