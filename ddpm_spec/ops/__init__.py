@@ -23,7 +23,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Number", "exp", "infinity", "log", "log_normal_interval", "one", "sqrt", "two_pi", "where"]
+__all__ = [
+    "Number",
+    "cos",
+    "exp",
+    "infinity",
+    "log",
+    "log_normal_interval",
+    "one",
+    "sin",
+    "sqrt",
+    "two_pi",
+    "where",
+]
 
 Number = Any
 """Anything with +, −, ×, ÷ and integer powers for which `ops` has a backend."""
@@ -45,7 +57,18 @@ def _function(name: str) -> Callable[..., Any]:
 # One table a function: a backend adds itself with `TABLE["sqrt"].register(type, function)`.
 TABLE: dict[str, Any] = {
     name: _function(name)
-    for name in ("sqrt", "exp", "log", "one", "two_pi", "infinity", "log_normal_interval", "where")
+    for name in (
+        "sqrt",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "one",
+        "two_pi",
+        "infinity",
+        "log_normal_interval",
+        "where",
+    )
 }
 
 
@@ -62,6 +85,16 @@ def exp(x: Number) -> Number:
 def log(x: Number) -> Number:
     """The natural logarithm, elementwise."""
     return torch.log(x) if isinstance(x, Tensor) else TABLE["log"](x)
+
+
+def sin(x: Number) -> Number:
+    """sin x, elementwise."""
+    return torch.sin(x) if isinstance(x, Tensor) else TABLE["sin"](x)
+
+
+def cos(x: Number) -> Number:
+    """cos x, elementwise."""
+    return torch.cos(x) if isinstance(x, Tensor) else TABLE["cos"](x)
 
 
 def one(like: Number) -> Number:
@@ -126,6 +159,8 @@ for _number in (int, float):
     TABLE["sqrt"].register(_number, math.sqrt)
     TABLE["exp"].register(_number, math.exp)
     TABLE["log"].register(_number, math.log)
+    TABLE["sin"].register(_number, math.sin)
+    TABLE["cos"].register(_number, math.cos)
     TABLE["one"].register(_number, lambda like: 1)
     TABLE["two_pi"].register(_number, lambda like: 2 * math.pi)
     TABLE["infinity"].register(_number, lambda like: math.inf)

@@ -26,6 +26,8 @@ def log_normal_interval(lower: mpf, upper: mpf) -> mpf:
 TABLE["sqrt"].register(mpf, mpmath.sqrt)
 TABLE["exp"].register(mpf, mpmath.exp)
 TABLE["log"].register(mpf, mpmath.log)
+TABLE["sin"].register(mpf, mpmath.sin)
+TABLE["cos"].register(mpf, mpmath.cos)
 TABLE["one"].register(mpf, lambda like: mpf(1))
 TABLE["two_pi"].register(mpf, lambda like: 2 * mpmath.pi())
 TABLE["infinity"].register(mpf, lambda like: mpmath.inf)

@@ -28,6 +28,8 @@ def where(condition: Any, x: Any, y: Any) -> sp.Expr:
 TABLE["sqrt"].register(sp.Expr, sp.sqrt)
 TABLE["exp"].register(sp.Expr, sp.exp)
 TABLE["log"].register(sp.Expr, sp.log)
+TABLE["sin"].register(sp.Expr, sp.sin)
+TABLE["cos"].register(sp.Expr, sp.cos)
 TABLE["one"].register(sp.Expr, lambda like: sp.Integer(1))
 TABLE["two_pi"].register(sp.Expr, lambda like: 2 * sp.pi)
 TABLE["infinity"].register(sp.Expr, lambda like: sp.oo)

@@ -145,8 +145,13 @@ def rows(*terms: Term) -> Term:
     return Term(tex, sp.Add(*(t.value for t in terms)), Level.SUM)
 
 
-def _log(x: Term) -> Term:
-    return Term(rf"\log {x.bracketed(Level.FUNCTION)}", sp.log(x.value), Level.FUNCTION)
+def _prefix(name: str, function: Any) -> Any:
+    """A function that is written before its argument, such as log x."""
+
+    def apply(x: Term) -> Term:
+        return Term(rf"\{name} {x.bracketed(Level.FUNCTION)}", function(x.value), Level.FUNCTION)
+
+    return apply
 
 
 def _where(condition: Condition, x: Number, y: Number) -> Term:
@@ -163,7 +168,9 @@ def _log_normal_interval(lower: Term, upper: Term) -> Term:
 
 TABLE["sqrt"].register(Term, lambda x: Term(rf"\sqrt{{{x.tex}}}", sp.sqrt(x.value)))
 TABLE["exp"].register(Term, lambda x: Term(rf"e^{{{x.tex}}}", sp.exp(x.value)))
-TABLE["log"].register(Term, _log)
+TABLE["log"].register(Term, _prefix("log", sp.log))
+TABLE["sin"].register(Term, _prefix("sin", sp.sin))
+TABLE["cos"].register(Term, _prefix("cos", sp.cos))
 TABLE["one"].register(Term, lambda like: _term(1))
 TABLE["two_pi"].register(Term, lambda like: Term(r"2\pi", 2 * sp.pi, Level.PRODUCT))
 TABLE["infinity"].register(Term, lambda like: Term(r"\infty", sp.oo))
