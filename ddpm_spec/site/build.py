@@ -3,7 +3,6 @@
 import posixpath
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from pathlib import Path
 
@@ -14,12 +13,22 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 from ddpm_spec.site import SiteError, katex, nodes
-from ddpm_spec.site.bibliography import Bibliography, anchor
-from ddpm_spec.site.notes import EMBED, Note, outside_code
+from ddpm_spec.site.bibliography import Bibliography
+from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
 
 __all__ = ["Site"]
 
-FACES = {"latin-400-normal", "latin-400-italic", "latin-600-normal", "greek-400-normal", "greek-400-italic"}
+FACES = [
+    f"source-serif-4-{face}"
+    for face in (
+        "latin-400-normal",
+        "latin-400-italic",
+        "latin-600-normal",
+        "greek-400-normal",
+        "greek-400-italic",
+    )
+]
+"""The cuts of the text face that the style sheet names."""
 
 
 @dataclass
@@ -51,16 +60,18 @@ class Site:
     def collect(self, files: Files) -> Files:
         """Add what comes from npm, and find out which page embeds which part of which note."""
         self.files = files
-        add = lambda uri, **source: files.append(File.generated(self.config, uri, **source))  # noqa: E731
-        add("assets/katex/katex.css", content=katex.stylesheet(self.packages))
-        for font in sorted((self.packages / "katex/dist/fonts").glob("*.woff2")):
-            add(f"assets/katex/fonts/{font.name}", abs_src_path=str(font))
-        for face in sorted(FACES):
-            name = f"source-serif-4-{face}.woff2"
-            add(
-                f"assets/fonts/{name}",
-                abs_src_path=str(self.packages / "@fontsource/source-serif-4/files" / name),
-            )
+        faces = self.packages / "@fontsource/source-serif-4/files"
+        taken = {
+            **{
+                f"katex/fonts/{font.name}": font
+                for font in (self.packages / "katex/dist/fonts").glob("*.woff2")
+            },
+            **{f"fonts/{face}.woff2": faces / f"{face}.woff2" for face in FACES},
+        }
+        css = katex.stylesheet(self.packages)
+        files.append(File.generated(self.config, "assets/katex/katex.css", content=css))
+        for name, path in sorted(taken.items()):
+            files.append(File.generated(self.config, f"assets/{name}", abs_src_path=str(path)))
         for file in files.documentation_pages():
             for line, outside in outside_code(file.content_string):
                 match = EMBED.match(line)
@@ -73,20 +84,22 @@ class Site:
     def expand(self, markdown: str, page: Page) -> str:
         """The text of a page with every `![[…]]` line replaced by what it names."""
         self.page = page
-        lines = []
+        lines, level = [], 1
         for line, outside in outside_code(markdown):
+            heading = HEADING.match(line) if outside else None
+            level = len(heading["marks"]) if heading else level
             match = EMBED.match(line) if outside else None
-            lines.append(self._embedded(match["note"], match["part"]) if match else line)
+            lines.append(self._embedded(match["note"], match["part"], level) if match else line)
         return "\n".join(lines)
 
-    def _embedded(self, name: str, part: str) -> str:
+    def _embedded(self, name: str, part: str, level: int) -> str:
         if name == "bibliography":
             return self.bibliography.page()
         if name == "evidence":
             return nodes.counts() if part == "counts" else nodes.status_table()
         if name in nodes.NAMES:
             return nodes.part(name, part, self.root)
-        text = Note.read(self.root / "notes", name).part(part)
+        text = Note.read(self.root / "notes", name).part(part, level + 1)
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
 
     def _relative_source(self, uri: str) -> str:
@@ -125,8 +138,8 @@ class Site:
 
     def equation(self, number: str) -> str | None:
         """Where an equation of the paper stands, seen from the current page; nothing where it does not."""
-        id = f"eq-{number}"
-        return f"{self._url(nodes.PAGES[id])}#{id}" if id in nodes.PAGES else None
+        target = f"eq-{number}"
+        return f"{self._url(nodes.PAGES[target])}#{target}" if target in nodes.PAGES else None
 
     def _note_url(self, name: str, heading: str, target: str) -> str:
         """Where a heading of a note stands on the site."""

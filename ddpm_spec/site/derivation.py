@@ -2,18 +2,22 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from ddpm_spec.proofs.engine import By, Check, Line, Proof
+from ddpm_spec.proofs.engine import By, Check, Expectation, Form, Integral, Line, Normal, Proof, Value
 
-__all__ = ["code", "dotted", "steps"]
+__all__ = ["code", "dotted", "equation", "steps", "summands"]
 
 # How `typeset.rows` writes a sum of several rows.
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
+
+_TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |.", re.DOTALL)
+_OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
 
 
 def steps(proof: Proof) -> str:
@@ -23,36 +27,82 @@ def steps(proof: Proof) -> str:
     """
     derivation = proof.derivation
     first, *lines = derivation.lines
-    start = [derivation.end_tex, *_rows("= ", first.tex)] if derivation.end_tex else _rows("", first.tex)
+    sought = derivation.end_tex
+    start = [sought, *_after("= ", pieces(first.form))] if sought else pieces(first.form)
     items = [_item("line", start, _reason(first))]
     for line, check in zip(lines, proof.checks, strict=True):
-        items.append(_item("line", _rows("= ", line.tex), _reason(line), _check(check), _lemma(line)))
-    functions = " and ".join(f"[`{formula.__name__}`][{dotted(formula)}]" for formula in derivation.formulas)
-    end = [] if derivation.end.tex == lines[-1].tex else _rows("= ", derivation.end.tex)
-    items.append(_item("end", end, f"This is {functions}, run on the same symbols.", _check(proof.end)))
+        items.append(
+            _item("line", _after("= ", pieces(line.form)), _reason(line), _check(check), _lemma(line))
+        )
+    run = ", ".join(f"[`{formula.__name__}`][{dotted(formula)}]" for formula in derivation.formulas)
+    end = [] if derivation.end.tex == lines[-1].tex else _after("= ", pieces(derivation.end))
+    items.append(_item("end", end, f"The code, run on the same symbols: {run}.", _check(proof.end)))
     return '<ol class="steps" markdown>\n' + "\n".join(items) + "\n</ol>\n"
 
 
-def _item(kind: str, equation: list[str], reason: str, *below: str) -> str:
-    parts = [_equation(equation), reason if reason.startswith("<") else _paragraph("reason", reason), *below]
+def _item(kind: str, rows: list[str], reason: str, *below: str) -> str:
+    parts = [equation(rows), reason if reason.startswith("<") else _paragraph("reason", reason), *below]
     inside = "\n\n".join(part for part in parts if part)
     return f'<li class="step {kind}" markdown>\n\n{inside}\n\n</li>'
 
 
-def _rows(relation: str, tex: str) -> list[str]:
-    """A sum that its author broke into rows, as one formula a row: the page puts as many on a line as fit."""
+def pieces(form: Form) -> list[str]:
+    """A form cut into formulas where a line may break; the page puts as many on a line as fit."""
+    match form:
+        case Value(term):
+            return summands(term.tex)
+        case Normal(x, mean, variance):
+            size = _size(mean.tex + variance.tex)
+            return [
+                rf"\log\mathcal{{N}}{size}l({x.tex};",
+                *_before(",", summands(mean.tex)),
+                *_before(rf"{size}r)", summands(variance.tex)),
+            ]
+        case Integral(exponent, y):
+            size = _size(exponent.tex)
+            end = rf"{size}r\}}\, d{y.tex}"
+            return _after(rf"\log\int\exp{size}l\{{", _before(end, summands(exponent.tex)))
+        case Expectation(integrand, z):
+            size = _size(integrand.tex)
+            end = rf"{size}r]"
+            return _after(rf"\mathbb{{E}}_{{{z.tex}}}{size}l[", _before(end, summands(integrand.tex)))
+
+
+def summands(tex: str) -> list[str]:
+    """A sum cut before each + and − that is not inside a bracket, fraction or root."""
     inside = tex.removeprefix(ROWS_OPEN).removesuffix(ROWS_CLOSE)
-    broken = tex == ROWS_OPEN + inside + ROWS_CLOSE and ROWS_CLOSE not in inside
-    first, *rest = inside.split(ROWS_NEXT) if broken else [tex]
-    return [relation + first, *("{}" + row for row in rest)]
+    if tex == ROWS_OPEN + inside + ROWS_CLOSE and ROWS_CLOSE not in inside:
+        rows = inside.split(ROWS_NEXT)
+    else:
+        rows, depth = [""], 0
+        for token in _TOKEN.findall(tex):
+            depth += (token in _OPENING) - (token in _CLOSING)
+            if depth == 0 and token in (" + ", " - "):
+                rows.append("")
+            rows[-1] += token
+    first, *rest = (row.strip() for row in rows)
+    return [first, *("{}" + row for row in rest)]
 
 
-def _equation(rows: list[str]) -> str:
+def _size(tex: str) -> str:
+    return r"\Big" if r"\frac" in tex else r"\big"
+
+
+def _after(opening: str, rows: list[str]) -> list[str]:
+    return [opening + rows[0], *rows[1:]]
+
+
+def _before(closing: str, rows: list[str]) -> list[str]:
+    return [*rows[:-1], rows[-1] + closing]
+
+
+def equation(rows: list[str]) -> str:
+    """The Markdown of an equation in pieces."""
     return _paragraph("rows", " ".join(rf"$\displaystyle {row.strip()}$" for row in rows)) if rows else ""
 
 
 def _reason(line: Line) -> str:
-    names = "".join(_equation(_rows(f"{name} = ", term.tex)) for name, term in line.where)
+    names = "".join(equation(_after(f"{name} = ", summands(term.tex))) for name, term in line.where)
     return _paragraph("reason", line.reason) + (
         f"\n\n{_paragraph('reason', 'Here')}\n\n{names}" if names else ""
     )
@@ -75,10 +125,8 @@ def _lemma(line: Line) -> str:
     if not isinstance(line.rule, By):
         return ""
     lemma = line.rule.lemma.check()
-    return (
-        f'<details class="lemma" markdown>\n<summary markdown="span">The lemma: {lemma.derivation.title}</summary>\n\n'
-        f"{steps(lemma)}\n</details>"
-    )
+    summary = f'<summary markdown="span">The lemma: {lemma.derivation.title}</summary>'
+    return f'<details class="lemma" markdown>\n{summary}\n\n{steps(lemma)}\n</details>'
 
 
 def dotted(function: Callable[..., Any]) -> str:
@@ -87,17 +135,24 @@ def dotted(function: Callable[..., Any]) -> str:
 
 
 def code(functions: Iterable[Callable[..., Any]], root: Path) -> str:
-    """The source of each function without its docstring, linked to its entry in the API."""
-    parts = []
+    """The source of the functions without docstrings, a block a file, each linked to its API entry."""
+    files: dict[str, list[Callable[..., Any]]] = {}
     for function in functions:
-        name, path = function.__name__, dotted(function)
-        file = Path(inspect.getsourcefile(function) or "").resolve().relative_to(root)
-        line = inspect.getsourcelines(function)[1]
+        path = Path(inspect.getsourcefile(function) or "").resolve().relative_to(root)
+        files.setdefault(path.as_posix(), []).append(function)
+    parts = []
+    for file, group in files.items():
+        text = "\n\n\n".join(source(function) for function in sorted(group, key=_line))
+        links = ", ".join(f"[`{function.__name__}`][{dotted(function)}]" for function in group)
         parts.append(
-            f'``` python title="{file.as_posix()}, line {line}"\n{source(function)}\n```\n\n'
-            f"[`{name}`][{path}] in the API gives shapes, dtypes and rounding.\n{{ .code-link }}\n"
+            f'``` python title="{file}"\n{text}\n```\n\n'
+            f"Shapes, dtypes and rounding are in the API: {links}.\n{{ .code-link }}\n"
         )
     return "\n".join(parts)
+
+
+def _line(function: Callable[..., Any]) -> int:
+    return inspect.getsourcelines(function)[1]
 
 
 def source(function: Callable[..., Any]) -> str:

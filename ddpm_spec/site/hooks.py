@@ -1,6 +1,7 @@
 """MkDocs' way into `ddpm_spec.site`: each event is handed on, nothing is decided here."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ class State:
 
     site: Any = None
     katex: Any = None
-    read_at: float = 0.0
+    read_at: float = time.time()
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -54,3 +55,4 @@ def on_shutdown() -> None:
     """End the Node process."""
     if State.katex:
         State.katex.close()
+        State.katex = None

@@ -69,7 +69,7 @@ def _npm_ci(folder: Path) -> None:
     command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
     done = npm(command, return_completed_process=True, cwd=folder, stdout=PIPE, stderr=PIPE, text=True)
     if done.returncode:
-        reason = re.search(r"npm (?:error|ERR!) (?!code)(.+)", str(done.stderr))
+        reason = re.search(r"npm (?:error|ERR!) (?!code|syscall|errno)(.+)", str(done.stderr))
         raise FetchError(
             "KaTeX could not be fetched from the npm registry, which only the first build needs"
             f" ({reason[1] if reason else f'npm ci ended with {done.returncode}'});"
@@ -111,7 +111,8 @@ class Katex:
             MathError: with KaTeX's reason, if it refuses the formula.
         """
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
-        assert pipe_in is not None and pipe_out is not None  # noqa: S101 (both are pipes, see above)
+        assert pipe_in is not None  # noqa: S101 (both are pipes, see above)
+        assert pipe_out is not None  # noqa: S101
         pipe_in.write(json.dumps({"tex": tex, "display": display}) + "\n")
         pipe_in.flush()
         answer = json.loads(pipe_out.readline())

@@ -59,16 +59,16 @@ class DisplayMath(Preprocessor):
 
 
 def _until(rest: Any, closing: str, what: str) -> str:
-    body = []
+    body: list[str] = []
     for line in rest:
         if line.strip().startswith(closing):
             return "\n".join(body)
         body.append(line)
-    raise SiteError(f"{what} is never closed: {' '.join(body)[:60]}")
+    raise SiteError(f"{what} is never closed: {' '.join(body).strip()[:60]}")
 
 
 def _through(rest: Any, closing: str) -> list[str]:
-    body = []
+    body: list[str] = []
     for line in rest:
         body.append(line)
         if line.strip().startswith(closing):
@@ -82,7 +82,7 @@ def _dollars(first: str, rest: Any) -> str:
     while not body[-1].rstrip().endswith("$$"):
         line = next(rest, None)
         if line is None or not line.strip():
-            raise SiteError(f"a formula between $$ and $$ is never closed: {' '.join(body)[:60]}")
+            raise SiteError(f"a formula between $$ and $$ is never closed: {' '.join(body).strip()[:60]}")
         body.append(line)
     return "\n".join(body).rstrip().removesuffix("$$")
 
@@ -94,7 +94,7 @@ class _Html(InlineProcessor):
         super().__init__(pattern, md)
         self.html = html
 
-    def handleMatch(  # type: ignore[override]  # noqa: N802 (Python-Markdown's name)
+    def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str
     ) -> tuple[str | Element | None, int | None, int | None]:
         """Stash the HTML."""
@@ -125,7 +125,7 @@ class Markup(Extension):
         self.config = {name: [str, name] for name in ("render", "cite", "link", "equation")}
         super().__init__(**kwargs)
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (Python-Markdown's name)
+    def extendMarkdown(self, md: Markdown) -> None:
         """Register: before HTML blocks and fences (20–25), after code spans (190), before escapes (180)."""
         render, cite, link, equation = (self.getConfig(name) for name in self.config)
         md.ESCAPED_CHARS.append("$")
@@ -143,6 +143,6 @@ class Markup(Extension):
         md.inlinePatterns.register(equations, "equation", 50)
 
 
-def makeExtension(**kwargs: Any) -> Markup:  # noqa: N802 (Python-Markdown's name)
+def makeExtension(**kwargs: Any) -> Markup:
     """The hook by which Python-Markdown finds the extension."""
     return Markup(**kwargs)

@@ -14,7 +14,7 @@ from ddpm_spec import evidence, paper
 from ddpm_spec.ops.typeset import letter
 from ddpm_spec.paper import Formula, Node
 from ddpm_spec.proofs import DERIVATIONS, letters
-from ddpm_spec.proofs.engine import Derivation, FalseStep
+from ddpm_spec.proofs.engine import Derivation, FalseStep, Proof
 from ddpm_spec.site import SiteError, derivation
 from ddpm_spec.site.derivation import dotted
 
@@ -23,16 +23,35 @@ __all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "status_table"]
 NAMES = frozenset(paper.NODES)
 """What can be embedded."""
 
-PAGES = {id: f"{node.page}.md" for id, node in paper.NODES.items() if node.page}
+PAGES = {node.id: f"{node.page}.md" for node in paper.NODES.values() if node.page}
 """The page that treats a node."""
 
 MARKS = {
     "proved": "✓",
     "checked numerically": "≈",
-    "definition": "≝",
+    "definition": "≔",
     "failed": "✗",
     "outdated": "↻",
     "no evidence": "○",
+}
+
+OUTCOMES = {"passed": "✓", "numerical": "≈", "failed": "✗"}
+
+# The laws whose mean and variance the formulas are, in pieces between which a line may break.
+_LAWS = {
+    "eq-2": (
+        [r"q(x_{1:T} \mid x_0)", r"= \prod_{t=1}^{T} q(x_t \mid x_{t-1})"],
+        [r"q(x_t \mid x_{t-1})", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\alpha_t}\,x_{t-1},\ \beta_t I\bigr)"],
+    ),
+    "eq-4": (
+        [r"q(x_t \mid x_0)", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\bigr)"],
+    ),
+    "eq-6": (
+        [
+            r"q(x_{t-1} \mid x_t, x_0)",
+            r"= \mathcal{N}\bigl(x_{t-1};\ \tilde\mu_t(x_t, x_0),\ \tilde\beta_t I\bigr)",
+        ],
+    ),
 }
 
 # The left-hand sides, which a function does not know. The right-hand sides are the functions' own.
@@ -73,21 +92,21 @@ _LETTERS = {
 }
 
 
-def part(id: str, name: str, root: Path) -> str:
+def part(node_id: str, name: str, root: Path) -> str:
     """The Markdown of one part of a node.
 
     Raises:
         SiteError: if there is no such part, or a step of the derivation is false.
     """
-    node = paper.NODES[id]
+    node = paper.NODES[node_id]
     parts: dict[str, Callable[[], str]] = {
         "statement": lambda: _statement(node),
         "derivation": lambda: _derivation(node),
-        "code": lambda: f"### Code {{ #{id}-code }}\n\n{derivation.code(node.formulas, root)}",
+        "code": lambda: f"### Code {{ #{node_id}-code }}\n\n{derivation.code(node.formulas, root)}",
         "evidence": lambda: _evidence(node),
     }
     if name not in parts:
-        raise SiteError(f"![[{id}#{name}]]: a node has the parts {', '.join(parts)}")
+        raise SiteError(f"![[{node_id}#{name}]]: a node has the parts {', '.join(parts)}")
     return parts[name]()
 
 
@@ -108,27 +127,33 @@ def link(node: Node) -> str:
 def _statement(node: Node) -> str:
     where = f"Paper, {node.where}" + (f", {node.name}" if node.kind != "lemma" else "")
     status = badge(_record().status(node))
-    equations = [
-        rf"{_SIDES[name]} &= {_printed(formula)}"
-        for formula in node.formulas
-        if (name := evidence.formula_name(formula)) in _SIDES
-    ]
-    display = "$$\n\\begin{aligned}\n" + " \\\\[0.5em]\n".join(equations) + "\n\\end{aligned}\n$$"
+    equations = list(_LAWS.get(node.id, ()))
+    if node.id != "eq-6":  # Eq. 7 states what Eq. 6 names
+        equations += [
+            [_SIDES[name], *_printed(formula)]
+            for formula in node.formulas
+            if (name := evidence.formula_name(formula)) in _SIDES
+        ]
     assumptions = dict.fromkeys(a for d in _derivations(node) for a in d.assumptions)
     assumed = "".join(f"- {assumption}\n" for assumption in assumptions)
-    return (
-        f'<div class="statement" markdown>\n\n<p class="where" markdown="span">{where} {status}</p>\n\n{display}\n\n'
-        + (f'<div class="assumptions" markdown>\n\nAssumed:\n\n{assumed}\n</div>\n\n' if assumed else "")
-        + "</div>"
-    )
+    parts = [
+        '<div class="statement" markdown>',
+        f'<p class="where" markdown="span">{where} {status}</p>',
+        *map(derivation.equation, equations),
+        f'<div class="assumptions" markdown>\n\nAssumed:\n\n{assumed}\n</div>' if assumed else "",
+        "</div>",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _printed(formula: Formula) -> str:
+def _printed(formula: Formula) -> list[str]:
+    """The right-hand side: the formula run on the paper's letters."""
     names = inspect.signature(formula).parameters
     unknown = [name for name in names if name not in _LETTERS]
     if unknown:
         raise SiteError(f"{dotted(formula)}: no letter is known for {', '.join(unknown)}")
-    return str(formula(*(_LETTERS[name] for name in names)).tex)
+    first, *rest = derivation.summands(formula(*(_LETTERS[name] for name in names)).tex)
+    return [f"= {first}", *rest]
 
 
 def _derivation(node: Node) -> str:
@@ -144,17 +169,19 @@ def _derivation(node: Node) -> str:
 
 def _evidence(node: Node) -> str:
     record = _record()
-    rows = "\n".join(
-        f"| {o.claim} | {o.kind} | {o.examples:,} | {o.outcome} |"
-        for o in sorted(record.of(node), key=lambda o: o.key)
-    )
-    table = f"| what was claimed | kind | {'examples'} | outcome |\n|---|---|--:|---|\n{rows}\n"
+    found = sorted(record.of(node), key=lambda o: o.key)
+    rows = "\n".join(f"| {OUTCOMES[o.outcome]} {_cell(o.claim)} | {o.kind} | {o.examples:,} |" for o in found)
+    table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     return (
         f"### Evidence {{ #{node.id}-evidence }}\n\n"
         f"{badge(record.status(node))} {_when(record)}\n\n"
         + (table if rows else "Nothing is recorded for it.\n")
         + f"\n### Used by {{ #{node.id}-used }}\n\n{_used_by(node)}\n"
     )
+
+
+def _cell(text: str) -> str:
+    return escape(text).replace("|", "&#124;").replace("_", r"\_")
 
 
 def _used_by(node: Node) -> str:
@@ -171,7 +198,7 @@ def _used_by(node: Node) -> str:
     callers = dict.fromkeys(
         caller for formula in node.formulas for caller in _callers().get(dotted(formula), ())
     )
-    items = [f"- {link(other)}: {escape(other.title)}" for other in others]
+    items = [f"- {link(other)}: {_cell(other.title)}" for other in others]
     items += [f"- [`{caller.removeprefix('ddpm_spec.')}`][{caller}]" for caller in callers]
     return "\n".join(items) or "Nothing yet."
 
@@ -189,7 +216,7 @@ def _derivations(node: Node) -> list[Derivation]:
 
 
 @cache
-def _proof(one: Derivation):  # type: ignore[no-untyped-def]
+def _proof(one: Derivation) -> Proof:
     try:
         return one.check()
     except FalseStep as error:
@@ -200,9 +227,7 @@ def _uses(callers: Iterable[Formula], callees: Iterable[Formula]) -> bool:
     """Whether one of the callers names one of the callees in its code."""
     wanted = set(callees)
     return any(
-        caller.__globals__.get(name) in wanted  # type: ignore[attr-defined]
-        for caller in callers
-        for name in caller.__code__.co_names  # type: ignore[attr-defined]
+        caller.__globals__.get(name) in wanted for caller in callers for name in caller.__code__.co_names
     )
 
 
@@ -235,8 +260,8 @@ def _when(record: evidence.Evidence) -> str:
         return "No full run is recorded."
     run = record.run
     return (
-        f"Last full run: {run['date'][:10]}, commit `{run['commit']}`, {run['seconds']} s on {run['cores']} cores, "
-        f"Python {run['python']}."
+        f"Last full run: {run['date'][:10]}, commit `{run['commit']}`, {run['seconds']} s "
+        f"on {run['cores']} cores, Python {run['python']}."
     )
 
 
@@ -255,13 +280,14 @@ def status_table() -> str:
     """Every node with its status, and what the status rests on."""
     record = _record()
     rows = "\n".join(
-        f"| {link(node)} | {escape(node.title)} | {node.where} | {badge(record.status(node))} | {_found(record, node)} |"
+        f"| {link(node)}, {node.where} <br> {_cell(node.title)} "
+        f"| {badge(record.status(node))} <br> {_found(record, node)} |"
         for node in paper.NODES.values()
     )
     source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
     return (
         f'{counts()}\n{source}\n<div class="status-table" markdown>\n\n'
-        f"| node | what it says | paper | status | rests on |\n|---|---|---|---|---|\n{rows}\n\n</div>\n"
+        f"| what the paper says | status, and what it rests on |\n|---|---|\n{rows}\n\n</div>\n"
     )
 
 

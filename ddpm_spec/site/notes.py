@@ -2,7 +2,7 @@
 
 A page takes a section by `![[note#Heading]]`, or a paragraph or table that is marked `^name` by
 `![[note#^name]]`, as Obsidian does. The heading stays behind, since the page has its own; headings
-below it move up so that the highest becomes level 2.
+below it move so that they stand one level below the page's heading before them.
 """
 
 import re
@@ -12,10 +12,10 @@ from pathlib import Path
 
 from ddpm_spec.site import SiteError
 
-__all__ = ["EMBED", "MissingNote", "Note", "outside_code"]
+__all__ = ["EMBED", "HEADING", "MissingNote", "Note", "outside_code"]
 
 EMBED = re.compile(r"^!\[\[(?P<note>[^\[\]#|\n]+)#(?P<part>\^?[^\[\]|\n]+)\]\]\s*$")
-_HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<title>.+?)\s*#*\s*$")
+HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<title>.+?)\s*#*\s*$")
 _BLOCK_ID = re.compile(r"^(?P<text>.*?)\s*\^(?P<id>[\w-]+)\s*$")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 
@@ -71,7 +71,7 @@ class Note:
     def headings(self) -> list[Heading]:
         """All headings, in order."""
         lines = list(outside_code(self.text))
-        found = [(i, m) for i, (line, outside) in enumerate(lines) if outside and (m := _HEADING.match(line))]
+        found = [(i, m) for i, (line, outside) in enumerate(lines) if outside and (m := HEADING.match(line))]
         result = []
         for k, (i, match) in enumerate(found):
             level = len(match["marks"])
@@ -91,19 +91,19 @@ class Note:
         known = ", ".join(f"“{heading.title}”" for heading in self.headings)
         raise MissingNote(f"notes/{self.path.name} has no section “{title}”; it has {known or 'no headings'}")
 
-    def part(self, name: str) -> str:
-        """The Markdown of a section, or of the block marked `^name`.
+    def part(self, name: str, level: int = 2) -> str:
+        """The Markdown of a section, its highest headings at this level, or of the block marked `^name`.
 
         Raises:
             MissingNote: if there is none.
         """
-        return self._block(name[1:]) if name.startswith("^") else self._section(name)
+        return self._block(name[1:]) if name.startswith("^") else self._section(name, level)
 
-    def _section(self, title: str) -> str:
+    def _section(self, title: str, top: int) -> str:
         section = self.heading(title)
         lines = self.text.split("\n")[section.start : section.end]
         inside = [h for h in self.headings if section.start < h.start <= section.end]
-        shift = 2 - min((h.level for h in inside), default=2)
+        shift = top - min((h.level for h in inside), default=top)
         for heading in inside:
             level = heading.level + shift
             lines[heading.start - 1 - section.start] = f"{'#' * level} {heading.title}"

@@ -1,0 +1,83 @@
+"""The built site, a server for it and a browser; skipped with a reason where a tool is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder `node_modules`, fetched where it is missing."""
+    pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+    from ddpm_spec.site.katex import FetchError, fetch_packages
+
+    try:
+        return fetch_packages(ROOT / "docs", ROOT / ".cache")
+    except FetchError as error:
+        _missing(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as `mkdocs build --strict` leaves it."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """Where the built site is served."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, cut off from every host but this one."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("needs playwright: pip install -e '.[dev]'")
+    if CHROMIUM is None:
+        _missing("needs Chromium: apt-get install chromium, or another package manager's")
+    rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
+        yield chromium
+        chromium.close()
+
+
+def _missing(what: str) -> None:
+    """Skip; in CI, where everything has to be there, fail."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(what)

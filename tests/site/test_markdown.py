@@ -1,0 +1,71 @@
+"""The Markdown extension by itself: what becomes mathematics, a citation or a link, and what does not."""
+
+import pytest
+
+pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+
+from markdown import Markdown
+
+from ddpm_spec.site import SiteError
+from ddpm_spec.site.markdown import Markup
+
+
+def render(text: str) -> str:
+    """The HTML, with ⟦…⟧ around inline and ⟦⟦…⟧⟧ around display mathematics."""
+    markup = Markup(
+        render=lambda tex, display: f"⟦⟦{tex.strip()}⟧⟧" if display else f"⟦{tex}⟧",
+        cite=lambda keys: f"<cite>{'+'.join(keys)}</cite>",
+        link=lambda target, text: f"<a href='{target}'>{text or target}</a>",
+        equation=lambda number: f"#eq-{number}" if number != "99" else None,
+    )
+    extensions = [markup, "tables", "pymdownx.superfences", "md_in_html", "attr_list"]
+    return Markdown(extensions=extensions).convert(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("a $x_t$ b", "<p>a ⟦x_t⟧ b</p>"),
+        ("$a*b*c$ and *em*", "<p>⟦a*b*c⟧ and <em>em</em></p>"),
+        (r"$x<y$, $\{a\}$", r"<p>⟦x<y⟧, ⟦\{a\}⟧</p>"),
+        ("`$x$` and $y$", "<p><code>$x$</code> and ⟦y⟧</p>"),
+        (r"\$5 and \$6", "<p>$5 and $6</p>"),
+        ("costs $5 or $6 each", "<p>costs $5 or $6 each</p>"),
+        ("$x$-axis ($y$)", "<p>⟦x⟧-axis (⟦y⟧)</p>"),
+        ("$$\nx^2\n$$", "<p>⟦⟦x^2⟧⟧</p>"),
+        ("$$x^2$$", "<p>⟦⟦x^2⟧⟧</p>"),
+        ("``` math\nx^2\n```", "<p>⟦⟦x^2⟧⟧</p>"),
+        ("- item\n\n    $$\n    x\n    $$\n", "<ul>\n<li>\n<p>item</p>\n<p>⟦⟦x⟧⟧</p>\n</li>\n</ul>"),
+        ("see [@ho2020ddpm]", "<p>see <cite>ho2020ddpm</cite></p>"),
+        ("see [@a2020; @b:21]", "<p>see <cite>a2020+b:21</cite></p>"),
+        ("`[@key]` [@no key]", "<p><code>[@key]</code> [@no key]</p>"),
+        ("[[ddpm#Summary|here]]", "<p><a href='ddpm#Summary'>here</a></p>"),
+        ("`[[x]]` [[x]]", "<p><code>[[x]]</code> <a href='x'>x</a></p>"),
+        ("By Eq. 7.", '<p>By Eq. <a href="#eq-7">7</a>.</p>'),
+        (
+            "Eqs. 6, 7 and 99",
+            '<p>Eqs. <a href="#eq-6">6</a>, <a href="#eq-7">7</a> and 99</p>',
+        ),
+        ("[Eq. 7](other)", '<p><a href="other">Eq. 7</a></p>'),
+        ("`Eq. 7`", "<p><code>Eq. 7</code></p>"),
+    ],
+)
+def test_what_becomes_what(text: str, html: str) -> None:
+    assert render(text) == html
+
+
+def test_a_fence_of_code_is_left_alone() -> None:
+    html = render("``` text\n$$\nx\n$$\n$y$ [@z] [[w]]\n```")
+    assert "⟦" not in html
+    assert "[@z] [[w]]" in html
+
+
+def test_mathematics_in_a_table_and_in_html() -> None:
+    assert "<td>⟦a \\mid b⟧</td>" in render("| x |\n|---|\n| $a \\mid b$ |\n")
+    assert render('<p class="r" markdown="span">by $x$</p>') == '<p class="r">by ⟦x⟧</p>'
+
+
+@pytest.mark.parametrize("text", ["$$\nx\n\ny\n$$", "$$\nx", "``` math\nx"])
+def test_a_display_that_is_never_closed_is_refused(text: str) -> None:
+    with pytest.raises(SiteError, match="never closed: x"):
+        render(text)

@@ -1,0 +1,72 @@
+"""What is printed from the derivations says the same as the derivations."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+
+from ddpm_spec.formulas import posterior
+from ddpm_spec.paper import NODES
+from ddpm_spec.proofs import DERIVATIONS
+from ddpm_spec.proofs.engine import Form
+from ddpm_spec.site import SiteError, nodes
+from ddpm_spec.site.derivation import pieces, source, steps, summands
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("tex", "cut"),
+    [
+        ("a", ["a"]),
+        ("a + b - c", ["a", "{}+ b", "{}- c"]),
+        (r"\frac{a + b}{c} + d", [r"\frac{a + b}{c}", "{}+ d"]),
+        (r"\left(a + b\right) c - \sqrt{1 - x}", [r"\left(a + b\right) c", r"{}- \sqrt{1 - x}"]),
+        (r"\begin{aligned}&-a \\ &+ b\end{aligned}", ["-a", "{}+ b"]),
+        ("-a + b", ["-a", "{}+ b"]),
+    ],
+)
+def test_a_sum_is_cut_between_its_terms(tex: str, cut: list[str]) -> None:
+    assert summands(tex) == cut
+
+
+def _marks(tex: str) -> list[str]:
+    """Letters, signs and commands in order, without what only frames or spaces them."""
+    return re.findall(
+        r"\\[A-Za-z]+|[\w+-]", re.sub(r"\\(begin|end)\{aligned\}|\\(left|right|[bB]ig[lr])", "", tex)
+    )
+
+
+@pytest.mark.parametrize(
+    "form", [form for d in DERIVATIONS for form in (*(line.form for line in d.lines), d.end)]
+)
+def test_cutting_a_line_loses_nothing(form: Form) -> None:
+    assert _marks("".join(pieces(form))) == _marks(form.tex)
+
+
+@pytest.mark.parametrize("derivation", DERIVATIONS, ids=lambda d: d.title)
+def test_every_line_is_printed_with_its_reason_and_check(derivation) -> None:
+    page = steps(derivation.check())
+    for line in derivation.lines:
+        assert line.reason in page
+    lemmas = sum(len(lemma.lines) for lemma in derivation.lemmas)
+    assert page.count('<details class="check') == len(derivation.lines) + lemmas
+    assert "checked at points" not in page
+
+
+def test_the_code_is_shown_without_its_docstring() -> None:
+    text = source(posterior.posterior_variance)
+    assert text.startswith("def posterior_variance(at: Step) -> Number:\n    return ")
+    assert '"""' not in text
+
+
+@pytest.mark.parametrize("node", [node for node in NODES.values() if node.page], ids=lambda node: node.id)
+def test_every_node_with_a_page_has_a_statement(node) -> None:
+    assert "$" in nodes.part(node.id, "statement", ROOT)
+
+
+def test_an_unknown_part_is_named() -> None:
+    with pytest.raises(SiteError, match=r"!\[\[eq-7#proof\]\]: a node has the parts statement, derivation"):
+        nodes.part("eq-7", "proof", ROOT)
