@@ -24,11 +24,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import iter_modules
 from types import CodeType, FrameType
 from typing import Any, Literal
 
+from ddpm_spec import formulas
 from ddpm_spec.paper import NODES, Formula, Node
 
 __all__ = ["PATH", "Evidence", "Kind", "Observation", "Recorder", "Status", "formula_hash", "load"]
@@ -280,7 +283,10 @@ def _code(formula: Formula) -> str:
 
 @cache
 def _formulas() -> dict[str, Formula]:
-    return {formula_name(formula): formula for node in NODES.values() for formula in node.formulas}
+    """Every formula by name, those that no node of the paper states included."""
+    modules = [import_module(m.name) for m in iter_modules(formulas.__path__, f"{formulas.__name__}.")]
+    functions = (vars(module)[name] for module in modules for name in module.__all__)
+    return {formula_name(f): f for f in functions if inspect.isfunction(f)}
 
 
 def _derivations() -> tuple[Any, ...]:

@@ -1,28 +1,32 @@
 """The variance schedule β_1..β_T and what follows from it, in float64 (§2 and §4).
 
 The tables are filled by the functions of `formulas.forward`, step by step from ᾱ_0 = 1, so the
-recursion that runs here is the one in the induction proof of Eq. 4.
+recursion that runs here is the one in the induction proof of Eq. 4. It runs on 50-digit decimals and is
+rounded to float64 once: in float64 it would be off by 48 ulp after 4,000 steps of β_t = 0.01.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ddpm_spec.formulas import forward
+from ddpm_spec.formulas import forward, schedule
 from ddpm_spec.formulas.step import Step
 
-__all__ = ["Schedule", "linear_schedule"]
+__all__ = ["Schedule", "constant_schedule", "cosine_schedule", "linear_schedule", "quadratic_schedule"]
+
+DIGITS = 50
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
     """β_t, ᾱ_t and 1 − ᾱ_t for t = 0..T as float64 tables; row 0 holds ᾱ_0 = 1.
 
-    Built by `Schedule.from_betas` or `linear_schedule`. 1 − ᾱ_t comes from its own recursion, never
-    from a rounded ᾱ_t.
+    Built by `Schedule.from_betas` or one of the functions below. Every entry is the float64 number
+    nearest to its exact value; 1 − ᾱ_t has its own recursion and never comes from a rounded ᾱ_t.
     """
 
     steps: Step
@@ -35,25 +39,17 @@ class Schedule:
         Raises:
             ValueError: if there is none, or one is not strictly between 0 and 1.
         """
-        rows = [Step(0.0, 1.0, 1.0, 1.0, 0.0, 0.0)]
-        for t, beta in enumerate(betas, start=1):
-            if not 0 < beta < 1:
-                raise ValueError(f"beta_{t} = {beta} is outside (0, 1)")
-            prev = rows[-1]
-            alpha = forward.alpha(beta)
-            rows.append(
-                Step(
-                    beta=beta,
-                    alpha=alpha,
-                    alpha_bar=forward.alpha_bar(alpha, prev.alpha_bar),
-                    alpha_bar_prev=prev.alpha_bar,
-                    one_minus_alpha_bar=forward.one_minus_alpha_bar(beta, prev.one_minus_alpha_bar),
-                    one_minus_alpha_bar_prev=prev.one_minus_alpha_bar,
-                )
-            )
+        one, zero = Decimal(1), Decimal(0)
+        rows = [Step(zero, one, one, one, zero, zero)]
+        with localcontext(prec=DIGITS):
+            for t, beta in enumerate(betas, start=1):
+                if not 0 < beta < 1:
+                    raise ValueError(f"beta_{t} = {beta} is outside (0, 1)")
+                rows.append(_next(rows[-1], Decimal(beta)))
         if len(rows) == 1:
             raise ValueError("a schedule needs at least one beta")
-        return cls(Step(*torch.tensor(rows, dtype=torch.float64).unbind(dim=1)))
+        tables = torch.tensor([[float(x) for x in row] for row in rows], dtype=torch.float64)
+        return cls(Step(*tables.unbind(dim=1)))
 
     @property
     def T(self) -> int:
@@ -82,7 +78,22 @@ class Schedule:
         if key not in self._casts:
             self._casts[key] = Step(*(table.to(*key) for table in self.steps))
         shape = t.shape + (1,) * (like.ndim - 1) if t.ndim else ()
-        return Step(*(table[t].reshape(shape) for table in self._casts[key]))
+        # Flat, since a 0-dimensional index would be read on the host: a GPU would stall.
+        rows = t.reshape(-1)
+        return Step(*(table[rows].reshape(shape) for table in self._casts[key]))
+
+
+def _next(prev: Step, beta: Decimal) -> Step:
+    """The step after `prev`."""
+    alpha = forward.alpha(beta)
+    return Step(
+        beta=beta,
+        alpha=alpha,
+        alpha_bar=forward.alpha_bar(alpha, prev.alpha_bar),
+        alpha_bar_prev=prev.alpha_bar,
+        one_minus_alpha_bar=forward.one_minus_alpha_bar(beta, prev.one_minus_alpha_bar),
+        one_minus_alpha_bar_prev=prev.one_minus_alpha_bar,
+    )
 
 
 def linear_schedule(T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> Schedule:
@@ -91,6 +102,40 @@ def linear_schedule(T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -
     Raises:
         ValueError: if T < 2 or a β_t leaves (0, 1).
     """
+    return _schedule(schedule.linear_beta, T, beta_1, beta_T)
+
+
+def quadratic_schedule(T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> Schedule:
+    """√β_t linear in t, one of the two others that App. B mentions; it gives no end points.
+
+    Raises:
+        ValueError: as for `linear_schedule`.
+    """
+    return _schedule(schedule.quadratic_beta, T, beta_1, beta_T)
+
+
+def constant_schedule(T: int = 1000, beta: float = 0.01) -> Schedule:
+    """β_t the same for all t, the other one of App. B; it gives no value.
+
+    Raises:
+        ValueError: if T < 1 or β leaves (0, 1).
+    """
+    return Schedule.from_betas([beta] * T)
+
+
+def cosine_schedule(T: int = 1000, s: float = 0.008, max_beta: float = 0.999) -> Schedule:
+    """ᾱ_t a squared cosine (Nichol and Dhariwal 2021), β_t at most `max_beta`.
+
+    Raises:
+        ValueError: if T < 2 or s is not positive.
+    """
+    if s <= 0:
+        raise ValueError(f"s = {s}: the offset of a cosine schedule is positive")
+    betas = (schedule.cosine_beta(t, T, s) for t in range(1, T + 1))
+    return Schedule.from_betas(min(beta, max_beta) for beta in betas)
+
+
+def _schedule(beta: Callable[..., float], T: int, beta_1: float, beta_T: float) -> Schedule:
     if T < 2:
-        raise ValueError(f"T = {T}: a linear schedule needs at least two steps")
-    return Schedule.from_betas(forward.linear_beta(t, T, beta_1, beta_T) for t in range(1, T + 1))
+        raise ValueError(f"T = {T}: a schedule between two end points needs at least two steps")
+    return Schedule.from_betas(beta(t, T, beta_1, beta_T) for t in range(1, T + 1))

@@ -1,6 +1,6 @@
 """The tables of the schedule: their precision, their order, their indices and their shapes."""
 
-import math
+from collections.abc import Callable
 
 import mpmath
 import numpy as np
@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import forward
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.schedule import Schedule, linear_schedule
+from ddpm_spec.schedule import (
+    Schedule,
+    constant_schedule,
+    cosine_schedule,
+    linear_schedule,
+    quadratic_schedule,
+)
 
 betas = st.lists(st.floats(1e-6, 0.999), min_size=1, max_size=60)
 
@@ -26,43 +32,44 @@ def exact_products(schedule: Schedule) -> tuple[list[mpmath.mpf], list[mpmath.mp
         return alpha_bar, [1 - x for x in alpha_bar]
 
 
-def ulps(computed: float, exact: mpmath.mpf) -> float:
-    with mpmath.workdps(60):
-        return float(abs(mpmath.mpf(computed) - exact) / math.ulp(float(exact)))
-
-
-@pytest.mark.parametrize(
-    ("T", "beta_1", "beta_T"), [(1000, 1e-4, 0.02), (10, 1e-4, 0.02), (4000, 1e-5, 0.03)]
+SCHEDULES = pytest.mark.parametrize(
+    "build",
+    [constant_schedule, linear_schedule, quadratic_schedule, cosine_schedule],
+    ids=["constant", "linear", "quadratic", "cosine"],
 )
-def test_float64_tables_hold_32_ulp(recorder: Recorder, T: int, beta_1: float, beta_T: float) -> None:
-    claim = "1 − ᾱ_t in the float64 table is within 32 ulp of its 60-digit value"
-    with recorder.observe("rounding bound", claim, forward.one_minus_alpha_bar):
-        schedule = linear_schedule(T, beta_1, beta_T)
-        _, noise = exact_products(schedule)
-        computed = schedule.steps.one_minus_alpha_bar.tolist()
-        assert max(ulps(c, e) for c, e in zip(computed[1:], noise[1:], strict=True)) <= 32
 
 
-@given(betas=betas)
-def test_alpha_bar_holds_its_digits(recorder: Recorder, betas: list[float]) -> None:
-    claim = "ᾱ_t after t steps is off by at most 2t roundings"
-    with recorder.observe("rounding bound", claim, forward.alpha_bar, forward.alpha):
-        schedule = Schedule.from_betas(betas)
-        alpha_bar, _ = exact_products(schedule)
-        for t, (computed, exact) in enumerate(zip(schedule.steps.alpha_bar.tolist(), alpha_bar, strict=True)):
-            # One rounding in the product, and one in α_t of relative size at most u/α_t.
-            slack = sum(1 + 1 / (1 - beta) for beta in betas[:t])
-            assert abs(computed - exact) <= slack * 2.0**-53 * exact
+@SCHEDULES
+@pytest.mark.parametrize("T", [10, 100, 1000, 4000])
+def test_tables_keep_their_digits(recorder: Recorder, build: Callable[[int], Schedule], T: int) -> None:
+    """float64 and float32 hold the number nearest to the exact value, for every step."""
+    claim = "ᾱ_t and 1 − ᾱ_t in the tables are the float64 numbers nearest to their 60-digit values"
+    with recorder.observe("rounding bound", claim, forward.one_minus_alpha_bar, forward.alpha_bar):
+        schedule = build(T)
+        alpha_bar, noise = exact_products(schedule)
+        assert schedule.steps.alpha_bar.tolist() == [float(x) for x in alpha_bar]
+        assert schedule.steps.one_minus_alpha_bar.tolist() == [float(x) for x in noise]
+        at = schedule.at(torch.arange(1, T + 1), like=torch.zeros(T, 1))
+        # Rounding twice differs from rounding once only at the midpoint of two float32 numbers.
+        assert at.one_minus_alpha_bar.flatten().tolist() == [float(np.float32(float(x))) for x in noise[1:]]
 
 
-def test_float32_tables_are_correctly_rounded() -> None:
-    schedule = linear_schedule()
-    at = schedule.at(torch.arange(1, 1001), like=torch.zeros(1000, 1))
-    _, noise = exact_products(schedule)
-    for t in range(1, 1001):
-        # Correctly rounded but where the exact value is within 32 float64 ulp of the midpoint of two
-        # float32 numbers: 32/2^29 of all values, none of these.
-        assert at.one_minus_alpha_bar[t - 1].item() == np.float32(float(noise[t]))
+def test_cosine_schedule_is_its_definition() -> None:
+    """ᾱ_t = f(t)/f(0) with f the squared cosine, up to the step that the clip at 0.999 touches."""
+    T, s = 1000, 0.008
+    steps = cosine_schedule(T, s).steps
+    with mpmath.workdps(60):
+        f = [
+            mpmath.cos((mpmath.mpf(t) / T + mpmath.mpf(s)) / (1 + mpmath.mpf(s)) * mpmath.pi / 2) ** 2
+            for t in range(T)
+        ]
+        for t in range(T):
+            # Each step's β_t is off by a few u of itself, at most u/α_t of the product.
+            assert (
+                abs(steps.alpha_bar[t].item() / (f[t] / f[0]) - 1)
+                <= 4 * 2.0**-53 * (t + 1) / steps.alpha[t].item()
+            )
+    assert (steps.beta[1:] == 0.999).nonzero().flatten().tolist() == [T - 1]
 
 
 @given(betas=betas)
@@ -133,8 +140,21 @@ def test_a_schedule_that_is_none_is_refused(betas: list[float], message: str) ->
         Schedule.from_betas(betas)
 
 
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: cosine_schedule(10, s=0.0), "s = 0.0: the offset of a cosine schedule is positive"),
+        (lambda: quadratic_schedule(1), "T = 1: a schedule between two end points"),
+        (lambda: constant_schedule(10, 0.0), r"beta_1 = 0.0 is outside \(0, 1\)"),
+    ],
+)
+def test_other_schedules_that_are_none_are_refused(build: Callable[[], Schedule], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
 def test_a_linear_schedule_of_one_step_is_refused() -> None:
-    with pytest.raises(ValueError, match="T = 1: a linear schedule needs at least two steps"):
+    with pytest.raises(ValueError, match="T = 1: a schedule between two end points needs at least two steps"):
         linear_schedule(1)
 
 

@@ -23,11 +23,12 @@ from ddpm_spec.formulas import (
     posterior,
     reverse,
     sampling,
+    schedule,
 )
 from ddpm_spec.paper import Formula, nodes_of
-from ddpm_spec.schedule import linear_schedule
+from ddpm_spec.schedule import cosine_schedule, linear_schedule, quadratic_schedule
 
-MODULES = (bound, decoder, forward, gaussian, objective, posterior, reverse, sampling)
+MODULES = (bound, decoder, forward, gaussian, objective, posterior, reverse, sampling, schedule)
 
 
 def formulas_of(module: ModuleType) -> Iterator[Formula]:
@@ -57,9 +58,10 @@ def noise(t: int) -> Tensor:
 
 
 def train() -> None:
-    """One training step's loss, schedule included."""
+    """One training step's loss with each schedule."""
     x_0 = torch.zeros(2, 1, 2, 3)
-    Diffusion(linear_schedule(T=3)).loss(network, x_0, torch.tensor([1, 3]), torch.ones_like(x_0))
+    for steps in (linear_schedule(T=3), quadratic_schedule(T=3), cosine_schedule(T=3)):
+        Diffusion(steps).loss(network, x_0, torch.tensor([1, 3]), torch.ones_like(x_0))
 
 
 def sample() -> None:
@@ -105,7 +107,8 @@ def test_every_formula_states_something_of_the_paper(formula: Formula) -> None:
     assert formula.__doc__
 
 
-NOT_IN_THE_PAPER = [forward.linear_beta, gaussian.log_density]
+# A schedule is a setting, a density is what every equation is written with.
+NOT_IN_THE_PAPER = [*formulas_of(schedule), gaussian.log_density]
 
 
 def test_no_formula_names_a_number_type_or_holds_a_float() -> None:

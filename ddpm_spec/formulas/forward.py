@@ -7,7 +7,6 @@ from ddpm_spec.ops import Number, sqrt
 __all__ = [
     "alpha",
     "alpha_bar",
-    "linear_beta",
     "one_minus_alpha_bar",
     "q_mean",
     "q_sample",
@@ -15,11 +14,6 @@ __all__ = [
     "q_step_variance",
     "q_variance",
 ]
-
-
-def linear_beta(t: Number, T: Number, beta_1: Number, beta_T: Number) -> Number:
-    """β_t of the paper's schedule (§4): linear in t from β_1 to β_T, for t in 1..T."""
-    return beta_1 + (beta_T - beta_1) * (t - 1) / (T - 1)
 
 
 def alpha(beta: Number) -> Number:

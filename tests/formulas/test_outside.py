@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from torch.distributions import Normal, kl_divergence
 
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import bound, forward, gaussian
+from ddpm_spec.formulas import bound, forward, gaussian, schedule
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import linear_schedule
 
@@ -70,8 +70,8 @@ def test_bits_per_dim(recorder: Recorder, nats: float, dims: int) -> None:
 
 def test_the_papers_schedule(recorder: Recorder) -> None:
     """§4: linear from 1e-4 to 0.02 over T = 1000, so that SNR(T) is small."""
-    with recorder.observe("oracle", "β_1 and β_T of §4, evenly spaced between", forward.linear_beta):
-        betas = [forward.linear_beta(t, 1000, 1e-4, 0.02) for t in range(1, 1001)]
+    with recorder.observe("oracle", "β_1 and β_T of §4, evenly spaced between", schedule.linear_beta):
+        betas = [schedule.linear_beta(t, 1000, 1e-4, 0.02) for t in range(1, 1001)]
         assert betas[0] == 1e-4
         assert betas[-1] == pytest.approx(0.02, rel=2 * U)
         steps = {round((b - a) * 999 / 0.0199, 9) for a, b in pairwise(betas)}

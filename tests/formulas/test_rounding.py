@@ -1,15 +1,17 @@
 """Every formula against itself at 50 digits, within the bound that its docstring states."""
 
+import math
 from collections.abc import Callable
 
+import mpmath
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rounding import check_rounding
+from rounding import UNIT, check_rounding
 
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse, sampling, schedule
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import Number
 from ddpm_spec.paper import Formula
@@ -88,12 +90,26 @@ def test_weight(recorder: Recorder, t: int, sigma_squared: float, dtype: torch.d
 
 
 @PRECISIONS
-@given(t=st.integers(1, 1000), T=st.integers(2, 1000), ends=st.tuples(unit, unit))
-def test_linear_beta(
-    recorder: Recorder, t: int, T: int, ends: tuple[float, float], dtype: torch.dtype
+@pytest.mark.parametrize("formula", [schedule.linear_beta, schedule.quadratic_beta], ids=lambda f: f.__name__)
+@given(t=st.integers(1, 4000), T=st.integers(2, 4000), ends=st.tuples(unit, unit))
+def test_betas_between_end_points(
+    recorder: Recorder, formula: Formula, t: int, T: int, ends: tuple[float, float], dtype: torch.dtype
 ) -> None:
-    beta_1, beta_T = sorted(ends)
-    with recorder.observe("rounding bound", "linear_beta within 2(1+κ)u", forward.linear_beta):
-        check_rounding(
-            lambda first, last: forward.linear_beta(min(t, T), T, first, last), [beta_1, beta_T], dtype
-        )
+    with recorder.observe("rounding bound", f"{formula.__name__} within 2(1+κ)u", formula):
+        check_rounding(lambda first, last: formula(min(t, T), T, first, last), sorted(ends), dtype)
+
+
+@PRECISIONS
+@given(T=st.integers(2, 4000), position=unit, s=st.floats(1e-3, 0.1))
+def test_cosine_beta(recorder: Recorder, T: int, position: float, s: float, dtype: torch.dtype) -> None:
+    """κ in s alone understates what an error of an angle does; it is taken in the two angles."""
+    t = max(1, math.ceil(position * T))
+    with recorder.observe("rounding bound", "cosine_beta within 2(1+κ)u", schedule.cosine_beta):
+        offset = torch.tensor(s, dtype=dtype)
+        with mpmath.workdps(50):
+            reference = schedule.cosine_beta(t, T, mpmath.mpf(offset.item()))
+            a, b = (schedule.cosine_angle(k, T, mpmath.mpf(offset.item())) for k in (t - 1, t))
+            error = abs(mpmath.mpf(schedule.cosine_beta(t, T, offset).item()) - reference) / reference
+            # |x d log β/dx| for x = a + b, b − a and a.
+            kappa = (a + b) * abs(mpmath.cot(a + b)) + (b - a) * mpmath.cot(b - a) + 2 * a * mpmath.tan(a)
+            assert error <= 2 * (1 + kappa) * UNIT[dtype]
