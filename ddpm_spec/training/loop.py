@@ -174,15 +174,16 @@ class Trainer:
             )
         device = self.accelerator.device
         try:
+            # The fused optimizer reads parameter and moments side by side in memory: same strides.
             self.average.load_state_dict(saved.ema)
             self.network.load_state_dict(saved.raw)
             state = {
                 index: {
                     "step": torch.tensor(float(saved.step), device=device),
-                    "exp_avg": saved.moments[f"exp_avg.{name}"].to(device),
-                    "exp_avg_sq": saved.moments[f"exp_avg_sq.{name}"].to(device),
+                    "exp_avg": torch.empty_like(p).copy_(saved.moments[f"exp_avg.{name}"]),
+                    "exp_avg_sq": torch.empty_like(p).copy_(saved.moments[f"exp_avg_sq.{name}"]),
                 }
-                for index, (name, _) in enumerate(self.network.named_parameters())
+                for index, (name, p) in enumerate(self.network.named_parameters())
                 if saved.step
             }
         except (KeyError, RuntimeError):

@@ -45,9 +45,9 @@ class TrainOptions:
 class SampleOptions:
     """Draws images from a trained run by Algorithm 2."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """A run folder of ddpm_spec.train."""
-    n: int = 256
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 256
     """How many images."""
     seed: int = 0
     """Image i is a function of (seed, i), however many are drawn and in whatever batches."""

@@ -169,7 +169,7 @@ class Settings:
 
 
 def _shown(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return (" ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _from_json(cls: type[Any], values: dict[str, Any]) -> Any:
