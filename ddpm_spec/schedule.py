@@ -45,7 +45,18 @@ class Schedule:
             for t, beta in enumerate(betas, start=1):
                 if not 0 < beta < 1:
                     raise ValueError(f"beta_{t} = {beta} is outside (0, 1)")
-                rows.append(_next(rows[-1], Decimal(beta)))
+                prev, exact = rows[-1], Decimal(beta)
+                alpha = forward.alpha(exact)
+                rows.append(
+                    Step(
+                        beta=exact,
+                        alpha=alpha,
+                        alpha_bar=forward.alpha_bar(alpha, prev.alpha_bar),
+                        alpha_bar_prev=prev.alpha_bar,
+                        one_minus_alpha_bar=forward.one_minus_alpha_bar(exact, prev.one_minus_alpha_bar),
+                        one_minus_alpha_bar_prev=prev.one_minus_alpha_bar,
+                    )
+                )
         if len(rows) == 1:
             raise ValueError("a schedule needs at least one beta")
         tables = torch.tensor([[float(x) for x in row] for row in rows], dtype=torch.float64)
@@ -81,19 +92,6 @@ class Schedule:
         # Flat, since a 0-dimensional index would be read on the host: a GPU would stall.
         rows = t.reshape(-1)
         return Step(*(table[rows].reshape(shape) for table in self._casts[key]))
-
-
-def _next(prev: Step, beta: Decimal) -> Step:
-    """The step after `prev`."""
-    alpha = forward.alpha(beta)
-    return Step(
-        beta=beta,
-        alpha=alpha,
-        alpha_bar=forward.alpha_bar(alpha, prev.alpha_bar),
-        alpha_bar_prev=prev.alpha_bar,
-        one_minus_alpha_bar=forward.one_minus_alpha_bar(beta, prev.one_minus_alpha_bar),
-        one_minus_alpha_bar_prev=prev.one_minus_alpha_bar,
-    )
 
 
 def linear_schedule(T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> Schedule:

@@ -199,8 +199,13 @@ def _used_by(node: Node) -> str:
         caller for formula in node.formulas for caller in _callers().get(dotted(formula), ())
     )
     items = [f"- {link(other)}: {_cell(other.title)}" for other in others]
-    items += [f"- [`{caller.removeprefix('ddpm_spec.')}`][{caller}]" for caller in callers]
+    items += [_caller(caller) for caller in callers]
     return "\n".join(items) or "Nothing yet."
+
+
+def _caller(name: str) -> str:
+    code = f"`{name.removeprefix('ddpm_spec.')}`"
+    return f"- {code}" if "._" in name else f"- [{code}][{name}]"  # what is private has no entry in the API
 
 
 # --------------------------------------------------------------------------------------- what it reads
@@ -248,7 +253,7 @@ def _functions(tree: ast.AST, prefix: str) -> Iterable[tuple[str, ast.AST]]:
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.ClassDef):
             yield from _functions(child, f"{prefix}.{child.name}")
-        elif isinstance(child, ast.FunctionDef):
+        elif isinstance(child, ast.FunctionDef) and not child.name.startswith("_"):
             yield f"{prefix}.{child.name}", child
 
 
