@@ -2,7 +2,8 @@
 
 `simplify(a - b) == 0` fails on true identities of square roots, in every parametrisation we tried.
 The expressions here are rational functions of real data, of variances, of square roots of
-variances, and rational multiples of logarithms of such. For them:
+variances, and rational multiples of logarithms of such; any other function is a letter of its own,
+the same where the arguments are the same. For them:
 
 1. *Refute.* Evaluate at two rational points with 30 digits; a value that is not zero ends the matter.
 2. *Logarithms.* Collect Σ qᵢ log Aᵢ with rational qᵢ and show Π Aᵢ^qᵢ = 1.
@@ -110,11 +111,11 @@ def _prove(expression: sp.Expr) -> str:
 
 def _prove_algebraic(expression: sp.Expr) -> str:
     roots: dict[sp.Expr, sp.Symbol] = {}
-    rational = expression.replace(
+    rational = _with_letters(expression).replace(
         lambda e: isinstance(e, sp.Pow) and e.exp.is_Rational and e.exp.q == 2,
         lambda e: _root(e.base, roots) ** e.exp.p,
     )
-    others = [f for f in rational.atoms(sp.Function, sp.Pow) if f.is_Function or not f.exp.is_Integer]
+    others = [power for power in rational.atoms(sp.Pow) if not power.exp.is_Integer]
     if others:
         raise Undecided(f"{others[0]} is neither rational nor a square root")
     numerator = sp.fraction(sp.together(rational))[0]
@@ -124,6 +125,21 @@ def _prove_algebraic(expression: sp.Expr) -> str:
     if not roots:
         return "identity of rational functions"
     return f"identity of rational functions and {len(roots)} square root{'s' * (len(roots) > 1)}"
+
+
+def _with_letters(expression: sp.Expr) -> sp.Expr:
+    """Each value of a function as a letter; an identity that holds for all letters holds for the values."""
+    letters: dict[sp.Expr, sp.Symbol] = {}
+    for value in sp.ordered(expression.atoms(sp.Function)):
+        same = (v for v in letters if v.func == value.func and _agree(v.args, value.args))
+        known = next(same, None)
+        letters[value] = sp.Dummy(real=True) if known is None else letters[known]
+    return expression.xreplace(letters)
+
+
+def _agree(args: tuple[sp.Expr, ...], others: tuple[sp.Expr, ...]) -> bool:
+    plain = len(args) == len(others) and all(isinstance(arg, sp.Expr) for arg in (*args, *others))
+    return plain and all(is_zero(a - b).proved for a, b in zip(args, others, strict=True))
 
 
 def _reduce(numerator: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
