@@ -33,6 +33,8 @@ __all__ = [
     "one",
     "sin",
     "sqrt",
+    "tanh",
+    "total",
     "two_pi",
     "where",
 ]
@@ -63,7 +65,9 @@ TABLE: dict[str, Any] = {
         "log",
         "sin",
         "cos",
+        "tanh",
         "one",
+        "total",
         "two_pi",
         "infinity",
         "log_normal_interval",
@@ -97,9 +101,19 @@ def cos(x: Number) -> Number:
     return torch.cos(x) if isinstance(x, Tensor) else TABLE["cos"](x)
 
 
+def tanh(x: Number) -> Number:
+    """The hyperbolic tangent, elementwise."""
+    return torch.tanh(x) if isinstance(x, Tensor) else TABLE["tanh"](x)
+
+
 def one(like: Number) -> Number:
     """1 in the arithmetic of `like`, so that `one(x) / 255` is exact where `x` is exact."""
     return 1 if isinstance(like, Tensor) else TABLE["one"](like)
+
+
+def total(steps: Number) -> Number:
+    """Σ_t over the steps of a path: the last dimension of an array, or a symbolic t = first..T."""
+    return steps.sum(dim=-1) if isinstance(steps, Tensor) else TABLE["total"](steps)
 
 
 def two_pi(like: Number) -> Number:
@@ -161,6 +175,7 @@ for _number in (int, float):
     TABLE["log"].register(_number, math.log)
     TABLE["sin"].register(_number, math.sin)
     TABLE["cos"].register(_number, math.cos)
+    TABLE["tanh"].register(_number, math.tanh)
     TABLE["one"].register(_number, lambda like: 1)
     TABLE["two_pi"].register(_number, lambda like: 2 * math.pi)
     TABLE["infinity"].register(_number, lambda like: math.inf)

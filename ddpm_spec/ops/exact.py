@@ -1,7 +1,12 @@
-"""`fractions.Fraction`: exact rational arithmetic, for laws that hold with `==`."""
+"""`fractions.Fraction`: exact rational arithmetic, for laws that hold with `==`.
+
+A numpy array of exact numbers holds one for each step of a path.
+"""
 
 import math
 from fractions import Fraction
+
+import numpy as np
 
 from ddpm_spec.ops import TABLE
 
@@ -19,3 +24,4 @@ def sqrt(x: Fraction) -> Fraction:
 
 TABLE["sqrt"].register(Fraction, sqrt)
 TABLE["one"].register(Fraction, lambda like: Fraction(1))
+TABLE["total"].register(np.ndarray, lambda steps: steps.sum(axis=-1))

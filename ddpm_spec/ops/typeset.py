@@ -20,7 +20,7 @@ import sympy as sp
 from ddpm_spec.ops import TABLE, Number
 from ddpm_spec.ops import symbolic as symbolic
 
-__all__ = ["Condition", "Level", "Term", "letter", "named", "rows"]
+__all__ = ["Condition", "Level", "Steps", "T", "Term", "letter", "named", "product", "rows", "t"]
 
 
 class Level(IntEnum):
@@ -106,11 +106,11 @@ class Term:
 
     def __lt__(self, other: "Operand") -> Condition:
         other = _term(other)
-        return Condition(f"{self.tex} < {other.tex}", self.value < other.value)
+        return Condition(f"{self.tex} < {other.tex}", sp.factor(self.value - other.value) < 0)
 
     def __gt__(self, other: "Operand") -> Condition:
         other = _term(other)
-        return Condition(f"{self.tex} > {other.tex}", self.value > other.value)
+        return Condition(f"{self.tex} > {other.tex}", sp.factor(self.value - other.value) > 0)
 
 
 Operand = Term | int
@@ -123,6 +123,49 @@ def _term(x: Number) -> Term:
     if not (value.is_Integer):
         raise TypeError(f"{x!r}: a formula on the page holds integers and named quantities only")
     return Term(sp.latex(value), value, Level.SUM if value.is_negative else Level.ATOM)
+
+
+T, t = sp.Symbol("T", integer=True, positive=True), sp.Symbol("t", integer=True, positive=True)
+"""The number of steps, and the step, where neither is a number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """A term for each step t = first..T, T any number: what `ops.total` sums.
+
+    Arithmetic is that of an array with one entry a step.
+    """
+
+    term: Term
+    """The entry of step `t`."""
+    first: int
+
+    def __add__(self, other: "Steps") -> "Steps":
+        return self._with(self.term + self._entry(other))
+
+    def __sub__(self, other: "Steps") -> "Steps":
+        return self._with(self.term - self._entry(other))
+
+    def __neg__(self) -> "Steps":
+        return self._with(-self.term)
+
+    def _with(self, term: Term) -> "Steps":
+        return Steps(term, self.first)
+
+    def _entry(self, other: "Steps") -> Term:
+        if self.first != other.first:
+            raise ValueError(f"steps from {self.first} on and steps from {other.first} on do not pair up")
+        return other.term
+
+    def written(self, sign: str, value: type[sp.Expr]) -> Term:
+        """The sum or the product over the steps."""
+        tex = rf"\{sign}_{{t={self.first}}}^{{T}} {self.term.bracketed(Level.PRODUCT)}"
+        return Term(tex, value(self.term.value, (t, self.first, T)), Level.FUNCTION)
+
+
+def product(steps: Steps) -> Term:
+    """∏ over the steps."""
+    return steps.written("prod", sp.Product)
 
 
 def letter(tex: str, value: sp.Expr | None = None, *, level: Level = Level.ATOM) -> Term:
@@ -156,6 +199,8 @@ def _prefix(name: str, function: Any) -> Any:
 
 def _where(condition: Condition, x: Number, y: Number) -> Term:
     x, y = _term(x), _term(y)
+    if condition.value in (sp.true, sp.false):
+        return x if condition.value else y  # known from what the letters stand for
     cases = rf"{x.tex} & {condition.tex} \\ {y.tex} & \text{{otherwise}}"
     value = symbolic.where(condition.value, x.value, y.value)
     return Term(rf"\begin{{cases}}{cases}\end{{cases}}", value)
@@ -171,8 +216,10 @@ TABLE["exp"].register(Term, lambda x: Term(rf"e^{{{x.tex}}}", sp.exp(x.value)))
 TABLE["log"].register(Term, _prefix("log", sp.log))
 TABLE["sin"].register(Term, _prefix("sin", sp.sin))
 TABLE["cos"].register(Term, _prefix("cos", sp.cos))
+TABLE["tanh"].register(Term, _prefix("tanh", sp.tanh))
 TABLE["one"].register(Term, lambda like: _term(1))
 TABLE["two_pi"].register(Term, lambda like: Term(r"2\pi", 2 * sp.pi, Level.PRODUCT))
 TABLE["infinity"].register(Term, lambda like: Term(r"\infty", sp.oo))
 TABLE["where"].register(Condition, _where)
 TABLE["log_normal_interval"].register(Term, _log_normal_interval)
+TABLE["total"].register(Steps, lambda steps: steps.written("sum", sp.Sum))
