@@ -39,6 +39,7 @@ def test_elementary_functions(reader: object, x: float) -> None:
     # The reduction by π keeps the absolute error at u, whatever x.
     assert value(ops.sin(reader(x))) == pytest.approx(math.sin(x), rel=4 * u, abs=4 * u)
     assert value(ops.cos(reader(x))) == pytest.approx(math.cos(x), rel=4 * u, abs=4 * u)
+    assert value(ops.tanh(reader(x / 100))) == pytest.approx(math.tanh(x / 100), rel=4 * u)
     assert value(ops.two_pi(reader(x))) == pytest.approx(math.tau, rel=4 * u)
     assert value(ops.one(reader(x))) == 1
     assert value(ops.infinity(reader(x))) == math.inf
