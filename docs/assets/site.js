@@ -1,5 +1,5 @@
 // An equation, table or block of code that scrolls sideways must be reachable by keyboard.
-const SCROLLERS = ".math, .md-typeset__scrollwrap, .md-typeset pre > code";
+const SCROLLERS = "div.math, .rows, .md-typeset__scrollwrap, .md-typeset pre > code";
 
 function mark() {
   for (const element of document.querySelectorAll(SCROLLERS)) {
