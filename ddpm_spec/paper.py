@@ -138,7 +138,14 @@ NODES: dict[str, Node] = {
         _claim(1, "§3.1, §4", "L_T does not depend on θ and is about 1e-5 bits/dim", bound.prior_term),
         _claim(2, "§3.2", "β_t and β̃_t are the optimal variances of two kinds of data"),
         _claim(3, "§3.2", "They bound the entropy of the reverse process"),
-        _claim(4, "§3.2", "Sampling resembles Langevin dynamics, training denoising score matching"),
+        _claim(
+            4,
+            "§3.2",
+            "Sampling resembles Langevin dynamics, training denoising score matching",
+            reverse.mean_from_eps,
+            objective.eps_weight,
+            objective.simple_loss,
+        ),
         _claim(5, "§3.3", "The bound is a lossless codelength of discrete data"),
         _claim(6, "§3.4", "The simplified objective is the bound without its weights"),
         _claim(7, "§4.3", "Algorithms 3 and 4 send x_0 in the length of the bound"),
@@ -153,6 +160,12 @@ NODES: dict[str, Node] = {
             page=_FORWARD,
         ),
         _lemma("gaussian-kl", "The divergence between two normals", gaussian.kl, page=_POSTERIOR),
+        _lemma(
+            "vincent",
+            "The best prediction of the noise is the score",
+            reverse.predict_x_0,
+            objective.simple_loss,
+        ),
     )
 }
 """Every node by id, in the order of the paper."""

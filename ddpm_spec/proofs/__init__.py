@@ -1,6 +1,6 @@
 """The paper's derivations, each a chain of checked steps that ends at a formula of `formulas`."""
 
-from ddpm_spec.proofs import forward, gaussian, objective, posterior, reverse
+from ddpm_spec.proofs import forward, gaussian, objective, posterior, reverse, score
 from ddpm_spec.proofs.engine import Derivation, FalseStep, Proof
 
 __all__ = ["DERIVATIONS", "Derivation", "FalseStep", "Proof"]
@@ -14,5 +14,9 @@ DERIVATIONS: tuple[Derivation, ...] = (
     reverse.X_0_HAT,
     reverse.MEAN,
     objective.WEIGHT,
+    score.TWEEDIE,
+    score.VINCENT,
+    score.LANGEVIN,
+    score.SCORE_MATCHING,
 )
 """Every derivation, in the order in which a reader meets them."""

@@ -19,6 +19,7 @@ from ddpm_spec.proofs import gaussian as gaussian_proofs
 from ddpm_spec.proofs import objective as objective_proofs
 from ddpm_spec.proofs import posterior as posterior_proofs
 from ddpm_spec.proofs import reverse as reverse_proofs
+from ddpm_spec.proofs import score as score_proofs
 from ddpm_spec.proofs.engine import (
     By,
     Expectation,
@@ -119,6 +120,33 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         reverse.predict_x_0,
         lambda x_t, eps, at: x_t - ops.sqrt(at.one_minus_alpha_bar) * eps,
         reverse_proofs._x_0_hat,
+    ),
+    "the denoising identity, ᾱ_t for its root": (
+        reverse.predict_x_0,
+        lambda x_t, eps, at: (x_t - ops.sqrt(at.one_minus_alpha_bar) * eps) / at.alpha_bar,
+        score_proofs._tweedie,
+    ),
+    "the denoising identity, x_0 not scaled in Eq. 4": (
+        forward.q_mean,
+        lambda x_0, at: x_0,
+        score_proofs._tweedie,
+    ),
+    "the denoising identity, an absolute loss": (
+        objective.simple_loss,
+        lambda eps, eps_hat: eps - eps_hat,
+        score_proofs._vincent,
+    ),
+    "C4, half a step along the score": (
+        reverse.mean_from_eps,
+        lambda x_t, eps, at: (
+            1 / ops.sqrt(at.alpha) * (x_t - at.beta / 2 / ops.sqrt(at.one_minus_alpha_bar) * eps)
+        ),
+        score_proofs._langevin,
+    ),
+    "C4, the weight without 1 − ᾱ_t": (
+        objective.eps_weight,
+        lambda variance, at: at.beta**2 / (2 * variance * at.alpha),
+        score_proofs._score_matching,
     ),
     "KL, the arguments of the ratio swapped": (
         gaussian.kl,
@@ -234,6 +262,15 @@ LETTERS = {
     "a": 0.64,
     "r": 0.9,
     "s": 0.4,
+    r"s_\theta": -0.8,
+    r"\epsilon_1": 0.35,
+    r"\epsilon_2": -0.95,
+    "x^{(1)}": 0.45,
+    "x^{(2)}": -0.7,
+    "w_1": 0.3,
+    "w_2": 0.7,
+    "e_1": 0.42,
+    "e_2": 0.87,
 }
 _SYMBOLS = {"alpha_t": ALPHA, "alpha_bar_{t-1}": ALPHA_BAR_PREV}
 
