@@ -19,7 +19,7 @@ from typing import Literal
 
 import sympy as sp
 
-__all__ = ["UnitInterval", "Verdict", "is_zero"]
+__all__ = ["Undecided", "UnitInterval", "Verdict", "is_zero", "sign_of"]
 
 DIGITS = 30
 
@@ -165,7 +165,7 @@ def _root(radicand: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
         constants = sp.factorint(abs(sp.Rational(constant)))
         for factor, power in [*factors, *constants.items()]:
             factor = sp.sympify(factor)
-            orientation = _sign(factor)
+            orientation = sign_of(factor)
             sign *= orientation ** (power % 2)
             oriented = factor * orientation
             generator = roots.setdefault(oriented, sp.Dummy(positive=True))
@@ -176,7 +176,7 @@ def _root(radicand: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
 
 
 @cache
-def _sign(factor: sp.Expr) -> int:
+def sign_of(factor: sp.Expr) -> int:
     """The sign of a polynomial on the domain, if it is the same everywhere.
 
     With s = 1/(1 + u), u > 0, for every s in (0, 1), a polynomial whose coefficients share one sign
