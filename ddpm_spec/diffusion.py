@@ -1,4 +1,4 @@
-"""The model: a schedule, the formulas and a network that predicts the noise.
+"""The model: a schedule, the formulas and a network.
 
 Every line of mathematics here is a call into `formulas`; this file decides only which step goes
 where. Time is 1-based: t = 1..T.
@@ -11,19 +11,32 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule
 
-__all__ = ["BoundTerms", "Diffusion", "Network", "Variance"]
+__all__ = ["BoundTerms", "Convention", "Diffusion", "Network", "Prediction", "Variance"]
 
 Network = Callable[[Tensor, Tensor], Tensor]
-"""ε_θ(x_t, t): takes x_t of shape (B, C, H, W), float32 or float64, and integer t of shape (B,) in 1..T.
+"""Takes x_t of shape (B, C, H, W), float32 or float64, and integer t of shape (B,) in 1..T.
 
-It returns the noise in that shape and in whatever dtype it computes in; the caller casts.
+It returns the prediction in that shape, for a learned variance followed by log σ_t² along the channels,
+in whatever dtype it computes in; the caller casts.
 """
 
-Variance = Literal["beta", "beta_tilde"]
-"""σ_t² = β_t or σ_t² = β̃_t, the two choices of §3.2."""
+Prediction = Literal["eps", "x_0", "mu"]
+"""What the network predicts (§3.2, Table 2): the noise, the image, or the posterior mean μ̃_t."""
+
+Variance = Literal["beta", "beta_tilde", "learned"]
+"""σ_t² = β_t or σ_t² = β̃_t, the two choices of §3.2, or the learned diagonal of Table 2."""
+
+Convention = Literal["paper", "official"]
+"""The paper as printed, or what the code that made its tables does differently.
+
+The official code clips the x̂_0 that a prediction implies to [−1, 1], in sampling and in the bound; takes
+β̃_2 for σ_1² also where σ_t² = β_t; and forms Eq. 13 with a tanh in the place of the normal cdf, no
+probability below 1e-12, so that its number is not strictly a bound.
+"""
 
 
 class BoundTerms(NamedTuple):
@@ -47,53 +60,91 @@ class Diffusion:
     """The forward process, the reverse process and the bound of one model (§2–§3).
 
     Raises:
-        ValueError: if `variance` is neither of the paper's choices.
+        ValueError: if a choice is none of those named.
     """
 
     schedule: Schedule
     variance: Variance = "beta"
     """σ_t²; at t = 1, where β̃_1 = 0 leaves Eq. 13 undefined, β̃_2 stands in."""
-    clip: bool = False
-    """Clip the implied x̂_0 to [−1, 1], as the official code does; Algorithm 2 has no clip."""
+    prediction: Prediction = "eps"
+    convention: Convention = "paper"
 
     def __post_init__(self) -> None:
-        if self.variance not in get_args(Variance):
-            raise ValueError(f"variance is {self.variance!r}; choose from {get_args(Variance)}")
+        for name, choices in (("variance", Variance), ("prediction", Prediction), ("convention", Convention)):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose from {get_args(choices)}")
 
     def q_sample(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """x_t ~ q(x_t | x_0) for noise ε, Eq. 4. Shapes (B, …), t of shape (B,) in 1..T."""
         return forward.q_sample(x_0, eps, self.schedule.at(t, like=x_0))
 
+    # ------------------------------------------------------------------------------------ training
+
     def loss(self, network: Network, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """L_simple, Eq. 14 divided by D, averaged over the batch (Algorithm 1): a scalar.
+        """The squared error in what is predicted, averaged over coordinates and batch: a scalar.
 
-        x_0: (B, C, H, W) in [−1, 1]; t: (B,) in 1..T; eps: like x_0, ε ~ N(0, I).
-        The error is formed in float32 or better, whatever the network computes in.
+        For a network that predicts the noise this is L_simple, Eq. 14, divided by D (Algorithm 1).
+        x_0: (B, C, H, W) in [−1, 1]; t: (B,) in 1..T; eps: like x_0, ε ~ N(0, I). The error is formed
+        in float32 or better, whatever the network computes in.
+
+        Raises:
+            ValueError: for a learned variance, which a squared error gives no gradient.
         """
-        eps_hat = network(self.q_sample(x_0, t, eps), t)
-        return objective.simple_loss(eps, eps_hat.to(eps.dtype)).mean()
+        if self.variance == "learned":
+            raise ValueError("a squared error gives a learned variance no gradient; train it on the bound")
+        at = self.schedule.at(t, like=x_0)
+        x_t = forward.q_sample(x_0, eps, at)
+        predicted = network(x_t, t).to(x_t.dtype)
+        if self.prediction == "eps":
+            return objective.simple_loss(eps, predicted).mean()
+        target = x_0 if self.prediction == "x_0" else posterior.posterior_mean(x_0, x_t, at)
+        return objective.simple_loss(target, predicted).mean()
 
-    def reverse_law(self, network: Network, x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
-        """Mean and variance of p_θ(x_{t−1} | x_t), Eq. 1 with Eq. 11.
+    def bound_loss(self, network: Network, x_0: Tensor, t: Tensor, eps: Tensor, levels: int) -> Tensor:
+        """L_{t−1} of Eq. 5 in bits/dim, averaged over the batch: a scalar.
 
-        With `clip` the mean is Eq. 7 at the clipped x̂_0 of Eq. 15, which is the same where nothing is
-        clipped.
+        Takes what `loss` takes. For t uniform in 1..T its mean is (L − L_T)/T.
+        """
+        nats = self.bound_term(network, x_0, t, eps, levels)
+        return bound.bits_per_dim(nats, x_0[0].numel()).mean()
+
+    # ------------------------------------------------------------------------------ reverse process
+
+    def reverse_law(self, network: Network, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of p_θ(x_{t−1} | x_t), Eq. 1: from the predicted noise by Eq. 11.
+
+        x_t: (B, C, H, W); t: (B,) in 1..T. Where x̂_0 is predicted, or clipped by the official
+        convention, the mean is Eq. 7 at x̂_0, which is Eq. 11 where nothing is clipped.
 
         Returns:
-            The mean, in shape and dtype of x_t, and σ_t², 0-dimensional.
+            The mean, in shape and dtype of x_t, and σ_t², which broadcasts against it.
         """
-        time = torch.full((len(x_t),), t, device=x_t.device)
-        at = self.schedule.at(time[0], like=x_t)
-        eps_hat = network(x_t, time).to(x_t.dtype)
-        if self.clip:
-            x_0 = reverse.predict_x_0(x_t, eps_hat, at).clamp(-1, 1)
-            mean = posterior.posterior_mean(x_0, x_t, at)
-        else:
-            mean = reverse.mean_from_eps(x_t, eps_hat, at)
-        if self.variance == "beta":
-            return mean, forward.q_step_variance(at)
+        at = self.schedule.at(t, like=x_t)
+        predicted = network(x_t, t).to(x_t.dtype)
+        if self.variance == "learned":
+            predicted, log_variance = predicted.chunk(2, dim=1)
+            return self._mean(predicted, x_t, at), reverse.learned_variance(log_variance)
+        return self._mean(predicted, x_t, at), self._fixed_variance(t, at, like=x_t)
+
+    def _mean(self, predicted: Tensor, x_t: Tensor, at: Step) -> Tensor:
+        if self.convention == "paper":
+            if self.prediction == "eps":
+                return reverse.mean_from_eps(x_t, predicted, at)
+            return predicted if self.prediction == "mu" else posterior.posterior_mean(predicted, x_t, at)
+        if self.prediction == "eps":
+            predicted = reverse.predict_x_0(x_t, predicted, at)
+        elif self.prediction == "mu":
+            predicted = reverse.x_0_from_mean(x_t, predicted, at)
+        return posterior.posterior_mean(predicted.clamp(-1, 1), x_t, at)
+
+    def _fixed_variance(self, t: Tensor, at: Step, *, like: Tensor) -> Tensor:
         # β̃_1 is 0; at t = 1 the step at t = 2 stands in.
-        return mean, posterior.posterior_variance(self.schedule.at(time[0].clamp(min=2), like=x_t))
+        beta_tilde = posterior.posterior_variance(self.schedule.at(t.clamp(min=2), like=like))
+        if self.variance == "beta_tilde":
+            return beta_tilde
+        beta = forward.q_step_variance(at)
+        first = t.reshape(beta.shape) == 1
+        return torch.where(first, beta_tilde, beta) if self.convention == "official" else beta
 
     @torch.no_grad()
     def p_sample(self, network: Network, x_t: Tensor, t: int, z: Tensor) -> Tensor:
@@ -102,7 +153,7 @@ class Diffusion:
         x_t: (B, C, H, W); z: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. The
         result has the dtype of x_t.
         """
-        mean, variance = self.reverse_law(network, x_t, t)
+        mean, variance = self.reverse_law(network, x_t, _times(t, x_t))
         return mean if t == 1 else sampling.p_sample(mean, variance, z)
 
     def sample(self, network: Network, noise: Callable[[int], Tensor]) -> Iterator[Tensor]:
@@ -116,38 +167,40 @@ class Diffusion:
             x_t = self.p_sample(network, x_t, t, noise(t) if t > 1 else x_t)
             yield x_t
 
-    @torch.no_grad()
-    def bound_term(self, network: Network, x_0: Tensor, t: int, eps: Tensor, levels: int) -> Tensor:
+    # ------------------------------------------------------------------------------------ the bound
+
+    def bound_term(self, network: Network, x_0: Tensor, t: Tensor, eps: Tensor, levels: int) -> Tensor:
         """L_{t−1} of Eq. 5 at the x_t that ε gives, in nats per example, shape (B,).
 
-        L_0 by the discrete decoder for t = 1, a divergence for t in 2..T. One draw of ε gives an
-        unbiased estimate of the expectation over q. Computed in float64 but for the network.
+        t: (B,) in 1..T. L_0 by the discrete decoder for t = 1, a divergence for t in 2..T. One draw of
+        ε gives an unbiased estimate of the expectation over q. Formed in the dtype of x_0.
         """
-        x_0 = x_0.double()
-        at = self.schedule.at(torch.tensor(t, device=x_0.device), like=x_0)
-        x_t = forward.q_sample(x_0, eps.double(), at)
+        x_t = self.q_sample(x_0, t, eps)
         mean, variance = self.reverse_law(network, x_t, t)
-        if t == 1:
-            return _per_example(bound.decoder_term(x_0, mean, variance, levels))
-        return _per_example(bound.step_term(x_0, x_t, mean, variance, at))
+        # At t = 1 the posterior is a point; the divergence of t = 2 keeps the unused branch finite.
+        at = self.schedule.at(t.clamp(min=2), like=x_0)
+        step = bound.step_term(x_0, x_t, mean, variance, at)
+        first = t.reshape(-1, *[1] * (x_0.ndim - 1)) == 1
+        return _per_example(torch.where(first, self._decoder_term(x_0, mean, variance, levels), step))
 
-    def bound(
-        self,
-        network: Network,
-        x_0: Tensor,
-        levels: int,
-        noise: Callable[[int], Tensor],
-    ) -> BoundTerms:
-        """Every term of Eq. 5 on these examples, in nats: T network calls.
+    def _decoder_term(self, x_0: Tensor, mean: Tensor, variance: Tensor, levels: int) -> Tensor:
+        if self.convention == "paper":
+            return bound.decoder_term(x_0, mean, variance, levels)
+        return -decoder.log_bin_probability_tanh(x_0, mean, variance, levels)
+
+    @torch.no_grad()
+    def bound(self, network: Network, x_0: Tensor, levels: int, noise: Callable[[int], Tensor]) -> BoundTerms:
+        """Every term of Eq. 5 on these examples, in nats: T network calls, float64 but for the network.
 
         x_0: (B, C, H, W), `levels` grey levels scaled to [−1, 1]. `noise(t)` returns ε for step t.
         """
-        T = self.schedule.T
-        terms = [self.bound_term(network, x_0, t, noise(t), levels) for t in range(1, T + 1)]
         x_0 = x_0.double()
-        last = self.schedule.at(torch.tensor(T, device=x_0.device), like=x_0)
-        prior = _per_example(bound.prior_term(x_0, last))
-        return BoundTerms(prior, torch.stack(terms[1:], dim=1), terms[0])
+        terms = [
+            self.bound_term(network, x_0, _times(t, x_0), noise(t).double(), levels)
+            for t in range(1, self.schedule.T + 1)
+        ]
+        last = self.schedule.at(_times(self.schedule.T, x_0), like=x_0)
+        return BoundTerms(_per_example(bound.prior_term(x_0, last)), torch.stack(terms[1:], dim=1), terms[0])
 
     @torch.no_grad()
     def path_bound(
@@ -162,16 +215,22 @@ class Diffusion:
         x_t = x_0 = x_0.double()
         total = torch.zeros(len(x_0), dtype=torch.float64, device=x_0.device)
         for t in range(1, self.schedule.T + 1):
-            x_prev, at = x_t, self.schedule.at(torch.tensor(t, device=x_0.device), like=x_0)
+            x_prev, time = x_t, _times(t, x_0)
+            at = self.schedule.at(time, like=x_0)
             q = forward.q_step_mean(x_prev, at), forward.q_step_variance(at)
             x_t = sampling.p_sample(*q, noise(t).double())
-            mean, variance = self.reverse_law(network, x_t, t)
+            mean, variance = self.reverse_law(network, x_t, time)
             if t == 1:
-                cost = bound.decoder_term(x_0, mean, variance, levels)
+                cost = self._decoder_term(x_0, mean, variance, levels)
             else:
                 cost = -gaussian.log_density(x_prev, mean, variance)
             total += _per_example(cost + gaussian.log_density(x_t, *q))
         return total - _per_example(gaussian.log_density(x_t, torch.zeros_like(x_t), torch.ones_like(x_t)))
+
+
+def _times(t: int, x: Tensor) -> Tensor:
+    """t for every example of x."""
+    return torch.full((len(x),), t, device=x.device)
 
 
 def _per_example(terms: Tensor) -> Tensor:

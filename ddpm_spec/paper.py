@@ -64,7 +64,7 @@ _FORWARD, _POSTERIOR, _APP_A = "loss/forward", "loss/posterior", "App. A"
 NODES: dict[str, Node] = {
     node.id: node
     for node in (
-        _equation(1, "§2", "The reverse process", definition=True),
+        _equation(1, "§2", "The reverse process", reverse.learned_variance, definition=True),
         _equation(
             2,
             "§2",
@@ -110,6 +110,7 @@ NODES: dict[str, Node] = {
             "Its mean and variance",
             posterior.posterior_mean,
             posterior.posterior_variance,
+            reverse.x_0_from_mean,
             page=_POSTERIOR,
         ),
         _equation(8, "§3.2", "A step of the bound as a distance of means"),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from rounding import UNIT
 from torch import Tensor
 
-from ddpm_spec.diffusion import Diffusion, Variance
+from ddpm_spec.diffusion import Convention, Diffusion, Network, Prediction, Variance
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.oracles.gaussian import GaussianData
@@ -91,7 +92,7 @@ def test_step_of_the_bound_is_the_exact_expectation(
         x_0 = (mean + math.sqrt(spread) * NODES).repeat_interleave(3).reshape(-1, 1, 1, 1)
         eps = NODES.repeat(3).reshape(-1, 1, 1, 1)
         weights = WEIGHTS.repeat_interleave(3) * WEIGHTS.repeat(3)
-        terms = model.bound_term(oracle.eps, x_0, t, eps, levels=17)
+        terms = model.bound_term(oracle.eps, x_0, torch.full((9,), t), eps, levels=17)
         ours = (weights * terms).sum().item()
 
         beta_tilde = GaussianData(PAPER, mean, 0.0).reverse_coefficients(t)[2]
@@ -192,26 +193,30 @@ def test_clipping_changes_nothing_where_nothing_is_clipped(draw: st.DataObject) 
         """The noise that x_0 = x_t implies, so the prediction lies inside [−1, 1]."""
         return (x - at.alpha_bar.sqrt() * x) / at.one_minus_alpha_bar.sqrt()
 
-    plain, _ = Diffusion(PAPER).reverse_law(network, x_t, t)
-    clipped, _ = Diffusion(PAPER, clip=True).reverse_law(network, x_t, t)
+    plain, _ = Diffusion(PAPER).reverse_law(network, x_t, torch.tensor([t]))
+    clipped, _ = Diffusion(PAPER, convention="official").reverse_law(network, x_t, torch.tensor([t]))
     # Near t = T the two ways divide by √ᾱ_T = 1/157 and multiply again.
     assert torch.allclose(plain, clipped, rtol=0, atol=16 * U * 157)
 
 
 def test_clipping_keeps_the_prediction_in_range() -> None:
     x_t = torch.full((1, 1, 1, 1), 0.5, dtype=torch.float64)
-    mean, _ = Diffusion(PAPER, clip=True).reverse_law(lambda x, t: -1000 * torch.ones_like(x), x_t, 1)
+    mean, _ = Diffusion(PAPER, convention="official").reverse_law(
+        lambda x, t: -1000 * torch.ones_like(x), x_t, torch.tensor([1])
+    )
     assert mean.item() == pytest.approx(1.0, abs=4 * U)
 
 
-def test_the_first_variance(recorder: Recorder) -> None:
-    """σ_1² = β_1 for σ² = β, and β̃_2 stands in for β̃_1 = 0."""
+def test_the_first_variance() -> None:
+    """σ_1² = β_1 for σ² = β, and β̃_2 stands in for β̃_1 = 0, by the official convention for both."""
+    one = torch.tensor([1])
     x = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
-    _, beta = Diffusion(PAPER, "beta").reverse_law(lambda x, t: x, x, 1)
-    _, tilde = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, 1)
-    _, tilde_2 = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, 2)
+    _, beta = Diffusion(PAPER, "beta").reverse_law(lambda x, t: x, x, one)
+    _, tilde = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, one)
+    _, tilde_2 = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, 2 * one)
     assert beta.item() == PAPER.steps.beta[1].item()
-    assert tilde.item() == tilde_2.item() > 0
+    _, official = Diffusion(PAPER, "beta", convention="official").reverse_law(lambda x, t: x, x, one)
+    assert tilde.item() == tilde_2.item() == official.item() > 0
 
 
 def test_last_step_adds_no_noise() -> None:
@@ -257,6 +262,113 @@ def test_loss_is_formed_in_float32_when_the_network_is_not() -> None:
     assert loss.dtype == torch.float32
 
 
-def test_unknown_variance_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"variance is 'learned'; choose from \('beta', 'beta_tilde'\)"):
-        Diffusion(PAPER, "learned")  # type: ignore[arg-type]
+# What a network would have to give for each prediction, so that all describe the exact denoiser.
+def exact(prediction: Prediction, oracle: GaussianData, *, log_variance: float | None = None) -> Network:
+    """The best network for normal data, in terms of what it predicts."""
+
+    def network(x_t: Tensor, t: Tensor) -> Tensor:
+        at = oracle.schedule.at(t, like=x_t)
+        eps = oracle.eps(x_t, t)
+        x_0 = reverse.predict_x_0(x_t, eps, at)
+        predicted = {"eps": eps, "x_0": x_0, "mu": posterior.posterior_mean(x_0, x_t, at)}[prediction]
+        if log_variance is None:
+            return predicted
+        return torch.cat((predicted, torch.full_like(predicted, log_variance)), dim=1)
+
+    return network
+
+
+@pytest.mark.parametrize("t", [1, 2, 500, 1000])
+def test_predictions_describe_one_law(recorder: Recorder, t: int) -> None:
+    """The exact denoiser, told as noise, image or mean, gives the same p_θ(x_{t−1} | x_t)."""
+    claim = "the three predictions of Table 2 lead to the same reverse mean, under both conventions"
+    formulas = (reverse.mean_from_eps, posterior.posterior_mean, reverse.x_0_from_mean)
+    with recorder.observe("oracle", claim, *formulas):
+        oracle, x_t = GaussianData(PAPER, 0.3, 0.37), torch.linspace(-2, 2, 9).double().reshape(1, 1, 3, 3)
+        time = torch.tensor([t])
+        # Eq. 15 and Eq. 7 solved for x_0 divide by √ᾱ_t and β_t; what is lost there returns by Eq. 7.
+        at = PAPER.at(time, like=x_t)
+        lost = (1 / at.alpha_bar.sqrt() + 1 / at.beta).item()
+        for convention in get_args(Convention):
+            laws = [
+                Diffusion(PAPER, "beta", prediction, convention).reverse_law(
+                    exact(prediction, oracle), x_t, time
+                )
+                for prediction in get_args(Prediction)
+            ]
+            for mean, variance in laws:
+                assert torch.allclose(mean, laws[0][0], rtol=0, atol=16 * U * lost)
+                assert torch.equal(variance, laws[0][1])
+
+
+@pytest.mark.parametrize("prediction", ["eps", "x_0", "mu"])
+def test_a_learned_variance_is_used(recorder: Recorder, prediction: Prediction) -> None:
+    """The bound with log σ² given by the network is the closed form, minimal at the optimal variance."""
+    claim = "L_{t-1} with a learned variance is the closed form"
+    with recorder.observe("oracle", claim, reverse.learned_variance, bound.step_term):
+        t, mean, spread = 20, 0.3, 0.37
+        oracle = GaussianData(PAPER, mean, spread)
+        model = Diffusion(PAPER, "learned", prediction)
+        x_0 = (mean + math.sqrt(spread) * NODES).repeat_interleave(3).reshape(-1, 1, 1, 1)
+        eps, weights = NODES.repeat(3).reshape(-1, 1, 1, 1), WEIGHTS.repeat_interleave(3) * WEIGHTS.repeat(3)
+        beta_tilde = GaussianData(PAPER, mean, 0.0).reverse_coefficients(t)[2]
+        optimal = oracle.reverse_coefficients(t)[2]
+        for variance in (optimal / 2, optimal, optimal * 2):
+            network = exact(prediction, oracle, log_variance=math.log(variance))
+            terms = model.bound_term(network, x_0, torch.full((9,), t), eps, 17)
+            exactly = (math.log(variance / beta_tilde) + optimal / variance - 1) / 2
+            size = (1 + optimal / variance) / PAPER.steps.beta[t].item()
+            assert (weights * terms).sum().item() == pytest.approx(exactly, abs=32 * U * size)
+
+
+@pytest.mark.parametrize("prediction", ["x_0", "mu"])
+def test_the_loss_is_the_error_in_what_is_predicted(prediction: Prediction) -> None:
+    """Off by a constant in every coordinate, the squared error is its square; exact, it is zero."""
+    model, data = Diffusion(PAPER, prediction=prediction), GaussianData(PAPER, 0.25, 0.0)
+    x_0 = torch.full((2, 1, 3, 5), 0.25, dtype=torch.float64)
+    eps, t = torch.randn_like(x_0), torch.tensor([3, 700])
+    network = exact(prediction, data)
+    assert model.loss(network, x_0, t, eps).item() <= (64 * U * 157) ** 2
+    off = model.loss(lambda x, t: network(x, t) + 0.5, x_0, t, eps)
+    assert off.item() == pytest.approx(0.25, abs=1e-11)
+
+
+def test_the_bound_as_a_loss_is_the_bound() -> None:
+    """Averaged over every t it is (L − L_T)/T in bits/dim, term by term and to the last digit."""
+    model, network = Diffusion(SHORT), GaussianData(SHORT, 0.1, 0.4).eps
+    x_0 = (torch.arange(12).reshape(2, 1, 2, 3) * 2 / 16 - 1).double()
+    generator = torch.Generator().manual_seed(3)
+    eps = [torch.randn(x_0.shape, generator=generator, dtype=torch.float64) for _ in range(SHORT.T + 1)]
+    terms = model.bound(network, x_0, 17, lambda t: eps[t])
+    losses = [
+        model.bound_loss(network, x_0, torch.tensor([t, t]), eps[t], 17).item() for t in range(1, SHORT.T + 1)
+    ]
+    expected = (terms.total - terms.prior).mean().item() / (6 * math.log(2))
+    assert sum(losses) == pytest.approx(expected, rel=64 * U)
+
+
+def test_the_bound_as_a_loss_mixes_first_and_later_steps() -> None:
+    """A batch with t = 1 and t > 1 gives each its own term, and a finite gradient."""
+    model = Diffusion(SHORT, "beta_tilde")
+    x_0, eps = torch.full((2, 1, 2, 3), 0.5), torch.randn(2, 1, 2, 3)
+    scale = torch.tensor(0.5, requires_grad=True)
+    together = model.bound_term(lambda x, t: scale * x, x_0, torch.tensor([1, 5]), eps, 17)
+    for i, t in enumerate((1, 5)):
+        alone = model.bound_term(
+            lambda x, t: scale * x, x_0[i : i + 1], torch.tensor([t]), eps[i : i + 1], 17
+        )
+        assert together[i].item() == pytest.approx(alone.item(), rel=8 * UNIT[torch.float32])
+    (gradient,) = torch.autograd.grad(together.sum(), scale)
+    assert torch.isfinite(gradient)
+
+
+def test_a_squared_error_with_a_learned_variance_is_refused() -> None:
+    x = torch.zeros(1, 1, 1, 1)
+    with pytest.raises(ValueError, match="gives a learned variance no gradient; train it on the bound"):
+        Diffusion(PAPER, "learned").loss(lambda x, t: x, x, torch.tensor([1]), x)
+
+
+@pytest.mark.parametrize("choice", ["variance", "prediction", "convention"])
+def test_unknown_choice_is_refused(choice: str) -> None:
+    with pytest.raises(ValueError, match=rf"{choice} is 'none'; choose from \('"):
+        Diffusion(PAPER, **{choice: "none"})

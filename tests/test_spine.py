@@ -7,13 +7,15 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import ModuleType
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.diffusion import Convention, Diffusion, Prediction
 from ddpm_spec.formulas import (
     bound,
     decoder,
@@ -65,17 +67,22 @@ def train() -> None:
 
 
 def sample() -> None:
-    """Algorithm 2, with and without the official code's clip."""
-    for clip in (False, True):
-        list(Diffusion(linear_schedule(T=3), "beta_tilde", clip).sample(network, noise))
+    """Algorithm 2 with every prediction, under both conventions."""
+    for prediction in get_args(Prediction):
+        for convention in get_args(Convention):
+            model = Diffusion(linear_schedule(T=3), "beta_tilde", prediction, convention)
+            list(model.sample(network, noise))
 
 
 def evaluate() -> None:
-    """The bound as a sum of divergences, in bits, and by its definition."""
+    """The bound as a sum of divergences, in bits, by its definition, and with a learned variance."""
+    x_0 = torch.zeros(2, 1, 2, 3)
     model = Diffusion(linear_schedule(T=3))
-    terms = model.bound(network, torch.zeros(2, 1, 2, 3), 17, noise)
+    terms = model.bound(network, x_0, 17, noise)
     bound.bits_per_dim(terms.total, 6)
-    model.path_bound(network, torch.zeros(2, 1, 2, 3), 17, noise)
+    model.path_bound(network, x_0, 17, noise)
+    replace(model, convention="official").bound(network, x_0, 17, noise)
+    replace(model, variance="learned").bound(lambda x, t: torch.cat((x, x), dim=1), x_0, 17, noise)
 
 
 USERS: tuple[Callable[[], None], ...] = (train, sample, evaluate)
@@ -107,8 +114,14 @@ def test_every_formula_states_something_of_the_paper(formula: Formula) -> None:
     assert formula.__doc__
 
 
-# A schedule is a setting, a density is what every equation is written with.
-NOT_IN_THE_PAPER = [*formulas_of(schedule), gaussian.log_density]
+# A schedule is a setting, a density is what every equation is written with, and the tanh is the official
+# code's.
+NOT_IN_THE_PAPER = [
+    *formulas_of(schedule),
+    gaussian.log_density,
+    decoder.tanh_cdf,
+    decoder.log_bin_probability_tanh,
+]
 
 
 def test_no_formula_names_a_number_type_or_holds_a_float() -> None:

@@ -18,7 +18,7 @@ __all__ = ["SampleOptions", "TrainOptions", "parse_sample", "parse_train"]
 Options = TypeVar("Options")
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
 
-RESUMED_MAY_CHANGE = frozenset({"steps", "save_every", "variance", "clip"})
+RESUMED_MAY_CHANGE = frozenset({"steps", "save_every", "variance", "convention"})
 """Besides the evaluation and the machine: what does not enter the updates already made."""
 
 
@@ -35,7 +35,7 @@ class TrainOptions:
     """Folder for the run, new or empty. Without it: runs/<preset>-<n>, n the next free number."""
     resume: Folder = None
     """Run folder to go on with, from its last checkpoint and with its settings. Of these, only --steps,
-    --save-every, --variance, --clip and the options of evaluation and machine may be given anew."""
+    --save-every, --variance, --convention and the options of evaluation and machine may be given anew."""
     settings: Annotated[Settings, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")] = field(
         default_factory=Settings
     )

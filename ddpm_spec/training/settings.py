@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from ddpm_spec.diffusion import Diffusion, Variance
+from ddpm_spec.diffusion import Convention, Diffusion
 from ddpm_spec.schedule import linear_schedule
 from ddpm_spec.training.errors import InputError
 from ddpm_spec.unet import UNet
@@ -24,9 +24,9 @@ __all__ = ["PRESETS", "Evaluation", "Machine", "Network", "Process", "Settings",
 class Network:
     """The U-Net of App. B."""
 
-    channels: int = 32
+    channels: int = 16
     """Width at the finest level. Paper: 128."""
-    multipliers: tuple[int, ...] = (1, 2)
+    multipliers: tuple[int, ...] = (1, 3)
     """Width of each level, finest first, as multiples of channels. Paper: 1 2 2 2 for CIFAR10."""
     blocks: int = 1
     """Residual blocks a level on the way down, one more on the way up. Paper: 2."""
@@ -48,17 +48,18 @@ class Process:
     """First variance of the linear schedule. Paper: 1e-4."""
     beta_T: float = 0.02  # noqa: N815 (the paper's name)
     """Last variance of the linear schedule. Paper: 0.02."""
-    variance: Variance = "beta"
+    variance: Literal["beta", "beta_tilde"] = "beta"
     """The variance of a reverse step: beta_t, or the posterior's, beta_tilde. Paper: either."""
-    clip: bool = False
-    """Clip the implied x_0 to [-1, 1] in sampling and in the bound. Paper: no; its code: yes."""
+    convention: Convention = "paper"
+    """Sampling and bound as the paper prints them, or as its official code has them: the implied x_0
+    clipped to [-1, 1], a tanh for the normal cdf, another variance at t = 1."""
 
 
 @dataclass(frozen=True)
 class Training:
     """Algorithm 1."""
 
-    steps: int = 1500
+    steps: int = 2000
     """Updates to make. Paper: 800,000 for CIFAR10."""
     batch: int = 64
     """Images in one update, over all processes together. Paper: 128."""
@@ -68,7 +69,7 @@ class Training:
     """Updates until the learning rate is reached, linearly from 0. Paper: none; its code: 5000."""
     max_norm: float = 1.0
     """Gradients longer than this are shortened to it. Paper: no such limit; its code: 1."""
-    ema: float = 0.995
+    ema: float = 0.997
     """Decay of the averaged weights. Paper: 0.9999."""
     flip: bool = False
     """Mirror images at random. Paper: yes for CIFAR10; a mirrored digit is no digit."""
@@ -126,7 +127,7 @@ class Settings:
     def diffusion(self) -> Diffusion:
         """The process."""
         p = self.process
-        return Diffusion(linear_schedule(p.T, p.beta_1, p.beta_T), variance=p.variance, clip=p.clip)
+        return Diffusion(linear_schedule(p.T, p.beta_1, p.beta_T), p.variance, convention=p.convention)
 
     def check(self) -> None:
         """Refuses a value out of range, naming the option.

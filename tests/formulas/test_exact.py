@@ -94,6 +94,15 @@ def test_predicted_x_0_undoes_the_noise(recorder: Recorder, at: Step, x_0: Fract
         assert reverse.predict_x_0(forward.q_sample(x_0, eps, at), eps, at) == x_0
 
 
+@given(at=rational_steps(), x_0=numbers, x_t=numbers)
+def test_x_0_from_mean_undoes_the_posterior_mean(
+    recorder: Recorder, at: Step, x_0: Fraction, x_t: Fraction
+) -> None:
+    claim = "Eq. 7 solved for x_0 gives x_0 back"
+    with recorder.observe("exact law", claim, reverse.x_0_from_mean, posterior.posterior_mean):
+        assert reverse.x_0_from_mean(x_t, posterior.posterior_mean(x_0, x_t, at), at) == x_0
+
+
 @given(at=rational_steps(), x_t=numbers, eps=numbers)
 def test_reverse_mean_is_the_posterior_mean_at_the_predicted_x_0(
     recorder: Recorder, at: Step, x_t: Fraction, eps: Fraction

@@ -40,6 +40,7 @@ STEP_FORMULAS = [
     (posterior.posterior_variance, 0),
     (reverse.predict_x_0, 2),
     (reverse.mean_from_eps, 2),
+    (reverse.x_0_from_mean, 2),
 ]
 PLAIN_FORMULAS = [
     (gaussian.linear_mean, (data, data)),
