@@ -38,7 +38,7 @@ __all__ = ["PATH", "Evidence", "Kind", "Observation", "Recorder", "Status", "for
 
 PATH = Path(__file__).parents[1] / "docs" / "check" / "evidence.json"
 
-Kind = Literal["proof", "exact law", "rounding bound", "oracle", "property"]
+Kind = Literal["proof", "graph proof", "exact law", "rounding bound", "oracle", "property"]
 Status = Literal["proved", "checked numerically", "definition", "failed", "outdated", "no evidence"]
 
 

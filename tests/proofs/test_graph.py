@@ -1,0 +1,296 @@
+"""The graphs that torch runs are Eq. 14 divided by D and Algorithm 2; a wrong program is refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.evidence import Recorder
+from ddpm_spec.formulas import forward, objective, posterior, reverse, sampling
+from ddpm_spec.formulas.step import Step
+from ddpm_spec.proofs import FalseStep
+from ddpm_spec.proofs.graph import (
+    VARIANCES,
+    Statement,
+    Tables,
+    algorithm_2,
+    eq_14,
+    network,
+    prove,
+    symbols,
+    trace,
+)
+from ddpm_spec.schedule import Schedule, linear_schedule
+
+T = 1000
+SCHEDULE = linear_schedule(T)
+# §4 with exact numbers: β_1 = 1/10000, β_T = 1/50, evenly spaced.
+TABLES = Tables(
+    [Fraction(1, 10_000) + Fraction(199, 10_000) * Fraction(t - 1, T - 1) for t in range(1, T + 1)]
+)
+
+PLAIN = algorithm_2("eps", "beta", clip=False)
+
+# Two examples as wide as the batch: a coefficient broadcast along the width would fit.
+SHAPE = (2, 1, 1, 2)
+X, NOISE = symbols("x", SHAPE), symbols("noise", SHAPE)
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+
+
+# Each prediction with one variance, each variance for a network that predicts the noise; both conventions.
+CASES = [
+    ("eps", "beta", "paper"),
+    ("eps", "beta", "official"),
+    ("eps", "beta_tilde", "paper"),
+    ("eps", "beta_tilde", "official"),
+    ("eps", "learned", "paper"),
+    ("eps", "learned", "official"),
+    ("x_0", "beta", "paper"),
+    ("x_0", "beta", "official"),
+    ("mu", "beta", "paper"),
+    ("mu", "beta", "official"),
+]
+
+
+def loss_graph(model: Any, dtype: torch.dtype = torch.float32) -> GraphModule:
+    """t is an input of this graph: it is the same for every t."""
+    x_0, eps, t = torch.zeros(SHAPE, dtype=dtype), torch.ones(SHAPE, dtype=dtype), torch.tensor([1, T])
+    return trace(lambda x_0, eps, t: model.loss(network, x_0, t, eps), x_0, eps, t)
+
+
+def step_graph(model: Any, t: int, dtype: torch.dtype = torch.float32) -> GraphModule:
+    """t is a constant of this graph, and the input t goes unused."""
+    x_t, z, times = torch.zeros(SHAPE, dtype=dtype), torch.ones(SHAPE, dtype=dtype), torch.tensor([t, t])
+    outputs = 2 if getattr(model, "variance", "") == "learned" else 1
+    return trace(
+        lambda x_t, z, times: model.p_sample(lambda x, t: network(x, t, outputs), x_t, t, z), x_t, z, times
+    )
+
+
+def prove_loss(graph: GraphModule, prediction: str = "eps") -> int:
+    times = symbols("t", (2,), integer=True, positive=True)
+    return prove(graph, eq_14(prediction), X, NOISE, times, TABLES)
+
+
+def prove_step(graph: GraphModule, t: int, statement: Statement = PLAIN) -> int:
+    return prove(graph, statement, X, NOISE, np.full(2, t, dtype=object), TABLES)
+
+
+@DTYPES
+@pytest.mark.parametrize("prediction", ["eps", "x_0", "mu"])
+def test_the_training_loss_is_eq_14_divided_by_D(
+    recorder: Recorder, prediction: Any, dtype: torch.dtype
+) -> None:
+    claim = "the ATen graph of the training loss is Eq. 14 divided by D, for every t"
+    if prediction != "eps":
+        claim += f", with {prediction} in the place of the noise"
+    graph = loss_graph(Diffusion(SCHEDULE, prediction=prediction), dtype)
+    with recorder.observe("graph proof", claim, objective.simple_loss, forward.q_sample):
+        prove_loss(graph, prediction)
+
+
+@pytest.mark.parametrize(("prediction", "variance", "convention"), CASES)
+def test_a_reverse_step_is_algorithm_2(
+    recorder: Recorder, prediction: Any, variance: Any, convention: Any
+) -> None:
+    """At t = 1 there is no noise. Officially the mean is Eq. 7 at the clipped prediction of x_0.
+
+    What is proved at t = 2 holds for every larger t: the graphs differ in one number, that of the row.
+    """
+    clip = convention == "official"
+    model = Diffusion(SCHEDULE, variance, prediction, convention)
+    claim = f"the ATen graph of a reverse step is Algorithm 2: {prediction} predicted, σ² {variance}"
+    formulas = {sampling.p_sample}
+    formulas |= {VARIANCES[variance]} if variance in VARIANCES else {reverse.learned_variance}
+    formulas |= (
+        {posterior.posterior_mean} if clip else {reverse.mean_from_eps} if prediction == "eps" else set()
+    )
+    graphs = {t: step_graph(model, t) for t in (1, 2, T)}
+    with recorder.observe("graph proof", claim + ", with the clip" * clip, *formulas):
+        for t in (1, 2):
+            prove_step(graphs[t], t, algorithm_2(prediction, variance, clip=clip))
+        assert without_t(graphs[2], 2) == without_t(graphs[T], T)
+
+
+def without_t(graph: GraphModule, t: int) -> list[str]:
+    """The lines of a graph with the one constant tensor that holds t made anonymous."""
+    full = f"torch.ops.aten.full.default([2], {t}, "
+    lines = graph.code.splitlines()
+    assert sum(full in line for line in lines) == 1
+    return [line.replace(full, "full(t, ") for line in lines]
+
+
+def test_a_reverse_step_in_float64_is_algorithm_2() -> None:
+    prove_step(step_graph(Diffusion(SCHEDULE), T, torch.float64), T)
+
+
+# ------------------------------------------------------------------------------------- wrong programs
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """The shipped model with one step done otherwise."""
+
+    noised: Callable[..., Tensor] = lambda x_0, eps, at: forward.q_sample(x_0, eps, at)
+    error: Callable[..., Tensor] = lambda eps, eps_hat: objective.simple_loss(eps, eps_hat).mean()
+    mean: Callable[..., Tensor] = lambda x_t, eps_hat, at: reverse.mean_from_eps(x_t, eps_hat, at)
+    draw: Callable[..., Tensor] = lambda mean, variance, z, t: sampling.p_sample(mean, variance, z)
+    network: Callable[..., Tensor] = lambda x, t: network(x, t)
+    schedule: Schedule = SCHEDULE
+    shift: int = 0
+
+    def loss(self, _: Any, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        x_t = self.noised(x_0, eps, self.schedule.at(t - self.shift if self.shift else t, like=x_0))
+        return self.error(eps, self.network(x_t, t))
+
+    def p_sample(self, _: Any, x_t: Tensor, t: int, z: Tensor) -> Tensor:
+        time = torch.full((len(x_t),), t)
+        at = self.schedule.at(time - self.shift if self.shift else time, like=x_t)
+        return self.draw(self.mean(x_t, self.network(x_t, time), at), at.beta, z, t)
+
+
+def with_tables(**other: Tensor) -> Schedule:
+    """The paper's schedule with some of its tables replaced."""
+    return Schedule(SCHEDULE.steps._replace(**other))
+
+
+steps = SCHEDULE.steps
+
+
+def along_the_width(x_0: Tensor, eps: Tensor, at: Step) -> Tensor:
+    flat = Step(*(column.reshape(-1) for column in at))
+    return forward.q_sample(x_0, eps, flat)
+
+
+def test_what_the_wrong_programs_are_made_from_is_right() -> None:
+    prove_loss(loss_graph(Wrong()))
+    prove_step(step_graph(Wrong(), 7), 7)
+    prove_step(step_graph(clipped(-1, 1), 7), 7, algorithm_2("eps", "beta", clip=True))
+
+
+WRONG_LOSSES = {
+    "t − 1": (Wrong(shift=1), "argument 1 of network"),
+    "ᾱ_{t−1} for ᾱ_t": (
+        Wrong(schedule=with_tables(alpha_bar=steps.alpha_bar_prev)),
+        "argument 1 of network",
+    ),
+    "tables a row off": (
+        Wrong(schedule=with_tables(alpha_bar=steps.alpha_bar.roll(-1))),
+        "none of Step's",
+    ),
+    "another schedule": (Wrong(schedule=linear_schedule(T, 1e-4, 0.0201)), "none of Step's"),
+    "a table in half precision": (
+        Wrong(schedule=with_tables(alpha_bar=steps.alpha_bar.bfloat16().double())),
+        "none of Step's",
+    ),
+    "along the width": (Wrong(noised=along_the_width), "argument 1 of network"),
+    "the variance for its root": (
+        Wrong(noised=lambda x_0, eps, at: forward.q_mean(x_0, at) + at.one_minus_alpha_bar * eps),
+        "argument 1 of network",
+    ),
+    "a network that sees x_0": (Wrong(noised=lambda x_0, eps, at: x_0), "argument 1 of network"),
+    "a network that sees t − 1": (Wrong(network=lambda x, t: network(x, t - 1)), "argument 2 of network"),
+    "two calls": (Wrong(network=lambda x, t: network(network(x, t), t)), "result|once more|argument"),
+    "a sum": (Wrong(error=lambda e, e_hat: objective.simple_loss(e, e_hat).sum()), "the result"),
+    "no mean": (Wrong(error=lambda e, e_hat: objective.simple_loss(e, e_hat)), "shape"),
+    "a mean over examples only": (
+        Wrong(error=lambda e, e_hat: objective.simple_loss(e, e_hat).mean(dim=0)),
+        "shape",
+    ),
+    "the sign of ε": (Wrong(error=lambda e, e_hat: objective.simple_loss(e, -e_hat).mean()), "the result"),
+    "a factor": (
+        Wrong(error=lambda e, e_hat: 0.5 * objective.simple_loss(e, e_hat).mean()),
+        "not an integer",
+    ),
+    "another norm": (Wrong(error=lambda e, e_hat: (e - e_hat).abs().mean()), "aten.abs.default"),
+}
+
+
+@pytest.mark.parametrize(("model", "message"), WRONG_LOSSES.values(), ids=WRONG_LOSSES)
+def test_a_wrong_loss_is_refused(model: Wrong, message: str) -> None:
+    with pytest.raises(FalseStep, match=message):
+        prove_loss(loss_graph(model))
+
+
+WRONG_STEPS = {
+    "t − 1": (Wrong(shift=1), "the result"),
+    "β̃_t for β_t": (
+        Wrong(
+            schedule=with_tables(beta=steps.one_minus_alpha_bar_prev / steps.one_minus_alpha_bar * steps.beta)
+        ),
+        "none of Step's",
+    ),
+    "1 − ᾱ_{t−1} for 1 − ᾱ_t": (
+        Wrong(schedule=with_tables(one_minus_alpha_bar=steps.one_minus_alpha_bar_prev)),
+        "the result",
+    ),
+    "the sign of ε": (Wrong(mean=lambda x, e, at: reverse.mean_from_eps(x, -e, at)), "the result"),
+    "σ² for σ": (Wrong(draw=lambda mean, variance, z, t: mean + variance * z), "the result"),
+    "no noise": (Wrong(draw=lambda mean, variance, z, t: mean), "the result"),
+    "a clip that nobody asked for": (
+        Wrong(mean=lambda x, e, at: reverse.mean_from_eps(x, e, at).clamp(-1, 1)),
+        "the result",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "message"), WRONG_STEPS.values(), ids=WRONG_STEPS)
+def test_a_wrong_step_is_refused(model: Wrong, message: str) -> None:
+    with pytest.raises(FalseStep, match=message):
+        prove_step(step_graph(model, 7), 7)
+
+
+def clipped(low: float, high: float) -> Wrong:
+    return Wrong(
+        mean=lambda x, e, at: posterior.posterior_mean(reverse.predict_x_0(x, e, at).clamp(low, high), x, at)
+    )
+
+
+WRONG_CLIPS = {
+    "to [0, 1]": (clipped(0, 1), "argument 2 of clamp"),
+    "to [−1, 2]": (clipped(-1, 2), "argument 3 of clamp"),
+    "of the mean": (
+        Wrong(mean=lambda x, e, at: reverse.mean_from_eps(x, e, at).clamp(-1, 1)),
+        "argument 1 of clamp",
+    ),
+    "none": (Wrong(), "calls nothing where the paper calls clamp"),
+}
+
+
+@pytest.mark.parametrize(("model", "message"), WRONG_CLIPS.values(), ids=WRONG_CLIPS)
+def test_a_wrong_clip_is_refused(model: Wrong, message: str) -> None:
+    statement = algorithm_2("eps", "beta", clip=True)
+    with pytest.raises(FalseStep, match=message):
+        prove_step(step_graph(model, 7), 7, statement)
+
+
+def test_noise_in_the_last_step_is_refused() -> None:
+    with pytest.raises(FalseStep, match="the result"):
+        prove_step(step_graph(Wrong(), 1), 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "statement"),
+    [
+        (Diffusion(SCHEDULE, "beta"), algorithm_2("eps", "beta_tilde", clip=False)),
+        (Diffusion(SCHEDULE, "learned"), algorithm_2("eps", "beta", clip=False)),
+        (Diffusion(SCHEDULE, prediction="mu"), PLAIN),
+        (Diffusion(SCHEDULE, prediction="x_0"), algorithm_2("mu", "beta", clip=False)),
+        (Diffusion(SCHEDULE, prediction="x_0", convention="official"), algorithm_2("eps", "beta", clip=True)),
+    ],
+)
+def test_another_option_is_refused(model: Diffusion, statement: Statement) -> None:
+    with pytest.raises(FalseStep):
+        prove_step(step_graph(model, 7), 7, statement)
+
+
+def test_another_target_is_refused() -> None:
+    with pytest.raises(FalseStep, match="the result"):
+        prove_loss(loss_graph(Diffusion(SCHEDULE, prediction="mu")), "x_0")
