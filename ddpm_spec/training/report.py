@@ -2,11 +2,13 @@
 
 import base64
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -57,7 +59,9 @@ class Section:
     notes: tuple[str, ...] = ()
     image: str = ""
     alt: str = ""
-    aside: bool = field(default=False)
+    mark: int = -1
+    """The row that matters most."""
+    aside: bool = False
     """Details that a page may fold away."""
 
 
@@ -121,6 +125,7 @@ def _quality(r: Report) -> Section:
             ("target", "≥ 0.97", "≥ 3%", "≤ 52", "≥ 0.80"),
         ),
         tuple(notes),
+        mark=0,
     )
 
 
@@ -151,6 +156,7 @@ def _bound(r: Report) -> Section:
             f"With {r.levels} levels a bin is {r.bin_in_sigmas:.0f} σ_1 wide, so x_1 all but names the grey "
             "level and L_0 is about 0.",
         ),
+        mark=3,
     )
 
 
@@ -188,11 +194,20 @@ def print_report(report: Report) -> None:
             )
             for column in table.columns[1:]:
                 column.justify = "left" if section.title in ("Settings", "Machine and versions") else "right"
-            for row in section.rows:
-                table.add_row(*(Text(cell) for cell in row))
+            for place, row in enumerate(section.rows):
+                style = "bold" if place == section.mark else ""
+                table.add_row(*(Text(cell) for cell in row), style=style)
             out.print(table)
         for note in section.notes:
             out.print(Text(note))
+
+
+def _maths(text: str) -> markupsafe.Markup:
+    """L_T, x_1, σ_1 … as letters with a subscript."""
+    escaped = str(markupsafe.escape(text))
+    return markupsafe.Markup(  # noqa: S704 (escaped above)
+        re.sub(r"\b(L|x|σ)_(T−1|T|t|\d|simple)\b", r"<i>\1</i><sub>\2</sub>", escaped)
+    )
 
 
 def _headline(r: Report) -> str:
@@ -213,6 +228,8 @@ def write(report: Report, run: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+    environment.filters["maths"] = _maths
 
     def embedded(name: str) -> str:
         return f"data:image/png;base64,{base64.b64encode((run / name).read_bytes()).decode()}"
