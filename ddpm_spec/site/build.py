@@ -30,6 +30,9 @@ FACES = [
 ]
 """The cuts of the text face that the style sheet names."""
 
+FORMULAS = "ddpm_spec/formulas"
+"""The room whose source the API shows: it is short, and the point."""
+
 
 @dataclass
 class Site:
@@ -97,6 +100,8 @@ class Site:
             return self.bibliography.page()
         if name == "evidence":
             return nodes.counts() if part == "counts" else nodes.status_table()
+        if name == "api":
+            return _modules(self.root, part)
         if name in nodes.NAMES:
             return nodes.part(name, part, self.root)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
@@ -173,3 +178,14 @@ class Site:
             file.page.content = self.bibliography.fill_cited_on(
                 file.page.content, lambda url: get_relative_url(url, here)
             )
+
+
+def _modules(root: Path, name: str) -> str:
+    """A line for mkdocstrings for each public module in a folder of the package."""
+    folder = root / name
+    if not folder.is_dir():
+        raise SiteError(f"![[api#{name}]]: there is no such folder")
+    package = folder.relative_to(root).as_posix().replace("/", ".")
+    modules = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
+    options = "\n    options: {show_source: true}" if name == FORMULAS else ""
+    return "\n".join(f"::: {package}.{module}{options}" for module in modules)

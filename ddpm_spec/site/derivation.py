@@ -32,7 +32,13 @@ def steps(proof: Proof) -> str:
     items = [_item("line", start, _reason(first))]
     for line, check in zip(lines, proof.checks, strict=True):
         items.append(
-            _item("line", _after("= ", pieces(line.form)), _reason(line), _check(check), _lemma(line))
+            _item(
+                "line",
+                _after(f"{line.relation} ", pieces(line.form)),
+                _reason(line),
+                _check(check),
+                _lemma(line),
+            )
         )
     run = ", ".join(f"[`{formula.__name__}`][{dotted(formula)}]" for formula in derivation.formulas)
     end = [] if derivation.end.tex == lines[-1].tex else _after("= ", pieces(derivation.end))
@@ -66,6 +72,7 @@ def pieces(form: Form) -> list[str]:
             size = _size(integrand.tex)
             end = rf"{size}r]"
             return _after(rf"\mathbb{{E}}_{{{z.tex}}}{size}l[", _before(end, summands(integrand.tex)))
+    return summands(form.tex)
 
 
 def summands(tex: str) -> list[str]:
@@ -142,7 +149,7 @@ def code(functions: Iterable[Callable[..., Any]], root: Path) -> str:
         files.setdefault(path.as_posix(), []).append(function)
     parts = []
     for file, group in files.items():
-        text = "\n\n\n".join(source(function) for function in sorted(group, key=_line))
+        text = "\n\n".join(source(function) for function in sorted(group, key=_line))
         links = ", ".join(f"[`{function.__name__}`][{dotted(function)}]" for function in group)
         parts.append(
             f'``` python title="{file}"\n{text}\n```\n\n'

@@ -5,6 +5,7 @@ A page asks for them by `![[eq-7#statement]]` and so on, where `eq-7` is an id o
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from html import escape
@@ -170,7 +171,9 @@ def _derivation(node: Node) -> str:
 def _evidence(node: Node) -> str:
     record = _record()
     found = sorted(record.of(node), key=lambda o: o.key)
-    rows = "\n".join(f"| {OUTCOMES[o.outcome]} {_cell(o.claim)} | {o.kind} | {o.examples:,} |" for o in found)
+    rows = "\n".join(
+        f"| {OUTCOMES[o.outcome]} {_prose(o.claim)} | {o.kind} | {o.examples:,} |" for o in found
+    )
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     return (
         f"### Evidence {{ #{node.id}-evidence }}\n\n"
@@ -180,8 +183,10 @@ def _evidence(node: Node) -> str:
     )
 
 
-def _cell(text: str) -> str:
-    return escape(text).replace("|", "&#124;").replace("_", r"\_")
+def _prose(text: str) -> str:
+    """Plain text for a Markdown table, with x_t and its like as mathematics."""
+    text = escape(text, quote=False).replace("|", "&#124;")
+    return re.sub(r"(?<!\w)([A-Za-z])_(\w|\{[^}]*\})(?!\w)", r"$\1_\2$", text)
 
 
 def _used_by(node: Node) -> str:
@@ -198,7 +203,7 @@ def _used_by(node: Node) -> str:
     callers = dict.fromkeys(
         caller for formula in node.formulas for caller in _callers().get(dotted(formula), ())
     )
-    items = [f"- {link(other)}: {_cell(other.title)}" for other in others]
+    items = [f"- {link(other)}: {_prose(other.title)}" for other in others]
     items += [_caller(caller) for caller in callers]
     return "\n".join(items) or "Nothing yet."
 
@@ -285,7 +290,7 @@ def status_table() -> str:
     """Every node with its status, and what the status rests on."""
     record = _record()
     rows = "\n".join(
-        f"| {link(node)}, {node.where} <br> {_cell(node.title)} "
+        f"| {link(node)}, {node.where} <br> {_prose(node.title)} "
         f"| {badge(record.status(node))} <br> {_found(record, node)} |"
         for node in paper.NODES.values()
     )

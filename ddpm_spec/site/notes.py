@@ -1,8 +1,9 @@
 """Sections of the notes, embedded in pages, and the links between them.
 
-A page takes a section by `![[note#Heading]]`, or a paragraph or table that is marked `^name` by
-`![[note#^name]]`, as Obsidian does. The heading stays behind, since the page has its own; headings
-below it move so that they stand one level below the page's heading before them.
+A page takes a section by `![[note#Heading]]`, a paragraph or table that is marked `^name` by
+`![[note#^name]]`, as Obsidian does, and by `![[note#]]` what comes before the first heading. The
+heading stays behind, since the page has its own; headings below it move so that they stand one level
+below the page's heading before them.
 """
 
 import re
@@ -14,7 +15,7 @@ from ddpm_spec.site import SiteError
 
 __all__ = ["EMBED", "HEADING", "MissingNote", "Note", "outside_code"]
 
-EMBED = re.compile(r"^!\[\[(?P<note>[^\[\]#|\n]+)#(?P<part>\^?[^\[\]|\n]+)\]\]\s*$")
+EMBED = re.compile(r"^!\[\[(?P<note>[^\[\]#|\n]+)#(?P<part>\^?[^\[\]|\n]*)\]\]\s*$")
 HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<title>.+?)\s*#*\s*$")
 _BLOCK_ID = re.compile(r"^(?P<text>.*?)\s*\^(?P<id>[\w-]+)\s*$")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
@@ -94,9 +95,13 @@ class Note:
     def part(self, name: str, level: int = 2) -> str:
         """The Markdown of a section, its highest headings at this level, or of the block marked `^name`.
 
+        The empty name stands for what comes before the first heading.
+
         Raises:
             MissingNote: if there is none.
         """
+        if not name:
+            return "\n".join(self.text.split("\n")[: self.headings[0].start - 1]).strip()
         return self._block(name[1:]) if name.startswith("^") else self._section(name, level)
 
     def _section(self, title: str, top: int) -> str:

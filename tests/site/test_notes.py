@@ -45,6 +45,10 @@ def test_a_block_is_found_by_its_mark() -> None:
     assert NOTE.part("^line").endswith("second")
 
 
+def test_the_empty_name_is_what_comes_before_the_first_heading() -> None:
+    assert NOTE.part("") == "Tags: none\n\n| a |\n| - |\n| b |\n\n^table"
+
+
 @pytest.mark.parametrize("part", ["Three", "not a heading", "^nothing"])
 def test_a_missing_part_is_named(part: str) -> None:
     with pytest.raises(MissingNote, match=r"notes/demo\.md has no"):
