@@ -11,7 +11,17 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import (
+    bound,
+    decoder,
+    forward,
+    gaussian,
+    interpolation,
+    objective,
+    posterior,
+    reverse,
+    sampling,
+)
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule
 
@@ -162,10 +172,31 @@ class Diffusion:
         `noise(t)` returns x_T ~ N(0, I) for t = T + 1 and the step's z ~ N(0, I) for t in T..2, all of
         that shape.
         """
-        x_t = noise(self.schedule.T + 1)
-        for t in range(self.schedule.T, 0, -1):
-            x_t = self.p_sample(network, x_t, t, noise(t) if t > 1 else x_t)
+        yield from self.decode(network, noise(self.schedule.T + 1), self.schedule.T, noise)
+
+    def decode(
+        self, network: Network, x_t: Tensor, t: int, noise: Callable[[int], Tensor]
+    ) -> Iterator[Tensor]:
+        """Algorithm 2 from x_t on: yields x_{t−1}, …, x_0. `noise` as in `sample`, for t..2."""
+        for s in range(t, 0, -1):
+            x_t = self.p_sample(network, x_t, s, noise(s) if s > 1 else x_t)
             yield x_t
+
+    def interpolate(
+        self,
+        network: Network,
+        latents: tuple[Tensor, Tensor],
+        weight: float,
+        t: int,
+        noise: Callable[[int], Tensor],
+    ) -> Tensor:
+        """An image between two (§4.4): their x_t mixed with this weight on the second, and decoded.
+
+        latents: what `q_sample` gives for the two images at t, (B, C, H, W); kept while the weight moves.
+        weight: λ in [0, 1]; 0 and 1 are reconstructions. `noise` as in `decode`.
+        """
+        *_, x_0 = self.decode(network, interpolation.mix(*latents, weight), t, noise)
+        return x_0
 
     # ------------------------------------------------------------------------------------ the bound
 

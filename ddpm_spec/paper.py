@@ -9,7 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import (
+    bound,
+    decoder,
+    forward,
+    gaussian,
+    interpolation,
+    objective,
+    posterior,
+    reverse,
+    sampling,
+)
 from ddpm_spec.ops import Number
 
 __all__ = ["NODES", "Formula", "Kind", "Node", "nodes_of"]
@@ -151,7 +161,13 @@ NODES: dict[str, Node] = {
         _claim(6, "§3.4", "The simplified objective is the bound without its weights"),
         _claim(7, "§4.3", "Algorithms 3 and 4 send x_0 in the length of the bound"),
         _claim(8, "§4.3", "With masking, training is that of an autoregressive model"),
-        _claim(9, "§4.4", "Interpolation by encoding, mixing and decoding"),
+        _claim(
+            9,
+            "§4.4",
+            "Interpolation by encoding, mixing and decoding",
+            interpolation.mix,
+            interpolation.mixed_noise,
+        ),
         _claim(10, "App. C", "The forward process keeps the scale of the data"),
         _lemma(
             "gaussian-sum",

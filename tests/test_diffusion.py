@@ -245,6 +245,26 @@ def test_sampler_asks_for_noise_in_order_and_calls_the_network_once_a_step() -> 
     assert called == [[3, 3], [2, 2], [1, 1]]
 
 
+def test_interpolation_meets_the_reconstructions() -> None:
+    """At λ = 0 and 1 it is the decoding of one image; in between it moves on a line for an affine network."""
+    schedule = linear_schedule(20, 0.01, 0.3)
+    model, network = Diffusion(schedule), GaussianData(schedule, 0.1, 0.4).eps
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(t: int) -> Tensor:
+        seeded = torch.Generator().manual_seed(t)
+        return torch.randn(2, 1, 3, 3, generator=seeded, dtype=torch.float64)
+
+    images = torch.randn(2, 2, 1, 3, 3, generator=generator, dtype=torch.float64)
+    t = torch.tensor([12, 12])
+    latents = model.q_sample(images[0], t, draw(100)), model.q_sample(images[1], t, draw(101))
+    ends = [list(model.decode(network, x_t, 12, draw))[-1] for x_t in latents]
+    for weight, end in zip((0.0, 1.0), ends, strict=True):
+        assert torch.equal(model.interpolate(network, latents, weight, 12, draw), end)
+    middle = model.interpolate(network, latents, 0.25, 12, draw)
+    assert torch.allclose(middle, 0.75 * ends[0] + 0.25 * ends[1], rtol=0, atol=64 * U * 20)
+
+
 def test_batch_as_wide_as_the_image_is_not_mixed_up() -> None:
     """B == W: a (B,) coefficient broadcast along the width would go unnoticed by shapes."""
     model = Diffusion(PAPER)

@@ -14,7 +14,10 @@ def linear_beta(t: Number, T: Number, beta_1: Number, beta_T: Number) -> Number:
 
 
 def quadratic_beta(t: Number, T: Number, beta_1: Number, beta_T: Number) -> Number:
-    """β_t with √β_t linear in t, for t in 1..T. Rounding: 2(1+κ)u."""
+    """β_t with √β_t linear in t, for t in 1..T.
+
+    Rounding: 4(1+κ)u, since the square doubles what the root has lost by 2(1+κ)u.
+    """
     return linear_beta(t, T, sqrt(beta_1), sqrt(beta_T)) ** 2
 
 

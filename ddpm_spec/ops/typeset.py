@@ -56,6 +56,8 @@ class Term:
 
     def __add__(self, other: "Operand") -> "Term":
         other = _term(other)
+        if other.tex == "0":
+            return self
         sign = "" if other.tex.startswith("-") else "+ "
         return Term(f"{self.tex} {sign}{other.tex}", self.value + other.value, Level.SUM)
 
@@ -65,6 +67,8 @@ class Term:
 
     def __mul__(self, other: "Operand") -> "Term":
         other = _term(other)
+        if other.tex == "1":
+            return self
         if self.negated:
             return -(self.negated * other)
         left = self.bracketed(Level.PRODUCT)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rational import numbers, rational_step, rational_steps
 
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import forward, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import forward, interpolation, objective, posterior, reverse, sampling
 from ddpm_spec.formulas.step import Step
 
 
@@ -130,6 +130,28 @@ def test_draw_is_a_shift_by_sigma_z(recorder: Recorder, mean: Fraction, sigma: F
     claim = "a draw lies |σ| z from the mean"
     with recorder.observe("exact law", claim, sampling.p_sample):
         assert sampling.p_sample(mean, sigma**2, z) - mean == abs(sigma) * z
+
+
+@given(at=rational_steps(), x_0=numbers, other=numbers, eps=numbers, weight=numbers)
+def test_latents_of_one_noise_mix_like_their_images(
+    recorder: Recorder, at: Step, x_0: Fraction, other: Fraction, eps: Fraction, weight: Fraction
+) -> None:
+    claim = "latents that share their noise mix to the latent of the mixed image"
+    with recorder.observe("exact law", claim, interpolation.mix, forward.q_sample):
+        latents = forward.q_sample(x_0, eps, at), forward.q_sample(other, eps, at)
+        image = interpolation.mix(x_0, other, weight)
+        assert interpolation.mix(*latents, weight) == forward.q_sample(image, eps, at)
+
+
+@given(weight=st.fractions(0, 1))
+def test_mixing_loses_noise_but_at_the_ends(recorder: Recorder, weight: Fraction) -> None:
+    """With independent noises only; half the variance is left in the middle."""
+    claim = "a mixture keeps between half and all of the noise's variance, all of it at the ends only"
+    with recorder.observe("exact law", claim, interpolation.mixed_noise):
+        share = interpolation.mixed_noise(weight)
+        assert share == 1 - 2 * weight * (1 - weight)
+        assert Fraction(1, 2) <= share <= 1
+        assert (share == 1) == (weight in (0, 1))
 
 
 def test_an_irrational_root_is_refused() -> None:

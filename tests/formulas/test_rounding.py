@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from rounding import UNIT, check_rounding
 
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse, sampling, schedule
+from ddpm_spec.formulas import (
+    forward,
+    gaussian,
+    interpolation,
+    objective,
+    posterior,
+    reverse,
+    sampling,
+    schedule,
+)
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import Number
 from ddpm_spec.paper import Formula
@@ -51,6 +60,8 @@ PLAIN_FORMULAS = [
     (forward.one_minus_alpha_bar, (unit, unit)),
     (sampling.p_sample, (data, variance, data)),
     (objective.simple_loss, (data, data)),
+    (interpolation.mix, (data, data, unit)),
+    (interpolation.mixed_noise, (unit,)),
 ]
 
 
@@ -91,13 +102,19 @@ def test_weight(recorder: Recorder, t: int, sigma_squared: float, dtype: torch.d
 
 
 @PRECISIONS
-@pytest.mark.parametrize("formula", [schedule.linear_beta, schedule.quadratic_beta], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("formula", "c"), [(schedule.linear_beta, 2), (schedule.quadratic_beta, 4)])
 @given(t=st.integers(1, 4000), T=st.integers(2, 4000), ends=st.tuples(unit, unit))
 def test_betas_between_end_points(
-    recorder: Recorder, formula: Formula, t: int, T: int, ends: tuple[float, float], dtype: torch.dtype
+    recorder: Recorder,
+    formula: Formula,
+    c: int,
+    t: int,
+    T: int,
+    ends: tuple[float, float],
+    dtype: torch.dtype,
 ) -> None:
-    with recorder.observe("rounding bound", f"{formula.__name__} within 2(1+κ)u", formula):
-        check_rounding(lambda first, last: formula(min(t, T), T, first, last), sorted(ends), dtype)
+    with recorder.observe("rounding bound", f"{formula.__name__} within {c}(1+κ)u", formula):
+        check_rounding(lambda first, last: formula(min(t, T), T, first, last), sorted(ends), dtype, c)
 
 
 @PRECISIONS
