@@ -1,6 +1,7 @@
 """Algorithm 1: the training loop."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -127,7 +128,7 @@ class Trainer:
         recent = float("nan")
         while self.step < s.steps:
             self.update()
-            if self.step % CHECK_EVERY == 0 or self.step == s.steps or recent != recent:
+            if self.step % CHECK_EVERY == 0 or self.step == s.steps or math.isnan(recent):
                 recent = self._recent()
             if self.step % s.save_every == 0 or self.step == s.steps:
                 save(self.state())
@@ -138,7 +139,7 @@ class Trainer:
         first = max(0, self.step - CHECK_EVERY)
         chunk = self.losses[first : self.step]
         mean = float(chunk.mean())
-        if mean - mean != 0:  # infinite or not a number
+        if not math.isfinite(mean):
             bad = first + int(chunk.isfinite().logical_not().nonzero()[0]) + 1
             raise InputError(
                 f"the loss is {float(self.losses[bad - 1])} at step {bad}; lower --lr, or lengthen --warmup "
@@ -147,7 +148,13 @@ class Trainer:
         return mean
 
     def state(self) -> Checkpoint:
-        """A checkpoint of now."""
+        """A checkpoint of now.
+
+        Raises:
+            InputError: if a recent loss is not finite: such a state is not worth keeping.
+        """
+        if self.step:
+            self._recent()
         names = [name for name, _ in self.network.named_parameters()]
         state = self.optimizer.state_dict()["state"]
         moments = {

@@ -59,7 +59,7 @@ class Process:
 class Training:
     """Algorithm 1."""
 
-    steps: int = 2000
+    steps: int = 1500
     """Updates to make. Paper: 800,000 for CIFAR10."""
     batch: int = 64
     """Images in one update, over all processes together. Paper: 128."""
