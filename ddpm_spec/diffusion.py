@@ -62,7 +62,7 @@ class BoundTerms(NamedTuple):
     @property
     def total(self) -> Tensor:
         """L = L_T + Σ L_{t−1} + L_0, shape (B,)."""
-        return self.prior + self.steps.sum(dim=1) + self.decoder
+        return bound.divergence_bound(self.prior, self.steps, self.decoder)
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class Diffusion:
         Takes what `bound` takes; `noise(t)` is the noise of step t.
         """
         x_t = x_0 = x_0.double()
-        total = torch.zeros(len(x_0), dtype=torch.float64, device=x_0.device)
+        log_p, log_q = [], []
         for t in range(1, self.schedule.T + 1):
             x_prev, time = x_t, _times(t, x_0)
             at = self.schedule.at(time, like=x_0)
@@ -252,11 +252,12 @@ class Diffusion:
             x_t = sampling.p_sample(*q, noise(t).double())
             mean, variance = self.reverse_law(network, x_t, time)
             if t == 1:
-                cost = self._decoder_term(x_0, mean, variance, levels)
+                log_p.append(-_per_example(self._decoder_term(x_0, mean, variance, levels)))
             else:
-                cost = -gaussian.log_density(x_prev, mean, variance)
-            total += _per_example(cost + gaussian.log_density(x_t, *q))
-        return total - _per_example(gaussian.log_density(x_t, torch.zeros_like(x_t), torch.ones_like(x_t)))
+                log_p.append(_per_example(gaussian.log_density(x_prev, mean, variance)))
+            log_q.append(_per_example(gaussian.log_density(x_t, *q)))
+        log_prior = _per_example(gaussian.log_density(x_t, torch.zeros_like(x_t), torch.ones_like(x_t)))
+        return bound.path_bound(log_prior, torch.stack(log_p, dim=1), torch.stack(log_q, dim=1))
 
 
 def _times(t: int, x: Tensor) -> Tensor:

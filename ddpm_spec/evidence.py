@@ -39,7 +39,9 @@ __all__ = ["PATH", "Evidence", "Kind", "Observation", "Recorder", "Status", "for
 PATH = Path(__file__).parents[1] / "docs" / "check" / "evidence.json"
 
 Kind = Literal["proof", "graph proof", "exact law", "rounding bound", "oracle", "property"]
-Status = Literal["proved", "checked numerically", "definition", "failed", "outdated", "no evidence"]
+Status = Literal[
+    "proved", "checked numerically", "definition", "assumed", "failed", "outdated", "no evidence"
+]
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Evidence:
         )
 
     def status(self, node: Node) -> Status:
-        """What the record says of a node; a definition is one only while its formulas are tested."""
+        """What the record says of a node; a definition or an assumption is one only while it is tested."""
         found = self.of(node)
         if any(o.outcome == "failed" for o in found):
             return "failed"
@@ -98,6 +100,8 @@ class Evidence:
             return "proved"
         if not found:
             return "no evidence"
+        if node.assumption:
+            return "assumed"
         return "definition" if node.definition else "checked numerically"
 
     def statuses(self) -> dict[str, Status]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ddpm_spec.formulas import (
+    autoregressive,
     bound,
     decoder,
+    floors,
     forward,
     gaussian,
     interpolation,
@@ -19,6 +21,7 @@ from ddpm_spec.formulas import (
     posterior,
     reverse,
     sampling,
+    variance,
 )
 from ddpm_spec.ops import Number
 
@@ -45,6 +48,8 @@ class Node:
     """The functions that state it."""
     definition: bool = False
     """It defines what its symbols mean, so there is nothing to prove."""
+    assumption: bool = False
+    """It is a theorem that is used and not proved here."""
     page: str = ""
     """The page of the site that treats it, without suffix; empty where there is none yet."""
 
@@ -52,21 +57,28 @@ class Node:
 def _equation(
     number: int, where: str, title: str, *formulas: Formula, definition: bool = False, page: str = ""
 ) -> Node:
-    return Node(f"eq-{number}", f"Eq. ({number})", title, where, "equation", formulas, definition, page)
+    return Node(f"eq-{number}", f"Eq. ({number})", title, where, "equation", formulas, definition, page=page)
 
 
 def _algorithm(
     number: int, where: str, title: str, *formulas: Formula, definition: bool = False, page: str = ""
 ) -> Node:
-    return Node(f"alg-{number}", f"Algorithm {number}", title, where, "algorithm", formulas, definition, page)
+    return Node(
+        f"alg-{number}", f"Algorithm {number}", title, where, "algorithm", formulas, definition, page=page
+    )
 
 
 def _claim(number: int, where: str, title: str, *formulas: Formula) -> Node:
     return Node(f"c-{number}", f"Claim C{number}", title, where, "claim", formulas)
 
 
-def _lemma(name: str, title: str, *formulas: Formula, page: str = "") -> Node:
-    return Node(f"lemma-{name}", "Lemma", title, "used without number", "lemma", formulas, page=page)
+def _lemma(name: str, title: str, *formulas: Formula, assumption: bool = False, page: str = "") -> Node:
+    where = "used without number"
+    return Node(f"lemma-{name}", "Lemma", title, where, "lemma", formulas, assumption=assumption, page=page)
+
+
+def _beyond(name: str, title: str, *formulas: Formula) -> Node:
+    return Node(f"lemma-{name}", "Lemma", title, "not in the paper", "lemma", formulas)
 
 
 _FORWARD, _POSTERIOR, _APP_A = "loss/forward", "loss/posterior", "App. A"
@@ -85,7 +97,7 @@ NODES: dict[str, Node] = {
             definition=True,
             page=_FORWARD,
         ),
-        _equation(3, "§2", "The variational bound"),
+        _equation(3, "§2", "The variational bound", bound.path_bound),
         _equation(
             4,
             "§2",
@@ -101,6 +113,7 @@ NODES: dict[str, Node] = {
             5,
             "§2",
             "The bound as a sum of divergences",
+            bound.divergence_bound,
             bound.prior_term,
             bound.step_term,
             bound.decoder_term,
@@ -123,32 +136,72 @@ NODES: dict[str, Node] = {
             reverse.x_0_from_mean,
             page=_POSTERIOR,
         ),
-        _equation(8, "§3.2", "A step of the bound as a distance of means"),
-        _equation(9, "§3.2", "The same with x_t written by x_0 and the noise"),
-        _equation(10, "§3.2", "The mean that the network has to predict"),
+        _equation(
+            8,
+            "§3.2",
+            "A step of the bound as a distance of means",
+            bound.mean_distance,
+            bound.variance_mismatch,
+        ),
+        _equation(
+            9,
+            "§3.2",
+            "The same with x_t written by x_0 and the noise",
+            bound.mean_distance,
+            posterior.posterior_mean,
+            reverse.predict_x_0,
+            forward.q_sample,
+        ),
+        _equation(
+            10,
+            "§3.2",
+            "The mean that the network has to predict",
+            bound.mean_distance,
+            reverse.mean_from_eps,
+        ),
         _equation(11, "§3.2", "The reverse mean from the predicted noise", reverse.mean_from_eps),
         _equation(12, "§3.2", "A step of the bound as an error in the noise", objective.eps_weight),
         _equation(13, "§3.3", "The discrete decoder", decoder.log_bin_probability),
         _equation(14, "§3.4", "The simplified objective", objective.simple_loss, definition=True),
         _equation(15, "§4.3", "The predicted x_0", reverse.predict_x_0),
-        _equation(16, "§4.3", "The bound in the order of an autoregressive model"),
-        _equation(17, _APP_A, "From Eq. 3 to Eq. 5: the start"),
-        _equation(18, _APP_A, "From Eq. 3 to Eq. 5: products to sums"),
-        _equation(19, _APP_A, "From Eq. 3 to Eq. 5: the term of t = 1 apart"),
-        _equation(20, _APP_A, "From Eq. 3 to Eq. 5: Bayes' rule given x_0"),
-        _equation(21, _APP_A, "From Eq. 3 to Eq. 5: the sum telescopes"),
-        _equation(22, _APP_A, "From Eq. 3 to Eq. 5: the end"),
-        _equation(23, _APP_A, "From Eq. 3 to Eq. 16: the start"),
-        _equation(24, _APP_A, "From Eq. 3 to Eq. 16: Bayes' rule with marginals"),
-        _equation(25, _APP_A, "From Eq. 3 to Eq. 16: the sum telescopes"),
-        _equation(26, _APP_A, "From Eq. 3 to Eq. 16: the end"),
+        _equation(
+            16,
+            "§4.3",
+            "The bound in the order of an autoregressive model",
+            bound.marginal_bound,
+            gaussian.entropy,
+        ),
+        _equation(17, _APP_A, "From Eq. 3 to Eq. 5: the start", bound.path_bound),
+        _equation(18, _APP_A, "From Eq. 3 to Eq. 5: products to sums", bound.path_bound),
+        _equation(19, _APP_A, "From Eq. 3 to Eq. 5: the term of t = 1 apart", bound.path_bound),
+        _equation(20, _APP_A, "From Eq. 3 to Eq. 5: Bayes' rule given x_0", bound.path_bound),
+        _equation(21, _APP_A, "From Eq. 3 to Eq. 5: the sum telescopes", bound.divergence_bound),
+        _equation(22, _APP_A, "From Eq. 3 to Eq. 5: the end", bound.divergence_bound),
+        _equation(23, _APP_A, "From Eq. 3 to Eq. 16: the start", bound.path_bound),
+        _equation(24, _APP_A, "From Eq. 3 to Eq. 16: Bayes' rule with marginals", bound.path_bound),
+        _equation(25, _APP_A, "From Eq. 3 to Eq. 16: the sum telescopes", bound.marginal_bound),
+        _equation(26, _APP_A, "From Eq. 3 to Eq. 16: the end", bound.marginal_bound),
         _algorithm(1, "§3.2", "Training", objective.simple_loss, forward.q_sample, definition=True),
         _algorithm(2, "§3.2", "Sampling", sampling.p_sample, reverse.mean_from_eps, definition=True),
         _algorithm(3, "§4.3", "Sending x_0"),
         _algorithm(4, "§4.3", "Receiving x_0"),
         _claim(1, "§3.1, §4", "L_T does not depend on θ and is about 1e-5 bits/dim", bound.prior_term),
-        _claim(2, "§3.2", "β_t and β̃_t are the optimal variances of two kinds of data"),
-        _claim(3, "§3.2", "They bound the entropy of the reverse process"),
+        _claim(
+            2,
+            "§3.2",
+            "β_t and β̃_t are the optimal variances of two kinds of data",
+            variance.optimal_variance,
+            variance.explained_variance,
+            variance.best_step_term,
+        ),
+        _claim(
+            3,
+            "§3.2",
+            "They bound the entropy of the reverse process",
+            variance.optimal_variance,
+            variance.explained_variance,
+            variance.linear_residual,
+        ),
         _claim(
             4,
             "§3.2",
@@ -158,9 +211,22 @@ NODES: dict[str, Node] = {
             objective.simple_loss,
         ),
         _claim(5, "§3.3", "The bound is a lossless codelength of discrete data"),
-        _claim(6, "§3.4", "The simplified objective is the bound without its weights"),
+        _claim(
+            6,
+            "§3.4",
+            "The simplified objective is the bound without its weights",
+            decoder.log_bin_probability,
+            objective.eps_weight,
+            objective.simple_loss,
+        ),
         _claim(7, "§4.3", "Algorithms 3 and 4 send x_0 in the length of the bound"),
-        _claim(8, "§4.3", "With masking, training is that of an autoregressive model"),
+        _claim(
+            8,
+            "§4.3",
+            "With masking, training is that of an autoregressive model",
+            autoregressive.negative_log_likelihood,
+            bound.marginal_bound,
+        ),
         _claim(
             9,
             "§4.4",
@@ -168,7 +234,13 @@ NODES: dict[str, Node] = {
             interpolation.mix,
             interpolation.mixed_noise,
         ),
-        _claim(10, "App. C", "The forward process keeps the scale of the data"),
+        _claim(
+            10,
+            "App. C",
+            "The forward process keeps the scale of the data",
+            variance.marginal_variance,
+            variance.unscaled_variance,
+        ),
         _lemma(
             "gaussian-sum",
             "The sum of two independent normals",
@@ -176,12 +248,36 @@ NODES: dict[str, Node] = {
             gaussian.linear_variance,
             page=_FORWARD,
         ),
+        _lemma("jensen", "Jensen's inequality for the logarithm", bound.path_bound, assumption=True),
+        _lemma(
+            "bayes",
+            "Bayes' rule for the steps of the forward process",
+            posterior.posterior_mean,
+            posterior.posterior_variance,
+            gaussian.linear_mean,
+            gaussian.linear_variance,
+        ),
         _lemma("gaussian-kl", "The divergence between two normals", gaussian.kl, page=_POSTERIOR),
         _lemma(
             "vincent",
             "The best prediction of the noise is the score",
             reverse.predict_x_0,
             objective.simple_loss,
+        ),
+        _beyond("step-floor", "No network makes a step of the bound cheaper", floors.step_floor),
+        _beyond(
+            "decoder-floor",
+            "No network makes a pixel cheaper in the last step",
+            floors.interior_floor,
+            floors.clipped_edge_floor,
+            decoder.log_bin_probability,
+        ),
+        _beyond("loss-floor", "No network trains normal data to a smaller loss", floors.loss_floor),
+        _beyond(
+            "information",
+            "For unit normal data the rate is the mutual information, no more",
+            variance.best_step_term,
+            bound.prior_term,
         ),
     )
 }

@@ -6,7 +6,7 @@ in one row of Table 2, diagonal), so log-densities and divergences are sums over
 
 from ddpm_spec.ops import Number, log, two_pi
 
-__all__ = ["kl", "linear_mean", "linear_variance", "log_density"]
+__all__ = ["entropy", "kl", "linear_mean", "linear_variance", "log_density"]
 
 
 def log_density(x: Number, mean: Number, variance: Number) -> Number:
@@ -26,6 +26,11 @@ def kl(mean: Number, variance: Number, mean_p: Number, variance_p: Number) -> Nu
     """
     ratio = variance / variance_p
     return (ratio - 1 - log(ratio) + (mean - mean_p) ** 2 / variance_p) / 2
+
+
+def entropy(variance: Number) -> Number:
+    """H of N(m, variance) in nats, per coordinate: ½ log(2πe · variance). Rounding: 2(1+κ)u."""
+    return (log(two_pi(variance) * variance) + 1) / 2
 
 
 def linear_mean(mean: Number, scale: Number) -> Number:

@@ -8,7 +8,7 @@ these objects; there is no second copy of a derivation.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -17,7 +17,8 @@ import sympy as sp
 from ddpm_spec.formulas import gaussian
 from ddpm_spec.ops import Number
 from ddpm_spec.ops.typeset import Level, Term
-from ddpm_spec.proofs.zero import Verdict, is_zero
+from ddpm_spec.proofs.sums import for_every_T, has_steps
+from ddpm_spec.proofs.zero import Verdict, is_positive, is_zero
 
 __all__ = [
     "By",
@@ -35,6 +36,7 @@ __all__ = [
     "Proof",
     "Rule",
     "Value",
+    "Within",
 ]
 
 
@@ -97,7 +99,7 @@ class Integral:
 
 @dataclass(frozen=True)
 class Expectation:
-    """E[integrand] over a standard normal z."""
+    """E[integrand] over a standard normal z, or over a law that z names, such as q."""
 
     integrand: Term
     z: Term
@@ -117,12 +119,17 @@ def same(a: Form, b: Form) -> Verdict:
         pairs = ((a.x, b.x), (a.mean, b.mean), (a.variance, b.variance))
         return _all(is_zero(p.value - q.value) for p, q in pairs)
     if isinstance(a, Value | Normal) and isinstance(b, Value | Normal):
-        return is_zero(a.term.value - b.term.value)
+        return _zero(a.term.value - b.term.value)
     if isinstance(a, Integral) and isinstance(b, Integral) and a.y.value == b.y.value:
         return is_zero(a.exponent.value - b.exponent.value)
     if isinstance(a, Expectation) and isinstance(b, Expectation) and a.z.value == b.z.value:
-        return is_zero(a.integrand.value - b.integrand.value)
+        return _zero(a.integrand.value - b.integrand.value)
     return Verdict("not zero", f"{type(a).__name__} and {type(b).__name__} cannot be compared")
+
+
+def _zero(difference: sp.Expr) -> Verdict:
+    """Whether two quantities agree, for every number of steps where they speak about steps."""
+    return for_every_T(difference) if has_steps(difference) else is_zero(difference)
 
 
 def _all(verdicts: Any) -> Verdict:
@@ -156,16 +163,50 @@ class By:
     """Another derivation leads from the previous line to this one: it is proved, then applied."""
 
     lemma: "Derivation"
+    at: tuple[tuple[Term, Term], ...] = ()
+    """Letters of the lemma, real or positive, and what stands for them here, as real or positive."""
 
     def check(self, previous: Form, this: Form) -> Verdict:
         """The lemma starts at the previous line, ends at this one, and holds."""
-        proof = self.lemma.check()
-        verdict = _all((same(previous, self.lemma.lines[0].form), same(self.lemma.end, this)))
-        if verdict.proved and not proof.proved:
-            return Verdict("zero at the points tried", f"the lemma “{self.lemma.title}” is not fully proved")
-        if not verdict.proved:
-            return verdict
+        start, end = self.ends()
+        return self.holds(_all((same(previous, start), same(end, this))))
+
+    def ends(self) -> tuple[Form, Form]:
+        """The lemma's first and last form, for the terms that it is applied to."""
+        put = {letter.value: term.value for letter, term in self.at}
+        return _with(self.lemma.lines[0].form, put), _with(self.lemma.end, put)
+
+    def holds(self, applies: Verdict) -> Verdict:
+        """The verdict on the line, given that on whether the lemma applies."""
+        if applies.outcome == "not zero":
+            return applies
+        for letter, term in self.at:
+            if letter.value.is_positive and not is_positive(term.value):
+                return Verdict("not zero", f"{term.tex} is not known to be positive, as {letter.tex} is")
+        if not (applies.proved and self.lemma.check().proved):
+            return Verdict("zero at the points tried", f"“{self.lemma.title}” is not fully proved here")
         return Verdict("zero", f"“{self.lemma.title}”, proved for these arguments")
+
+
+def _with(form: Form, put: dict[sp.Expr, sp.Expr]) -> Form:
+    """The form with other values in the place of letters."""
+    changed: dict[str, Any] = {
+        name: replace(term, value=term.value.xreplace(put)) for name, term in vars(form).items()
+    }
+    return replace(form, **changed)
+
+
+@dataclass(frozen=True)
+class Within(By):
+    """Another derivation, applied to a part of a sum: its start stands there and its end replaces it."""
+
+    def check(self, previous: Form, this: Form) -> Verdict:
+        """The lines differ by what the lemma's ends differ by, and the lemma holds."""
+        forms = previous, this, *self.ends()
+        if not all(isinstance(form, Value | Normal) for form in forms):
+            return Verdict("not zero", "only plain quantities have parts")
+        before, after, start, end = (form.term.value for form in forms)  # type: ignore[union-attr]
+        return self.holds(_zero(before - after - start + end))
 
 
 @dataclass(frozen=True)
@@ -223,6 +264,10 @@ class Line:
     rule: Rule = field(default_factory=Equal)
     where: tuple[tuple[str, Term], ...] = ()
     """Names that the line uses and what they stand for."""
+    node: str = ""
+    """The id of the paper's equation that the line is, where a derivation passes through several."""
+    relation: str = "="
+    """How the line is related to the one before it."""
 
     @property
     def tex(self) -> str:

@@ -16,7 +16,7 @@ from ddpm_spec.proofs.engine import (
 from ddpm_spec.proofs.letters import Z, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
-__all__ = ["KL", "SUM", "gaussian_sum"]
+__all__ = ["KL", "SUM", "gaussian_kl", "gaussian_sum"]
 
 
 def gaussian_sum(
@@ -77,9 +77,8 @@ def gaussian_sum(
     )
 
 
-def _kl() -> Derivation:
-    m, m_p = letter("m"), letter("m_p")
-    v, v_p = positive("v"), positive("v_p")
+def gaussian_kl(m: Term, v: Term, m_p: Term, v_p: Term) -> Derivation:
+    """The divergence D_KL(N(m, v) ‖ N(m_p, v_p))."""
     x = m + sqrt(v) * Z
     x_name = named("x", x)
     return Derivation(
@@ -88,7 +87,7 @@ def _kl() -> Derivation:
         lines=(
             Line(
                 Expectation(Normal(x_name, m, v).name - Normal(x_name, m_p, v_p).name, Z),
-                r"The definition, with a draw from the first law written as $x = m + \sqrt{v}\,z$.",
+                "The definition, with a draw from the first law written by a standard normal $z$.",
                 where=(("x", x),),
             ),
             Line(
@@ -111,6 +110,10 @@ def _kl() -> Derivation:
         end=Value(gaussian.kl(m, v, m_p, v_p)),
         formulas=(gaussian.kl, gaussian.log_density),
     )
+
+
+def _kl() -> Derivation:
+    return gaussian_kl(letter("m"), positive("v"), letter("m_p"), positive("v_p"))
 
 
 SUM = gaussian_sum(

@@ -65,6 +65,14 @@ def is_zero(expression: sp.Expr) -> Verdict:
         return Verdict("zero at the points tried", f"two rational points, {DIGITS} digits; {reason}")
 
 
+def is_positive(expression: sp.Expr) -> bool:
+    """Whether a rational function is known to be positive on its whole domain."""
+    try:
+        return expression != 0 and sign_of(expression) == 1
+    except Undecided:
+        return False
+
+
 def _points(symbols: list[sp.Symbol]) -> list[dict[sp.Symbol, sp.Rational]]:
     """Two rational points of the domain, with different primes for different symbols."""
     points: list[dict[sp.Symbol, sp.Rational]] = [{}, {}]
