@@ -1,0 +1,87 @@
+"""Another implementation, in plain NumPy and written from the paper, to be broken on purpose."""
+
+import math
+
+import numpy as np
+
+from ddpm_spec.laws import Array, Network
+
+__all__ = ["Plain"]
+
+
+class Plain:
+    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one."""
+
+    levels = 9
+
+    def __init__(self, T: int = 8) -> None:
+        self.betas = np.linspace(0.02, 0.4, T)
+        self.alpha_bars = np.cumprod(1 - self.betas)
+
+    # Tables by t = 0..T.
+    def beta(self, t) -> Array:
+        return np.concatenate([[0.0], self.betas])[t]
+
+    def alpha_bar(self, t) -> Array:
+        return np.concatenate([[1.0], self.alpha_bars])[t]
+
+    def beta_tilde(self, t: int) -> float:
+        return (1 - self.alpha_bar(t - 1)) / (1 - self.alpha_bar(t)) * self.beta(t)
+
+    def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
+        return self.noised(x_0, t, eps)
+
+    def noised(self, x_0: Array, t: Array, eps: Array) -> Array:
+        alpha_bar = self.alpha_bar(t)[:, None]
+        return np.sqrt(alpha_bar) * x_0 + np.sqrt(1 - alpha_bar) * eps
+
+    def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
+        before, now, beta = self.alpha_bar(t - 1), self.alpha_bar(t), self.beta(t)
+        mean = (np.sqrt(before) * beta * x_0 + np.sqrt(1 - beta) * (1 - before) * x_t) / (1 - now)
+        return mean, self.beta_tilde(t)
+
+    def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
+        return (x_t - np.sqrt(1 - self.alpha_bar(t)) * eps) / np.sqrt(self.alpha_bar(t))
+
+    def variance(self, t: int) -> float:
+        return float(self.beta(t))
+
+    def mean(self, network: Network, x_t: Array, t: int) -> Array:
+        eps = network(x_t, np.full(len(x_t), t))
+        return (x_t - self.beta(t) / np.sqrt(1 - self.alpha_bar(t)) * eps) / np.sqrt(1 - self.beta(t))
+
+    def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
+        return self.mean(network, x_t, t) + (math.sqrt(self.variance(t)) * z if t > 1 else 0)
+
+    def loss(self, network: Network, x_0: Array, t: Array, eps: Array) -> float:
+        return float(np.mean((eps - network(self.noised(x_0, t, eps), t)) ** 2))
+
+    def prior_term(self, x_0: Array) -> Array:
+        last = self.alpha_bar(len(self.betas))
+        return ((last * x_0**2 - last - np.log1p(-last)) / 2).sum(axis=1)
+
+    def divergence(self, square: Array, beta_tilde: float, variance: float) -> Array:
+        return (np.log(variance / beta_tilde) + (beta_tilde + square) / variance - 1) / 2
+
+    def bound_term(self, network: Network, x_0: Array, t: int, eps: Array) -> Array:
+        x_0, eps = np.broadcast_arrays(x_0, eps)
+        x_t = self.noised(x_0, np.full(len(x_0), t), eps)
+        mean = self.mean(network, x_t, t)
+        if t == 1:
+            return -np.log(self.bins(x_0, mean, math.sqrt(self.variance(1)))).sum(axis=1)
+        target, beta_tilde = Plain.posterior(self, x_0, x_t, t)
+        return self.divergence((target - mean) ** 2, beta_tilde, self.variance(t)).sum(axis=1)
+
+    def bins(self, x_0: Array, mean: Array, sigma: float) -> Array:
+        half = 1 / (self.levels - 1)
+        upper = np.where(x_0 > 1 - half, np.inf, (x_0 + half - mean) / sigma)
+        lower = np.where(x_0 < -1 + half, -np.inf, (x_0 - half - mean) / sigma)
+        return self.interval(lower, upper)
+
+    def interval(self, lower: Array, upper: Array) -> Array:
+        flip = lower + upper > 0
+        low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
+        return np.maximum(self.cdf(high) - self.cdf(low), 1e-300)
+
+    def cdf(self, x: Array) -> Array:
+        return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x)
