@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,15 @@ class Bibliography:
     """The entries of one file and the pages that cite them."""
 
     data: BibliographyData
+    texts: dict[str, str]
+    """The entries as HTML."""
     cited: dict[str, dict[str, str]] = field(default_factory=dict)
     """For each key, the pages that cite it: address → title."""
 
     @classmethod
     def read(cls, path: Path) -> "Bibliography":
         """The bibliography in a .bib file."""
-        return cls(parse_file(str(path)))
+        return cls(*_formatted(path, path.stat().st_mtime))
 
     def label(self, key: str) -> str:
         """Author and year, as they stand in running text.
@@ -86,8 +89,6 @@ class Bibliography:
 
     def page(self) -> str:
         """The References page in Markdown: every entry once, grouped, each with an anchor."""
-        style: Any = find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
-        backend = Backend("utf-8")
         parts = []
         for group, heading in GROUPS.items():
             keys = [key for key, entry in self.data.entries.items() if _group(entry) == group]
@@ -95,24 +96,13 @@ class Bibliography:
             parts.append(f"## {heading} {{ #refs-{group} }}\n")
             parts.append('<ul class="references">')
             for key in keys:
-                entry = self._entry(key)
-                number = entry.fields.get("note", "")
-                shown = Entry(
-                    entry.type,
-                    [
-                        (name, value)
-                        for name, value in entry.fields.items()
-                        if name not in ("note", "keywords")
-                    ],
-                    persons=entry.persons,
-                )
-                text = style.format_entry(key, shown).text.render(backend)
+                number = self._entry(key).fields.get("note", "")
                 number = (
                     f' <span class="ref-number" title="Its number in the paper">{number}</span>'
                     if number
                     else ""
                 )
-                parts.append(f'<li id="{anchor(key)}">{text}{number}<!-- cited:{key} --></li>')
+                parts.append(f'<li id="{anchor(key)}">{self.texts[key]}{number}<!-- cited:{key} --></li>')
             parts.append("</ul>\n")
         return "\n".join(parts)
 
@@ -131,6 +121,20 @@ class Bibliography:
         if key not in self.data.entries:
             raise UnknownCitation(f"unknown citation [@{key}]: docs/references.bib has no such key")
         return self.data.entries[key]
+
+
+@cache
+def _formatted(path: Path, _: float) -> tuple[BibliographyData, dict[str, str]]:
+    """The entries of a file and their HTML, done once for each state of the file."""
+    data = parse_file(str(path))
+    style: Any = find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
+    backend = Backend("utf-8")
+    texts = {}
+    for key, entry in data.entries.items():
+        fields = [(name, value) for name, value in entry.fields.items() if name not in ("note", "keywords")]
+        shown = Entry(entry.type, fields, persons=entry.persons)
+        texts[key] = style.format_entry(key, shown).text.render(backend).replace("\n", " ")
+    return data, texts
 
 
 def anchor(key: str) -> str:

@@ -5,19 +5,47 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from ddpm_spec.proofs.engine import By, Check, Expectation, Form, Integral, Line, Normal, Proof, Value
+from ddpm_spec.proofs.engine import (
+    By,
+    Check,
+    Derivation,
+    Expectation,
+    FalseStep,
+    Form,
+    Integral,
+    Line,
+    Normal,
+    Proof,
+    Value,
+)
+from ddpm_spec.site import SiteError
 
-__all__ = ["code", "dotted", "equation", "steps", "summands"]
+__all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
 
 # How `typeset.rows` writes a sum of several rows.
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
 
 _TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |.", re.DOTALL)
 _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
+
+
+@cache
+def prove(derivation: Derivation) -> Proof:
+    """Check a derivation, once a build.
+
+    Raises:
+        SiteError: at a false step.
+    """
+    try:
+        return derivation.check()
+    except FalseStep as error:
+        nodes = ", ".join(derivation.nodes) or derivation.title
+        raise SiteError(f"the derivation of {nodes} has a false step. {error}") from None
 
 
 def steps(proof: Proof) -> str:
@@ -41,7 +69,7 @@ def steps(proof: Proof) -> str:
             )
         )
     run = ", ".join(f"[`{formula.__name__}`][{dotted(formula)}]" for formula in derivation.formulas)
-    end = [] if derivation.end.tex == lines[-1].tex else _after("= ", pieces(derivation.end))
+    end = [] if derivation.end.tex == derivation.lines[-1].tex else _after("= ", pieces(derivation.end))
     items.append(_item("end", end, f"The code, run on the same symbols: {run}.", _check(proof.end)))
     return '<ol class="steps" markdown>\n' + "\n".join(items) + "\n</ol>\n"
 
@@ -131,7 +159,7 @@ def _check(check: Check) -> str:
 def _lemma(line: Line) -> str:
     if not isinstance(line.rule, By):
         return ""
-    lemma = line.rule.lemma.check()
+    lemma = prove(line.rule.lemma)
     summary = f'<summary markdown="span">The lemma: {lemma.derivation.title}</summary>'
     return f'<details class="lemma" markdown>\n{summary}\n\n{steps(lemma)}\n</details>'
 

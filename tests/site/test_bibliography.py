@@ -1,0 +1,56 @@
+"""The bibliography: labels, groups, and the way back from an entry to the pages that cite it."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+
+from ddpm_spec.site.bibliography import Bibliography, UnknownCitation
+
+PATH = Path(__file__).parents[2] / "docs" / "references.bib"
+
+
+@pytest.fixture
+def bibliography() -> Bibliography:
+    """A fresh one, cited by nobody."""
+    return Bibliography.read(PATH)
+
+
+@pytest.mark.parametrize(
+    ("key", "label"),
+    [
+        ("ho2020ddpm", "Ho et al., 2020"),
+        ("song2019ncsn", "Song and Ermon, 2019"),
+        ("vincent2011connection", "Vincent, 2011"),
+        ("debortoli2022manifold", "De Bortoli, 2022"),
+    ],
+)
+def test_labels(bibliography: Bibliography, key: str, label: str) -> None:
+    assert bibliography.label(key) == label
+
+
+def test_every_entry_is_listed_once(bibliography: Bibliography) -> None:
+    page = bibliography.page()
+    keys = PATH.read_text("utf-8").count("\n@")
+    assert page.count("<li id=") == keys == len(bibliography.data.entries)
+    assert "{" not in page.replace("{ #refs-", "")
+
+
+def test_a_citation_links_there_and_back(bibliography: Bibliography) -> None:
+    html = bibliography.cite(["ho2020ddpm", "vincent2011connection"], lambda target: f"r/#{target}")
+    assert (
+        '<a href="r/#ref-ho2020ddpm" title="Denoising Diffusion Probabilistic Models">Ho et al., 2020</a>'
+        in html
+    )
+    assert html.startswith('<span class="cite">(')
+    bibliography.note_cited("ho2020ddpm", "summary/", "Summary")
+    page = bibliography.fill_cited_on(bibliography.page(), lambda url: f"../{url}")
+    assert page.count("Cited on") == 1
+    assert '<a href="../summary/">Summary</a>' in page
+    assert "<!-- cited" not in page
+
+
+def test_an_unknown_key_is_named(bibliography: Bibliography) -> None:
+    with pytest.raises(UnknownCitation, match=r"\[@nobody1999\]"):
+        bibliography.cite(["nobody1999"], str)
