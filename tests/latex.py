@@ -1,25 +1,28 @@
 """A reader of LaTeX, to check that what a page prints is what was proved.
 
-It knows fractions, roots, powers, products by juxtaposition, sums, logarithms and brackets, and takes
-the value of every other run of symbols from a table of letters. It shares nothing with the writer.
+It knows fractions, roots, powers, products by juxtaposition, sums, logarithms, brackets, and Σ and ∏ over
+t up to T. It takes the value of every other run of symbols from a table of letters, in which a letter
+that depends on t is a function of t. It shares nothing with the writer.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-__all__ = ["evaluate"]
+__all__ = ["Letters", "evaluate"]
+
+Letters = Mapping[str, float | Callable[[int], float]]
 
 _SPACING = re.compile(r"\\[,;]|&|\\begin\{aligned\}|\\end\{aligned\}|\\\\")
 
 
-def evaluate(tex: str, letters: Mapping[str, float]) -> float:
+def evaluate(tex: str, letters: Letters) -> float:
     """The value of an expression, given those of its letters (as they are spelt in LaTeX).
 
     Raises:
         ValueError: at anything that it cannot read.
     """
-    reader = _Reader(_SPACING.sub(" ", tex), letters)
+    reader = _Reader(_SPACING.sub(" ", tex), {_SPACING.sub(" ", name): letters[name] for name in letters})
     value = reader.sum()
     if reader.rest():
         raise ValueError(f"cannot read {reader.rest()!r} in {tex!r}")
@@ -27,8 +30,8 @@ def evaluate(tex: str, letters: Mapping[str, float]) -> float:
 
 
 class _Reader:
-    def __init__(self, tex: str, letters: Mapping[str, float]) -> None:
-        self.tex, self.at = tex, 0
+    def __init__(self, tex: str, letters: Letters) -> None:
+        self.tex, self.at, self.t = tex, 0, 0
         # Longest first: \bar\alpha_{t-1} before \bar\alpha_t before \alpha_t.
         self.letters = sorted(letters.items(), key=lambda item: -len(item[0]))
 
@@ -88,9 +91,12 @@ class _Reader:
             if argument is None:
                 raise ValueError(f"a logarithm of nothing in {self.tex!r}")
             return math.log(argument)
+        for sign, together in ((r"\sum_{t=", sum), (r"\prod_{t=", math.prod)):
+            if self.take(sign):
+                return together(self.steps())
         for name, value in self.letters:
             if self.take(name):
-                return value
+                return value(self.t) if callable(value) else value
         if self.take(r"\pi"):
             return math.pi
         number = re.match(r"\d+", self.rest())
@@ -98,6 +104,17 @@ class _Reader:
             self.expect(number[0])
             return float(number[0])
         return None
+
+    def steps(self) -> list[float]:
+        """The product that follows, read once for each t."""
+        first = int(self.group("}"))
+        self.expect("^{")
+        last, values = int(self.group("}")), []
+        start = self.at
+        for self.t in range(first, last + 1):
+            self.at = start
+            values.append(self.product())
+        return values
 
     def group(self, closing: str) -> float:
         value = self.sum()

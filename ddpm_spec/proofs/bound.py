@@ -203,11 +203,10 @@ def _path() -> Derivation:
         title="The variational bound",
         nodes=("eq-3",),
         lines=(
-            Line(Expectation(-log(evidence), Q), "The negative log-likelihood of the data."),
             Line(
-                Expectation(-log(path.integral(joint)), Q),
-                "The likelihood of $x_0$ is that of all paths that end there.",
-                where=((r"p_\theta(x_{0:T})", path.JOINT),),
+                Expectation(-log(evidence), Q),
+                "The negative log-likelihood of $x_0$, whose likelihood is that of all paths that end there.",
+                where=((r"p_\theta(x_{0:T})", path.JOINT), (r"p_\theta(x_0)", path.integral(joint))),
             ),
             Line(
                 Expectation(-log(mean), Q),

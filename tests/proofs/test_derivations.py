@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sympy as sp
 from latex import evaluate
+from path_letters import PATH_LETTERS, without_paths
 
 from ddpm_spec import ops
 from ddpm_spec.evidence import Recorder
@@ -32,6 +33,7 @@ from ddpm_spec.proofs.engine import (
     Value,
 )
 from ddpm_spec.proofs.letters import Z, positive
+from ddpm_spec.proofs.sums import has_steps
 
 TITLES = [derivation.title for derivation in DERIVATIONS]
 
@@ -246,6 +248,9 @@ LETTERS = {
     r"\bar\alpha_1": ALPHA,
     r"\bar\alpha_0": 1.0,
     r"\sigma_t^2": 0.31,
+    r"\mu_\theta": 0.41,
+    "m_{t-1}": 0.15,
+    "V_{t-1}": 0.85,
     "x_0": X_0,
     "x_0'": -0.23,
     "x_t'": 0.47,
@@ -302,6 +307,7 @@ def _parts(form: Form) -> list[tuple[str, Any]]:
 
 
 def _number(expression: sp.Expr) -> float:
+    expression = without_paths(expression)
     point = {
         symbol: _SYMBOLS.get(symbol.name, LETTERS.get(symbol.name)) for symbol in expression.free_symbols
     }
@@ -311,7 +317,7 @@ def _number(expression: sp.Expr) -> float:
 @pytest.mark.parametrize(("title", "tex", "term", "names"), _printed())
 def test_what_is_printed_is_what_was_proved(title: str, tex: str, term: Any, names: dict[str, Any]) -> None:
     """Every line, read back from its LaTeX at a point, has the value that the proof compared."""
-    if r"\log q(" in tex:
+    if r"\log q(" in tex and not has_steps(term.value):
         return  # names of laws; the next line writes them out
-    letters = LETTERS | {name: _number(value.value) for name, value in names.items()}
+    letters = LETTERS | PATH_LETTERS | {name: _number(value.value) for name, value in names.items()}
     assert evaluate(tex, letters) == pytest.approx(_number(term.value), rel=1e-9)
