@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ddpm_spec.diffusion import Diffusion, Network
-from ddpm_spec.formulas.bound import bits_per_dim
+from ddpm_spec.diffusion import BoundTerms, Diffusion, Network
+from ddpm_spec.formulas.bound import bits_per_dim, variance_mismatch
+from ddpm_spec.formulas.forward import q_step_variance
+from ddpm_spec.formulas.posterior import posterior_variance
+from ddpm_spec.formulas.step import Step
 from ddpm_spec.noise import normal, row_keys
 from ddpm_spec.training.data import Images, from_unit, to_unit
 
@@ -61,6 +64,10 @@ class Bound:
     standard_error: float
     """Of `total`, from the spread between images."""
     images: int
+    half_at: int
+    """Half of the bound lies at or below this t."""
+    mismatch: float
+    """What of it no prediction can save: C of Eq. 8, the divergence between β̃_t and σ_t², for t in 2..T."""
 
 
 def spread(count: int, of: int) -> Tensor:
@@ -80,7 +87,7 @@ def held_out_bound(
     progress: Progress = lambda rows: None,
 ) -> Bound:
     """Eq. 5 on these images (uint8, (N, C, H, W)), one draw of x_t for every t and image."""
-    totals: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts: list[BoundTerms] = []
     for first in range(0, len(images), batch):
         x_0 = to_unit(images[first : first + batch].to(device), levels)
         rows = torch.arange(first, first + len(x_0), device=device)
@@ -91,18 +98,28 @@ def held_out_bound(
 
         with torch.inference_mode():
             terms = diffusion.bound(network, x_0, levels, noise)
-        totals.append((terms.prior.cpu(), terms.steps.sum(dim=1).cpu(), terms.decoder.cpu()))
+        parts.append(BoundTerms(*(term.cpu() for term in terms)))
     dims = math.prod(images.shape[1:])
-    prior, steps, decoder = (bits_per_dim(torch.cat(term), dims) for term in zip(*totals, strict=True))
-    total = prior + steps + decoder
+    prior, steps, decoder = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    total = bits_per_dim(BoundTerms(prior, steps, decoder).total, dims)
+    by_t = torch.cat([decoder[:, None], steps], dim=1).mean(dim=0).cumsum(dim=0)
     return Bound(
-        float(prior.mean()),
-        float(steps.mean()),
-        float(decoder.mean()),
-        float(total.mean()),
-        float(total.std() / math.sqrt(len(total))),
-        len(total),
+        L_T=float(bits_per_dim(prior, dims).mean()),
+        L_steps=float(bits_per_dim(steps.sum(dim=1), dims).mean()),
+        L_0=float(bits_per_dim(decoder, dims).mean()),
+        total=float(total.mean()),
+        standard_error=float(total.std() / math.sqrt(len(total))),
+        images=len(total),
+        half_at=1 + int((by_t < by_t[-1] / 2).sum()),
+        mismatch=_mismatch(diffusion),
     )
+
+
+def _mismatch(diffusion: Diffusion) -> float:
+    at = Step(*(table[2:] for table in diffusion.schedule.steps))
+    tilde = posterior_variance(at)
+    sigma_squared = q_step_variance(at) if diffusion.variance == "beta" else tilde
+    return float(bits_per_dim(variance_mismatch(tilde, sigma_squared).sum(), 1))
 
 
 def histogram_bits(images: Images, held_out: Tensor) -> float:

@@ -137,6 +137,12 @@ def missed_targets(f: Figures) -> list[str]:
 
 def _bound(r: Report) -> Section:
     b = r.bound
+    mismatch = ""
+    if r.settings.process.variance == "beta":
+        mismatch = (
+            f" And σ_t² = β_t costs {b.mismatch:.2f} bits/dim whatever the network predicts (C of Eq. 8), "
+            "a price that the histograms do not pay."
+        )
     return Section(
         "Bound on held-out images",
         ("term of Eq. 5", "bits/dim"),
@@ -151,8 +157,7 @@ def _bound(r: Report) -> Section:
             f"{b.images} held-out images, one draw of x_t for each of the T steps; ± is one standard error. "
             "The histograms of the pixels of the training images code the same images.",
             "L_simple drops the weights of Eq. 12, which are largest at small t: it trains least where the "
-            "bound counts most. And a histogram gets the many pixels that are blank in every digit for next "
-            "to nothing, while a chain of Gaussians pays for their last faint noise at every step.",
+            f"bound counts most, half of it at t ≤ {b.half_at}." + mismatch,
             f"With {r.levels} levels a bin is {r.bin_in_sigmas:.0f} σ_1 wide, so x_1 all but names the grey "
             "level and L_0 is about 0.",
         ),
@@ -203,10 +208,10 @@ def print_report(report: Report) -> None:
 
 
 def _maths(text: str) -> markupsafe.Markup:
-    """L_T, x_1, σ_1 … as letters with a subscript."""
+    """L_T, x_1, σ_t … as letters with a subscript."""
     escaped = str(markupsafe.escape(text))
     return markupsafe.Markup(  # noqa: S704 (escaped above)
-        re.sub(r"\b(L|x|σ)_(T−1|T|t|\d|simple)\b", r"<i>\1</i><sub>\2</sub>", escaped)
+        re.sub(r"\b(L|x|σ|β)_(T−1|T|t|\d|simple)\b", r"<i>\1</i><sub>\2</sub>", escaped)
     )
 
 

@@ -47,7 +47,15 @@ def test_killed_while_saving_a_good_checkpoint_survives(tmp_path, monkeypatch, f
             module = getattr(module, part)
         name = function.rpartition(".")[2]
         real, calls = getattr(module, name), iter(range(1, 100))
-        setattr(module, name, lambda *a, **k: os._exit(9) if next(calls) == call else real(*a, **k))
+
+        def die_at_the_call(path, *more, **options):
+            if next(calls) != call:
+                return real(path, *more, **options)
+            if name == "rmtree":  # half-way through the removal
+                next(path.glob("*.json")).unlink()
+            os._exit(9)
+
+        setattr(module, name, die_at_the_call)
         try:
             checkpoints.write(tmp_path, tiny(3))
         finally:
@@ -57,7 +65,8 @@ def test_killed_while_saving_a_good_checkpoint_survives(tmp_path, monkeypatch, f
     newest = checkpoints.latest(tmp_path)
     step = int(newest.name.rpartition("-")[2])
     assert step == (3 if (function, call) in {("_flush", 6), ("shutil.rmtree", 2)} else 2)
-    assert same(checkpoints.read(newest, {"data": "a"}), tiny(step))
+    for whole in checkpoints.steps_in(tmp_path):
+        assert same(checkpoints.read(tmp_path / f"checkpoint-{whole}", {"data": "a"}), tiny(whole))
     checkpoints.write(tmp_path, tiny(4))  # and the next save goes on, and clears what was left behind
     assert checkpoints.latest(tmp_path).name == "checkpoint-4"
     assert not list(tmp_path.glob(".checkpoint-*"))
