@@ -5,7 +5,7 @@ from ddpm_spec.ops import Number, infinity, log, log_normal_interval, one, sqrt,
 __all__ = ["log_bin_probability", "log_bin_probability_tanh", "tanh_cdf"]
 
 
-def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: int) -> Number:
+def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: Number) -> Number:
     """Log p_θ(x_0^i | x_1) of Eq. 13 in nats, per coordinate.
 
     x_0: data with `levels` equally spaced values from −1 to 1 (256 in the paper, δ = 1/255; 17 for
@@ -30,7 +30,7 @@ def tanh_cdf(x: Number) -> Number:
     return (1 + tanh(2 / sqrt(two_pi(x)) * (x + 44715 * x**3 / 10**6))) / 2
 
 
-def log_bin_probability_tanh(x_0: Number, mean: Number, variance: Number, levels: int) -> Number:
+def log_bin_probability_tanh(x_0: Number, mean: Number, variance: Number, levels: Number) -> Number:
     """`log_bin_probability` with `tanh_cdf` for Φ and no probability below 1e-12, in nats.
 
     What the official code evaluates in place of Eq. 13. The bins still sum to one before the floor. With
