@@ -82,7 +82,7 @@ def variance_mismatch(posterior_variance: Number, variance: Number) -> Number:
     return (ratio - 1 - log(ratio)) / 2
 
 
-def decoder_term(x_0: Number, mean: Number, variance: Number, levels: int) -> Number:
+def decoder_term(x_0: Number, mean: Number, variance: Number, levels: Number) -> Number:
     """L_0 of Eq. 5: −log p_θ(x_0 | x_1) by the discrete decoder, Eq. 13. Shape of x_0."""
     return -log_bin_probability(x_0, mean, variance, levels)
 
