@@ -128,7 +128,7 @@ def link(node: Node) -> str:
 
 def _statement(node: Node) -> str:
     where = f"Paper, {node.where}" + (f", {node.name}" if node.kind != "lemma" else "")
-    status = badge(_record().status(node))
+    status = badge(_statuses()[node.id])
     equations = list(_LAWS.get(node.id, ()))
     if node.id != "eq-6":  # Eq. 7 states what Eq. 6 names
         equations += [
@@ -178,7 +178,7 @@ def _evidence(node: Node) -> str:
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     return (
         f"### Evidence {{ #{node.id}-evidence }}\n\n"
-        f"{badge(record.status(node))} {_when(record)}\n\n"
+        f"{badge(_statuses()[node.id])} {_when(record)}\n\n"
         + (table if rows else "Nothing is recorded for it.\n")
         + f"\n### Used by {{ #{node.id}-used }}\n\n{_used_by(node)}\n"
     )
@@ -217,9 +217,22 @@ def _caller(name: str) -> str:
 # --------------------------------------------------------------------------------------- what it reads
 
 
-@cache
 def _record() -> evidence.Evidence:
-    return evidence.load()
+    return _read(_written_at())[0]
+
+
+def _statuses() -> dict[str, evidence.Status]:
+    return _read(_written_at())[1]
+
+
+@cache
+def _read(_: float) -> tuple[evidence.Evidence, dict[str, evidence.Status]]:
+    record = evidence.load()
+    return record, record.statuses()
+
+
+def _written_at() -> float:
+    return evidence.PATH.stat().st_mtime if evidence.PATH.exists() else 0.0
 
 
 def _derivations(node: Node) -> list[Derivation]:
@@ -270,7 +283,7 @@ def _when(record: evidence.Evidence) -> str:
 
 def counts() -> str:
     """How many nodes have which status, and what the last full run was."""
-    statuses = list(_record().statuses().values())
+    statuses = list(_statuses().values())
     items = "".join(
         f'<li><span class="count">{statuses.count(status)}</span> {badge(status)}</li>'
         for status in MARKS
@@ -284,7 +297,7 @@ def status_table() -> str:
     record = _record()
     rows = "\n".join(
         f"| {link(node)}, {node.where} <br> {_prose(node.title)} "
-        f"| {badge(record.status(node))} <br> {_found(record, node)} |"
+        f"| {badge(_statuses()[node.id])} <br> {_found(record, node)} |"
         for node in paper.NODES.values()
     )
     source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
