@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -100,7 +101,7 @@ def parse_sample(args: list[str]) -> SampleOptions:
 
 def _given(args: list[str], flag: str) -> str | None:
     """The word behind a flag: presets and saved settings decide the defaults of all other options."""
-    for word, following in zip(args, [*args[1:], None], strict=True):
+    for word, following in itertools.zip_longest(args, args[1:]):
         if word == flag:
             return following
         if word.startswith(f"{flag}="):

@@ -21,7 +21,8 @@ from small_run import FLAGS, SMALL, finished, same
 from ddpm_spec.training import checkpoints, report
 from ddpm_spec.training.commands import sample, train
 from ddpm_spec.training.console import run_command
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.training.options import parse_train
+from ddpm_spec.training.settings import PRESETS, Settings
 
 
 @pytest.fixture(scope="module")
@@ -346,6 +347,11 @@ def test_help_names_every_setting_with_default_and_the_papers_value(capsys):
             entry = text.partition(f"{flag} ")[2] or text.partition(f"{flag}, ")[2]
             assert "(default: " in entry
     assert text.count("Paper: ") >= 18
+
+
+def test_no_words_at_all_are_the_digits_preset():
+    assert parse_train([]).settings == PRESETS["digits"]
+    assert parse_train(["--preset=digits"]).settings == PRESETS["digits"]
 
 
 def test_missed_targets_are_named():
