@@ -240,6 +240,10 @@ def _circumstances(now: str, seconds: float) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------- hashes
 
 
+# The rooms whose code a record is about.
+_HASHED = ("ddpm_spec.formulas.", "ddpm_spec.coding.")
+
+
 def formula_name(formula: Formula) -> str:
     """`posterior.posterior_mean` for the function of that name in `formulas/posterior.py`."""
     return f"{formula.__module__.rpartition('.')[2]}.{formula.__name__}"
@@ -266,7 +270,7 @@ def formula_hash(formulas: Iterable[Formula]) -> str:
             continue
         closure[formula_name(formula)] = _code(formula)
         called: Iterable[Any] = (formula.__globals__.get(name) for name in formula.__code__.co_names)
-        pending += [f for f in called if getattr(f, "__module__", "").startswith("ddpm_spec.formulas.")]
+        pending += [f for f in called if inspect.isfunction(f) and f.__module__.startswith(_HASHED)]
     return hashlib.sha256("\n".join(closure[name] for name in sorted(closure)).encode()).hexdigest()[:16]
 
 
@@ -289,7 +293,8 @@ def _code(formula: Formula) -> str:
 def _formulas() -> dict[str, Formula]:
     """Every formula by name, those that no node of the paper states included."""
     modules = [import_module(m.name) for m in iter_modules(formulas.__path__, f"{formulas.__name__}.")]
-    functions = (vars(module)[name] for module in modules for name in module.__all__)
+    functions = [vars(module)[name] for module in modules for name in module.__all__]
+    functions += [formula for node in NODES.values() for formula in node.formulas]
     return {formula_name(f): f for f in functions if inspect.isfunction(f)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ddpm_spec.coding import algorithms, draws, rate
 from ddpm_spec.formulas import (
     autoregressive,
     bound,
@@ -183,8 +184,8 @@ NODES: dict[str, Node] = {
         _equation(26, _APP_A, "From Eq. 3 to Eq. 16: the end", bound.marginal_bound),
         _algorithm(1, "§3.2", "Training", objective.simple_loss, forward.q_sample, definition=True),
         _algorithm(2, "§3.2", "Sampling", sampling.p_sample, reverse.mean_from_eps, definition=True),
-        _algorithm(3, "§4.3", "Sending x_0"),
-        _algorithm(4, "§4.3", "Receiving x_0"),
+        _algorithm(3, "§4.3", "Sending x_0", algorithms.send, draws.choose),
+        _algorithm(4, "§4.3", "Receiving x_0", algorithms.receive, draws.look_up),
         _claim(1, "§3.1, §4", "L_T does not depend on θ and is about 1e-5 bits/dim", bound.prior_term),
         _claim(
             2,
@@ -210,7 +211,13 @@ NODES: dict[str, Node] = {
             objective.eps_weight,
             objective.simple_loss,
         ),
-        _claim(5, "§3.3", "The bound is a lossless codelength of discrete data"),
+        _claim(
+            5,
+            "§3.3",
+            "The bound is a lossless codelength of discrete data",
+            decoder.log_bin_probability,
+            bound.decoder_term,
+        ),
         _claim(
             6,
             "§3.4",
@@ -219,7 +226,15 @@ NODES: dict[str, Node] = {
             objective.eps_weight,
             objective.simple_loss,
         ),
-        _claim(7, "§4.3", "Algorithms 3 and 4 send x_0 in the length of the bound"),
+        _claim(
+            7,
+            "§4.3",
+            "Algorithms 3 and 4 send x_0 in the length of the bound",
+            algorithms.send,
+            algorithms.receive,
+            draws.expected_length,
+            rate.rate,
+        ),
         _claim(
             8,
             "§4.3",
