@@ -211,7 +211,7 @@ def _maths(text: str) -> markupsafe.Markup:
     """L_T, x_1, σ_t … as letters with a subscript."""
     escaped = str(markupsafe.escape(text))
     return markupsafe.Markup(  # noqa: S704 (escaped above)
-        re.sub(r"\b(L|x|σ|β)_(T−1|T|t|\d|simple)\b", r"<i>\1</i><sub>\2</sub>", escaped)
+        re.sub(r"\b(L|x|σ|β)_(T−1|T|t|\d|simple)(?![A-Za-z0-9])", r"<i>\1</i><sub>\2</sub>", escaped)
     )
 
 
