@@ -1,19 +1,23 @@
 """A reader of LaTeX, to check that what a page prints is what was proved.
 
-It knows fractions, roots, powers, products by juxtaposition, sums, logarithms, brackets, and Σ and ∏ over
-t up to T. It takes the value of every other run of symbols from a table of letters, in which a letter
-that depends on t is a function of t. It shares nothing with the writer.
+It knows fractions, roots, powers, products by juxtaposition, sums, logarithms, brackets, Σ and ∏ over t up
+to T, normal densities and Φ, and slopes, integrals and limits, which it finds numerically. It takes the
+value of every other run of symbols from a table of letters, in which a letter that depends on t is a
+function of t. It shares nothing with the writer.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import numpy as np
 
 __all__ = ["Letters", "evaluate"]
 
 Letters = Mapping[str, float | Callable[[int], float]]
 
-_SPACING = re.compile(r"\\[,;]|&|\\begin\{aligned\}|\\end\{aligned\}|\\\\")
+_SPACING = re.compile(r"\\[,;]|\\cdot|&|\\begin\{aligned\}|\\end\{aligned\}|\\\\")
 
 
 def evaluate(tex: str, letters: Letters) -> float:
@@ -72,14 +76,27 @@ class _Reader:
     def factor(self) -> float | None:
         """One factor with its powers, or None where no factor starts."""
         value = self.atom()
-        while value is not None and self.take("^{"):
-            value **= self.sum()
-            self.expect("}")
+        while value is not None:
+            if self.take("^{"):
+                value **= self.group("}")
+            elif self.take("!"):
+                value = math.gamma(value + 1)
+            else:
+                break
         return value
 
     def atom(self) -> float | None:
         if self.take(r"\left("):
             return self.group(r"\right)")
+        if self.take(r"\left["):
+            return self.group(r"\right]")
+        if self.take(r"\frac{\partial}{\partial "):
+            return self.slope()
+        if self.take(r"\int_{"):
+            return self.integral()
+        if self.take(r"\lim_{"):
+            name = self.name(r" \to \infty}")
+            return self.at_value(name, 1e13, self.at)
         if self.take(r"\frac{") or self.take(r"\tfrac{"):
             numerator = self.group("}")
             self.expect("{")
@@ -91,6 +108,17 @@ class _Reader:
             if argument is None:
                 raise ValueError(f"a logarithm of nothing in {self.tex!r}")
             return math.log(argument)
+        if self.take(r"\mathcal{N}\left("):
+            x, mean, variance = self.group(";"), self.group(","), self.group(r"\right)")
+            return math.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+        if self.take(r"\Phi\left("):
+            return math.erfc(-self.group(r"\right)") / math.sqrt(2)) / 2
+        if self.take(r"\sinh\left("):
+            return math.sinh(self.group(r"\right)"))
+        if self.take("e^{"):
+            return math.exp(self.group("}"))
+        if self.take(r"\infty"):
+            return math.inf
         for sign, together in ((r"\sum_{t=", sum), (r"\prod_{t=", math.prod)):
             if self.take(sign):
                 return together(self.steps())
@@ -115,6 +143,51 @@ class _Reader:
             self.at = start
             values.append(self.product())
         return values
+
+    def name(self, closing: str) -> str:
+        """The letter up to what closes it."""
+        end = self.tex.index(closing, self.at)
+        name = self.tex[self.at : end].strip()
+        self.at = end + len(closing)
+        return name
+
+    def at_value(self, name: str, value: float, start: int) -> float:
+        """The product that starts there, with another value for one letter."""
+        letters, self.at = self.letters, start
+        self.letters = sorted((dict(letters) | {name: value}).items(), key=lambda item: -len(item[0]))
+        result = self.product()
+        self.letters = letters
+        return result
+
+    def slope(self) -> float:
+        """The slope of the bracket that follows, by differences of order six."""
+        name = self.name("}")
+        start, h = self.at, 2e-3
+        (centre,) = [value for letter, value in self.letters if letter == name]
+        values = {k: self.at_value(name, centre + k * h, start) for k in (-3, -2, -1, 1, 2, 3)}
+        odd = {k: values[k] - values[-k] for k in (1, 2, 3)}
+        return (45 * odd[1] - 9 * odd[2] + odd[3]) / (60 * h)
+
+    def integral(self) -> float:
+        """The integral of the product that follows, by Gauss's rule; ±∞ is 12 from 0."""
+        lower = max(self.group("}"), -12.0)
+        self.expect("^{")
+        upper = min(self.group("}"), 12.0)
+        start = self.at
+        self.product()
+        self.expect("d")
+        name = re.match(r"\w+", self.rest())
+        if not name:
+            raise ValueError(f"an integral over nothing in {self.tex!r}")
+        nodes, weights = np.polynomial.legendre.leggauss(16)
+        panels = np.linspace(lower, upper, 1 + math.ceil(upper - lower))
+        total = 0.0
+        for a, b in pairwise(panels):
+            for node, weight in zip(nodes, weights, strict=True):
+                x = float(a + (b - a) * (node + 1) / 2)
+                total += float(weight * (b - a) / 2) * self.at_value(name[0], x, start)
+        self.expect(f"d{name[0]}")
+        return total
 
     def group(self, closing: str) -> float:
         value = self.sum()

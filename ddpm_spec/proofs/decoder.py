@@ -4,7 +4,7 @@ import sympy as sp
 
 from ddpm_spec.formulas import decoder, forward, gaussian, objective, posterior, reverse
 from ddpm_spec.ops import exp, infinity, log, sqrt, two_pi
-from ddpm_spec.ops.typeset import Term, letter, named, rows
+from ddpm_spec.ops.typeset import Level, Term, letter, named, rows
 from ddpm_spec.proofs.calculus import (
     ZERO,
     AtMost,
@@ -27,6 +27,7 @@ from ddpm_spec.proofs.letters import AT, AT_1, EPS, EPS_HAT, X_0, Z, positive
 __all__ = [
     "AS_NOISE",
     "BINS",
+    "COEFFICIENTS",
     "DENSITY",
     "FIRST_BIN",
     "LAST_BIN",
@@ -37,19 +38,23 @@ __all__ = [
     "WEIGHT_BETA_TILDE",
 ]
 
-# The level k of L levels, x_0 = 2k/(L−1) − 1. For the interior levels k = ½ + a and L − 1 − k = ½ + b
-# with positive a and b: that covers k = 1..L − 2, and the formula's case can be told from it.
+# The level k of L levels, x_0 = 2k/(L−1) − 1. For the interior levels k and L − 1 − k are ½ and something
+# positive: that covers k = 1..L − 2, and the formula's case can be told from it.
 _HALF = sp.Rational(1, 2)
-_k = _HALF + sp.Symbol("a", positive=True)
+_k = _HALF + sp.Symbol("levels below", positive=True)
 K = letter("k", _k)
-LEVELS = letter("L", _k + _HALF + sp.Symbol("b", positive=True) + 1)
+LEVELS = letter("L", _k + _HALF + sp.Symbol("levels above", positive=True) + 1)
 X_K = 2 * K / (LEVELS - 1) - 1
-EDGE_LEVELS = letter("L", _HALF + sp.Symbol("c", positive=True) + 1)
+EDGE_LEVELS = letter("L", _HALF + sp.Symbol("levels", positive=True) + 1)
 """At the edges any L > 3/2."""
 
 MU, SIGMA_1_SQUARED = letter(r"\mu"), positive(r"\sigma_1^2")
 X = letter("x")
-ONE, MINUS_ONE, INFINITY = letter("1", sp.Integer(1)), letter("-1", sp.Integer(-1)), infinity(X)
+ONE, MINUS_ONE, INFINITY = (
+    letter("1", sp.Integer(1)),
+    letter("-1", sp.Integer(-1), level=Level.SUM),
+    infinity(X),
+)
 
 
 def _bin(
@@ -133,7 +138,7 @@ def _next_bin() -> Derivation:
             Line(
                 Value(below + named("p_k", probability)),
                 "Add the next bin to what the claim gives for $k - 1$.",
-                where=names,
+                where=(*names, ("p_k", probability)),
             ),
             Line(Value(below + (above - cdf(lower_edge))), "Eq. 13 for a level inside."),
             Line(Value(above), r"The bins touch: $x_k - \delta = x_{k-1} + \delta$."),
@@ -156,7 +161,7 @@ def _last_bin() -> Derivation:
             Line(
                 Value(below + named("p_{L-1}", probability)),
                 "Add the last bin to all others.",
-                where=(("x_{L-2}", ONE - 2 / (EDGE_LEVELS - 1)),),
+                where=(("x_{L-2}", ONE - 2 / (EDGE_LEVELS - 1)), ("p_{L-1}", probability)),
             ),
             Line(Value(below + (1 - cdf(lower_edge))), "Eq. 13 at $x_0 = 1$."),
             Line(Value(ONE), "The bins touch."),
@@ -222,13 +227,14 @@ def _density() -> Derivation:
 def _error_start() -> Line:
     approximate = log(2 * DELTA) + gaussian.log_density(X_0_K, MEAN, SIGMA**2)
     return Line(
-        Value(
-            decoder.log_bin_probability(X_0_K, MEAN, SIGMA**2, LEVELS)
-            - named(r"\log\left(2\delta p(x_0)\right)", approximate)
+        Value(decoder.log_bin_probability(X_0_K, MEAN, SIGMA**2, LEVELS) - named(r"\ell", approximate)),
+        r"The error of $\ell$, the logarithm of density times width.",
+        where=(
+            (r"\ell", approximate),
+            (r"\sigma_1", DELTA / R),
+            (r"\mu", X_0_K - SIGMA * ZETA),
+            ("x_0", X_K),
         ),
-        r"The error of density times width, with $p(x_0)$ the density of $\mathcal{N}(\mu, \sigma_1^2)$ at "
-        r"$x_0$.",
-        where=((r"\sigma_1", DELTA / R), (r"\mu", X_0_K - SIGMA * ZETA), ("x_0", X_K)),
     )
 
 
@@ -298,7 +304,7 @@ def _upper() -> Derivation:
             compared(
                 Value((R * ZETA) ** 2 / 6),
                 r"$\sinh(x)/x \le e^{x^2/6}$, by comparing the series term by term.",
-                BySeries(_coefficients()),
+                BySeries(COEFFICIENTS),
             ),
         ),
         end=Value((R * ZETA) ** 2 / 6),
@@ -312,6 +318,7 @@ def _as_noise() -> Derivation:
     mean = reverse.mean_from_eps(x_1_name, EPS_HAT, AT_1)
     mu, delta = named(r"\mu_\theta", mean), positive(r"\delta")
     variance = SIGMA_1_SQUARED
+    log_density = gaussian.log_density(X_0, mu, variance)
     constant = log(two_pi(X) * variance) / 2 - log(2 * delta)
     shift = sqrt(AT_1.one_minus_alpha_bar) / sqrt(AT_1.alpha)
     return Derivation(
@@ -319,10 +326,9 @@ def _as_noise() -> Derivation:
         nodes=("c-6",),
         lines=(
             Line(
-                Value(-(log(2 * delta) + named(r"\log p(x_0)", gaussian.log_density(X_0, mu, variance)))),
-                r"$L_0$ with density times bin width for the integral, $p(x_0) = "
-                r"\mathcal{N}(x_0; \mu_\theta, \sigma_1^2)$.",
-                where=(("x_1", x_1), (r"\mu_\theta", mean)),
+                Value(-(log(2 * delta) + named(r"\ell", log_density))),
+                r"$L_0$ with density times bin width for the integral; $\ell$ is the log-density.",
+                where=((r"\ell", log_density), (r"\mu_\theta", mean), ("x_1", x_1)),
             ),
             Line(Value((X_0 - mu) ** 2 / (2 * variance) + constant), "Write the density out."),
             Line(
@@ -364,6 +370,7 @@ def _weight(title: str, variance: Term, reason: str, weight: Term, how: str) -> 
 BINS = _bins()
 FIRST_BIN, NEXT_BIN, LAST_BIN = _first_bin(), _next_bin(), _last_bin()
 DENSITY = _density()
+COEFFICIENTS = _coefficients()
 LOWER = _lower()
 UPPER = _upper()
 AS_NOISE = _as_noise()

@@ -112,7 +112,7 @@ def _interior_slope() -> Derivation:
     x_0, r = named("x_0", X_K), named("r", half)
     mu = x_0 - sigma * ZETA
     upper, lower = ZETA + r, ZETA - r
-    mass = exp(decoder.log_bin_probability(x_0, named(r"\mu", mu), SIGMA_1_SQUARED, LEVELS))
+    mass = exp(decoder.log_bin_probability(x_0, mu, SIGMA_1_SQUARED, LEVELS))
     return Derivation(
         title="A bin inside loses when the mean moves",
         nodes=("lemma-decoder-floor",),
@@ -120,7 +120,7 @@ def _interior_slope() -> Derivation:
             Line(
                 Value(slope(mass, ZETA)),
                 r"The mass of a bin inside with the mean $\zeta > 0$ standard deviations below its middle.",
-                where=((r"\mu", mu), ("x_0", X_K)),
+                where=(("x_0", X_K),),
             ),
             Line(
                 Value(density(upper, ZERO, ONE) - density(lower, ZERO, ONE)),

@@ -1,6 +1,6 @@
 """Claims C2 and C3: the best variance of the reverse process, and for which data β̃_t and β_t bound it."""
 
-from ddpm_spec.formulas import forward, gaussian, posterior, variance
+from ddpm_spec.formulas import bound, forward, gaussian, posterior, variance
 from ddpm_spec.ops import log, sqrt, two_pi
 from ddpm_spec.ops.typeset import Term, letter, named, rows
 from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, limit, slope
@@ -123,11 +123,11 @@ def _mean_step() -> Derivation:
         end=Value(
             rows(
                 variance.best_step_term(s_name, AT),
-                gaussian.kl(ZERO, s_name, ZERO, SIGMA_SQUARED),
+                bound.variance_mismatch(s_name, SIGMA_SQUARED),
             )
         ),
         end_tex=r"\mathbb{E}_q[L_{t-1}]",
-        formulas=(variance.best_step_term, gaussian.kl),
+        formulas=(variance.best_step_term, bound.variance_mismatch, gaussian.kl),
         assumptions=(
             "The data have any law with a variance; in more coordinates $w$ and $s$ are means over them.",
             r"$2 \le t \le T$.",
@@ -144,7 +144,7 @@ def _best() -> Derivation:
         nodes=("c-2",),
         lines=(
             Line(
-                Value(slope(gaussian.kl(ZERO, s_name, ZERO, SIGMA_SQUARED), SIGMA_SQUARED)),
+                Value(slope(bound.variance_mismatch(s_name, SIGMA_SQUARED), SIGMA_SQUARED)),
                 r"The part of $\mathbb{E}_q[L_{t-1}]$ that depends on $\sigma_t^2$. By the law of total "
                 r"variance "
                 r"$s$ is $\tilde\beta_t$ plus what $\tilde\mu_t$ varies with $x_0$, of variance $r$ given "
@@ -163,7 +163,7 @@ def _best() -> Derivation:
             ),
         ),
         end=Value((SIGMA_SQUARED - variance.explained_variance(r, AT)) / (2 * SIGMA_SQUARED**2)),
-        formulas=(variance.explained_variance, posterior.posterior_variance, gaussian.kl),
+        formulas=(variance.explained_variance, posterior.posterior_variance, bound.variance_mismatch),
         assumptions=(
             r"The exact mean; any law of the data with $r = \mathbb{E}\,\mathrm{Var}(x_0 \mid x_t)$.",
         ),

@@ -10,17 +10,37 @@ from path_letters import PATH_LETTERS, without_paths
 
 from ddpm_spec import ops
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse
+from ddpm_spec.formulas import (
+    bound,
+    decoder,
+    floors,
+    forward,
+    gaussian,
+    objective,
+    posterior,
+    reverse,
+    variance,
+)
+from ddpm_spec.formulas.bound import variance_mismatch
+from ddpm_spec.formulas.forward import q_mean, q_variance
+from ddpm_spec.formulas.gaussian import kl, linear_variance
+from ddpm_spec.formulas.posterior import posterior_variance
+from ddpm_spec.formulas.variance import marginal_variance
 from ddpm_spec.ops import exact as exact
 from ddpm_spec.ops.typeset import letter, named
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation, FalseStep
+from ddpm_spec.proofs import decoder as decoder_proofs
+from ddpm_spec.proofs import floors as floors_proofs
 from ddpm_spec.proofs import forward as forward_proofs
 from ddpm_spec.proofs import gaussian as gaussian_proofs
 from ddpm_spec.proofs import objective as objective_proofs
 from ddpm_spec.proofs import posterior as posterior_proofs
 from ddpm_spec.proofs import reverse as reverse_proofs
+from ddpm_spec.proofs import scale as scale_proofs
 from ddpm_spec.proofs import score as score_proofs
+from ddpm_spec.proofs import variance as variance_proofs
+from ddpm_spec.proofs.calculus import carried_out
 from ddpm_spec.proofs.engine import (
     By,
     Expectation,
@@ -32,7 +52,7 @@ from ddpm_spec.proofs.engine import (
     Normal,
     Value,
 )
-from ddpm_spec.proofs.letters import Z, positive
+from ddpm_spec.proofs.letters import AT, Z, positive
 from ddpm_spec.proofs.sums import has_steps
 
 TITLES = [derivation.title for derivation in DERIVATIONS]
@@ -74,6 +94,27 @@ def _index_off_by_one(x_0: Any, x_t: Any, at: Any) -> Any:
         ops.sqrt(at.alpha_bar) * at.beta / at.one_minus_alpha_bar * x_0
         + ops.sqrt(at.alpha) * at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * x_t
     )
+
+
+def _wide_bin(x_0: Any, mean: Any, variance: Any, levels: Any) -> Any:
+    half_bin = 2 * ops.one(x_0) / (levels - 1)
+    sigma = ops.sqrt(variance)
+    upper = ops.where(x_0 > 1 - half_bin / 2, ops.infinity(x_0), (x_0 + half_bin - mean) / sigma)
+    lower = ops.where(x_0 < half_bin / 2 - 1, -ops.infinity(x_0), (x_0 - half_bin - mean) / sigma)
+    return ops.log_normal_interval(lower, upper)
+
+
+def _bin_without_ends(x_0: Any, mean: Any, variance: Any, levels: Any) -> Any:
+    half_bin = ops.one(x_0) / (levels - 1)
+    sigma = ops.sqrt(variance)
+    return ops.log_normal_interval((x_0 - half_bin - mean) / sigma, (x_0 + half_bin - mean) / sigma)
+
+
+def _bin_of_variance(x_0: Any, mean: Any, variance: Any, levels: Any) -> Any:
+    half_bin = ops.one(x_0) / (levels - 1)
+    upper = ops.where(x_0 > 1 - half_bin, ops.infinity(x_0), (x_0 + half_bin - mean) / variance)
+    lower = ops.where(x_0 < half_bin - 1, -ops.infinity(x_0), (x_0 - half_bin - mean) / variance)
+    return ops.log_normal_interval(lower, upper)
 
 
 WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Derivation]]] = {
@@ -149,6 +190,139 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         objective.eps_weight,
         lambda variance, at: at.beta**2 / (2 * variance * at.alpha),
         score_proofs._score_matching,
+    ),
+    "C1, a prior of another variance": (
+        bound.prior_term,
+        lambda x_0, at: kl(q_mean(x_0, at), q_variance(at), 0, 2),
+        scale_proofs._prior,
+    ),
+    "C2, the variances of x_t and x_{t-1} swapped": (
+        variance.optimal_variance,
+        lambda data_variance, at: (
+            at.beta
+            * marginal_variance(data_variance, at)
+            / marginal_variance(
+                data_variance,
+                at._replace(alpha_bar=at.alpha_bar_prev, one_minus_alpha_bar=at.one_minus_alpha_bar_prev),
+            )
+        ),
+        variance_proofs._reverse,
+    ),
+    "C2, twice the least step": (
+        variance.best_step_term,
+        lambda optimal, at: ops.log(optimal / posterior_variance(at)),
+        variance_proofs._mean_step,
+    ),
+    "C2, unit variance without its scale": (
+        variance.marginal_variance,
+        lambda data_variance, at: data_variance + at.one_minus_alpha_bar,
+        variance_proofs._unit,
+    ),
+    "C3, a best variance that does not grow": (
+        variance.optimal_variance,
+        lambda data_variance, at: at.beta,
+        variance_proofs._monotone,
+    ),
+    "C3, what x_0 leaves open, subtracted": (
+        variance.explained_variance,
+        lambda residual, at: (
+            posterior_variance(at) - at.alpha_bar_prev * at.beta**2 / at.one_minus_alpha_bar**2 * residual
+        ),
+        variance_proofs._lower,
+    ),
+    "C3, another residual": (
+        variance.linear_residual,
+        lambda data_variance, at: (
+            2 * data_variance * at.one_minus_alpha_bar / marginal_variance(data_variance, at)
+        ),
+        variance_proofs._upper,
+    ),
+    "C3, the best affine guess": (
+        variance.linear_residual,
+        lambda data_variance, at: at.one_minus_alpha_bar / marginal_variance(data_variance, at),
+        variance_proofs._residual,
+    ),
+    "C10, scaled noise": (
+        variance.marginal_variance,
+        lambda data_variance, at: at.alpha_bar * (data_variance + at.one_minus_alpha_bar),
+        scale_proofs._one_step,
+    ),
+    "C10, noise that is scaled": (
+        variance.unscaled_variance,
+        lambda variance_prev, at: linear_variance(variance_prev, at.alpha, at.beta),
+        scale_proofs._unscaled,
+    ),
+    "Eq. 13, a bin of twice the width": (
+        decoder.log_bin_probability,
+        _wide_bin,
+        lambda: decoder_proofs._bins()[0],
+    ),
+    "Eq. 13, no bin that reaches to infinity": (
+        decoder.log_bin_probability,
+        _bin_without_ends,
+        lambda: decoder_proofs._bins()[2],
+    ),
+    "Eq. 13, σ² for σ": (
+        decoder.log_bin_probability,
+        _bin_of_variance,
+        lambda: decoder_proofs._bins()[0],
+    ),
+    "Eq. 13, bins that overlap": (decoder.log_bin_probability, _wide_bin, decoder_proofs._next_bin),
+    "Eq. 13, no last bin": (decoder.log_bin_probability, _bin_without_ends, decoder_proofs._last_bin),
+    "C6, a density of another mean": (
+        gaussian.log_density,
+        lambda x, mean, variance: (
+            -((x + mean) ** 2) / (2 * variance) - ops.log(ops.two_pi(variance) * variance) / 2
+        ),
+        decoder_proofs._as_noise,
+    ),
+    "C6, the weight that is dropped": (
+        objective.eps_weight,
+        lambda variance, at: at.beta / (2 * variance * at.alpha * at.one_minus_alpha_bar),
+        lambda: decoder_proofs._weight(
+            "w", AT.beta, "", AT.beta / (2 * AT.alpha * AT.one_minus_alpha_bar), ""
+        ),
+    ),
+    "the floor of a step, half of it": (
+        floors.step_floor,
+        lambda variance, at: variance_mismatch(posterior_variance(at), variance) / 2,
+        floors_proofs._step,
+    ),
+    "the floor of a step, the variances swapped": (
+        floors.step_floor,
+        lambda variance, at: variance_mismatch(variance, posterior_variance(at)),
+        floors_proofs._beta,
+    ),
+    "the floor of a pixel inside, one end only": (
+        floors.interior_floor,
+        lambda variance, levels: (
+            -ops.log_normal_interval(
+                -(ops.one(variance) / (levels - 1) / ops.sqrt(variance)), ops.infinity(variance)
+            )
+        ),
+        floors_proofs._centre,
+    ),
+    "the floor of an edge pixel, both ends": (
+        floors.clipped_edge_floor,
+        lambda variance, levels: (
+            -ops.log_normal_interval(
+                -(ops.one(variance) / (levels - 1) / ops.sqrt(variance)),
+                ops.one(variance) / (levels - 1) / ops.sqrt(variance),
+            )
+        ),
+        floors_proofs._edge,
+    ),
+    "the floor of the loss, that of x_0": (
+        floors.loss_floor,
+        lambda data_variance, at: (
+            at.one_minus_alpha_bar * data_variance / marginal_variance(data_variance, at)
+        ),
+        floors_proofs._loss,
+    ),
+    "the rate of unit normal data, with β̃": (
+        variance.optimal_variance,
+        lambda data_variance, at: at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * at.beta,
+        floors_proofs._information,
     ),
     "KL, the arguments of the ratio swapped": (
         gaussian.kl,
@@ -281,13 +455,26 @@ LETTERS = {
     "e_1": 0.42,
     "e_2": 0.87,
 }
+LETTERS |= {
+    r"\mu": 0.2,
+    r"\delta": 0.05,
+    r"\zeta": 0.8,
+    r"\sigma_1^2": 0.37,
+    r"\bar\alpha_T": LETTERS[r"\bar\alpha_t"],
+    r"\textstyle\sum_{s<t}\beta_s": 0.6,
+    "L": 11.0,
+    "k": 4.0,
+    "u": 0.25,
+    "w": 0.55,
+}
 _SYMBOLS = {"alpha_t": ALPHA, "alpha_bar_{t-1}": ALPHA_BAR_PREV}
+_SYMBOLS |= {"levels below": 3.5, "levels above": 5.5, "levels": 9.5}
 
 
 def _printed() -> list[tuple[str, str, Any, dict[str, float]]]:
     """Every expression that a derivation prints, with the names its line defines."""
     found = []
-    for derivation in DERIVATIONS:
+    for derivation in (*DERIVATIONS, decoder_proofs.COEFFICIENTS):
         names: dict[str, Any] = {}
         for line in derivation.lines:
             names |= dict(line.where)
@@ -307,7 +494,7 @@ def _parts(form: Form) -> list[tuple[str, Any]]:
 
 
 def _number(expression: sp.Expr) -> float:
-    expression = without_paths(expression)
+    expression = carried_out(without_paths(expression))
     point = {
         symbol: _SYMBOLS.get(symbol.name, LETTERS.get(symbol.name)) for symbol in expression.free_symbols
     }
