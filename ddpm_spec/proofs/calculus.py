@@ -28,7 +28,6 @@ __all__ = [
     "DensityFalls",
     "Jensen",
     "Pointwise",
-    "carried_out",
     "cdf",
     "compared",
     "density",
@@ -107,11 +106,11 @@ class Calculus:
         """Carry out what stands there on either side, by sympy, and compare."""
         if not (isinstance(previous, Value) and isinstance(this, Value)):
             return Verdict("not zero", "only values are carried out")
-        verdict = is_zero(carried_out(previous.term.value) - carried_out(this.term.value))
+        verdict = is_zero(_carried_out(previous.term.value) - _carried_out(this.term.value))
         return Verdict(verdict.outcome, f"{verdict.method}, after differentiating or integrating by sympy")
 
 
-def carried_out(expression: sp.Expr) -> sp.Expr:
+def _carried_out(expression: sp.Expr) -> sp.Expr:
     """The expression with its slopes, integrals and limits done."""
     done = expression.xreplace({i: _integrated(i) for i in expression.atoms(sp.Integral)})
     done = sp.combsimp(done.doit())

@@ -40,7 +40,6 @@ from ddpm_spec.proofs import reverse as reverse_proofs
 from ddpm_spec.proofs import scale as scale_proofs
 from ddpm_spec.proofs import score as score_proofs
 from ddpm_spec.proofs import variance as variance_proofs
-from ddpm_spec.proofs.calculus import carried_out
 from ddpm_spec.proofs.engine import (
     By,
     Expectation,
@@ -494,7 +493,7 @@ def _parts(form: Form) -> list[tuple[str, Any]]:
 
 
 def _number(expression: sp.Expr) -> float:
-    expression = carried_out(without_paths(expression))
+    expression = without_paths(expression).doit(integrals=False)  # `evalf` integrates numerically
     point = {
         symbol: _SYMBOLS.get(symbol.name, LETTERS.get(symbol.name)) for symbol in expression.free_symbols
     }
