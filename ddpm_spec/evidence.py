@@ -34,7 +34,17 @@ from typing import Any, Literal
 from ddpm_spec import formulas
 from ddpm_spec.paper import NODES, Formula, Node
 
-__all__ = ["PATH", "Evidence", "Kind", "Observation", "Recorder", "Status", "formula_hash", "load"]
+__all__ = [
+    "PATH",
+    "Evidence",
+    "Kind",
+    "Observation",
+    "Recorder",
+    "Status",
+    "formula_hash",
+    "load",
+    "mutation_hash",
+]
 
 PATH = Path(__file__).parents[1] / "docs" / "check" / "evidence.json"
 
@@ -77,6 +87,8 @@ class Evidence:
     observations: tuple[Observation, ...] = ()
     run: dict[str, Any] = field(default_factory=dict)
     """Date, commit, versions, cores and seconds of the last full run; empty if there was none."""
+    mutation: dict[str, Any] = field(default_factory=dict)
+    """The score of the last mutation run: wrong versions of each function, and what refused them."""
 
     def of(self, node: Node) -> tuple[Observation, ...]:
         """The observations that speak about a node."""
@@ -119,6 +131,7 @@ def load(path: Path = PATH) -> Evidence:
     return Evidence(
         tuple(Observation(**(o | {name: tuple(o[name]) for name in tuples})) for o in observations),
         data["run"],
+        data.get("mutation", {}),
     )
 
 
@@ -127,6 +140,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.observations: dict[tuple[str, str], Observation] = {}
+        self.mutation: dict[str, Any] = {}
 
     @contextmanager
     def observe(self, kind: Kind, claim: str, *formulas: Formula) -> Iterator[None]:
@@ -195,7 +209,9 @@ class Recorder:
             run = _circumstances(now, full_run_seconds)
         observations = [asdict(fresh[key]) for key in sorted(fresh)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"run": run, "observations": observations}, indent=1, ensure_ascii=False)
+        score = self.mutation | {"date": now} if self.mutation else known.mutation
+        data = {"run": run, "mutation": score, "observations": observations}
+        text = json.dumps(data, indent=1, ensure_ascii=False)
         beside = path.with_suffix(".tmp")
         beside.write_text(text + "\n")
         beside.replace(path)
@@ -278,6 +294,23 @@ def derivation_hash(derivation: Any) -> str:
     """A hash of a derivation's lines, of its end, and of the formulas that it ran."""
     lines = [line.tex for line in derivation.lines] + [derivation.end.tex, formula_hash(derivation.formulas)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def mutation_hash() -> str:
+    """A hash of the code that mutants are made of, without docstrings: formulas, schedule and model."""
+    room = Path(__file__).parent
+    code = []
+    for file in (*sorted((room / "formulas").glob("*.py")), room / "schedule.py", room / "diffusion.py"):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                node.body = [part for part in node.body if not _is_text(part)]
+        code.append(ast.dump(tree))
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _code(formula: Formula) -> str:

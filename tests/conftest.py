@@ -33,7 +33,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what ran. Only a plain `pytest`, of everything, replaces the whole record."""
-    if not _RECORDER.observations:
+    if not (_RECORDER.observations or _RECORDER.mutation):
         return
     config = session.config
     everything = config.args == config.getini("testpaths") and not config.option.keyword
