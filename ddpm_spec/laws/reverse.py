@@ -8,11 +8,13 @@ from ddpm_spec.laws.protocol import Array, Implementation
 from ddpm_spec.laws.reference import Case, Reference, compare
 
 __all__ = [
+    "alone",
     "conditional_mean",
     "last_step",
     "mean_by_x_0",
     "noise",
     "predicted_x_0",
+    "rotation",
     "variance_range",
 ]
 
@@ -76,6 +78,35 @@ def last_step(reference: Reference, model: Implementation) -> Iterator[Case]:
     """Algorithm 2: at t = 1 no noise is added."""
     still, moved = (model.p_sample(_still, _X, 1, z) for z in (np.zeros_like(_Z), _Z))
     yield compare(moved, still, "t = 1", 0.0)
+
+
+def rotation(reference: Reference, model: Implementation) -> Iterator[Case]:
+    """Algorithm 2: rotating x_t, z and the network's answer rotates the step, for any network."""
+    turn = np.array([[2, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
+
+    def network(x_t: Array, t: Array) -> Array:
+        return 3 * np.sin(2 * x_t)
+
+    def turned(x_t: Array, t: Array) -> Array:
+        answer: Array = network(x_t @ turn, t) @ turn.T
+        return answer
+
+    for t in reference.times():
+        ours = model.p_sample(turned, _X @ turn.T, t, _Z @ turn.T)
+        expected = model.p_sample(network, _X, t, _Z) @ turn.T
+        yield Case(float(np.abs(ours - expected).max()), 40 * reference.condition(t + 1), f"t = {t}")
+
+
+def alone(reference: Reference, model: Implementation) -> Iterator[Case]:
+    """Algorithm 2: examples of a batch do not see each other."""
+
+    def network(x_t: Array, t: Array) -> Array:
+        return 3 * np.sin(2 * x_t)
+
+    for t in reference.times():
+        together = model.p_sample(network, _X, t, _Z)
+        apart = [model.p_sample(network, _X[i : i + 1], t, _Z[i : i + 1]) for i in range(2)]
+        yield compare(together, np.concatenate(apart), f"t = {t}", 4 * reference.condition(t + 1))
 
 
 def variance_range(reference: Reference, model: Implementation) -> Iterator[Case]:

@@ -131,6 +131,24 @@ class _(Plain):
         return self.posterior(x_0, x_t, t)[0]
 
 
+@wrong("the sampler clips, and Eq. 15 with it")
+class _(Plain):
+    def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
+        return super().predict_x_0(x_t, t, eps).clip(-1, 1)
+
+    def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
+        x_0 = self.predict_x_0(x_t, t, network(x_t, np.full(len(x_t), t)))
+        return self.posterior(x_0, x_t, t)[0] + (math.sqrt(self.variance(t)) * z if t > 1 else 0)
+
+
+@wrong("the sampler brings a batch that leaves the range back into it")
+class _(Plain):
+    def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
+        x_0 = self.predict_x_0(x_t, t, network(x_t, np.full(len(x_t), t)))
+        x_0 = x_0 / max(1.0, np.abs(x_0).max())
+        return self.posterior(x_0, x_t, t)[0] + (math.sqrt(self.variance(t)) * z if t > 1 else 0)
+
+
 @wrong("half the noise is taken out in Eq. 11")
 class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
