@@ -1,0 +1,465 @@
+"""Runs every mutant of the formulas, the schedule and the model against the proofs and the laws.
+
+`python tests/mutation/run.py RESULT.json` from the root of the repository. The tests are collected by
+pytest and called as functions. A first pass, with functions that say that they were entered, times each
+test and finds which functions it reaches. Then each mutant gets a process of its own, forked from this
+one, where only the tests that reach the function run, the cheapest first, until one fails.
+"""
+
+import ast
+import contextlib
+import faulthandler
+import gc
+import importlib
+import inspect
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import pkgutil
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Literal
+
+import pytest
+import sympy as sp
+import torch
+from _pytest import outcomes
+from hypothesis import HealthCheck, Phase, settings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mutation.mutator import Mutant, install, marked, mutants
+
+import ddpm_spec.formulas
+from ddpm_spec import diffusion, schedule
+from ddpm_spec.formulas.step import Step
+from ddpm_spec.proofs import engine, zero
+from ddpm_spec.proofs.letters import AT
+
+ROOT = Path(__file__).parents[2]
+
+# What speaks about the package and not about a formula. A rounding bound compares a formula with itself.
+NO_LAWS = {"mutation", "ops", "site", "training", "unet", "proofs"}
+NO_LAWS |= {"test_evidence", "test_paper", "test_rounding", "test_spine"}
+GRAPH_PROOFS = ("test_the_training_loss_is_eq_14", "test_a_reverse_step_is_algorithm_2")
+PATIENCE = 8
+"""Killers that are tried before a mutant is compared with the original by algebra."""
+SECONDS = 10
+"""Of processor time for one test, then it counts as crashed."""
+
+
+class Silent:
+    """A recorder that keeps nothing."""
+
+    def observe(self, *_: object) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
+# ------------------------------------------------------------------------------------------- targets
+
+
+def targets() -> dict[str, FunctionType]:
+    """What is mutated, by name: all formulas, the schedule, and what does mathematics in the model."""
+    found: dict[str, FunctionType] = {}
+    names = [module.name for module in pkgutil.iter_modules(ddpm_spec.formulas.__path__)]
+    modules = [importlib.import_module(f"ddpm_spec.formulas.{name}") for name in names]
+    for module in (*modules, schedule, diffusion):
+        for holder in (module, *(c for c in vars(module).values() if inspect.isclass(c))):
+            if holder.__name__ != module.__name__ and holder.__module__ != module.__name__:
+                continue
+            for member in vars(holder).values():
+                function = _function(member)
+                if function is None or function.__module__ != module.__name__:
+                    continue
+                if not function.__name__.startswith("__") and _is_written(function, module):
+                    found[f"{module.__name__.rpartition('.')[2]}.{function.__qualname__}"] = function
+    return found
+
+
+def _function(member: Any) -> FunctionType | None:
+    """The plain function behind a method, a property or a decorator."""
+    if isinstance(member, classmethod | staticmethod):
+        member = member.__func__
+    if isinstance(member, property):
+        member = member.fget
+    if isinstance(member, cached_property):
+        member = member.func
+    member = inspect.unwrap(member) if callable(member) else None
+    return member if inspect.isfunction(member) else None
+
+
+def _is_written(function: FunctionType, module: ModuleType) -> bool:
+    return function.__code__.co_filename == module.__file__
+
+
+# --------------------------------------------------------------------------------------------- tests
+
+
+@dataclass
+class Killer:
+    """A test or a derivation: what it runs, what it costs, and which targets it enters."""
+
+    name: str
+    run: Callable[[], None]
+    kind: str
+    """proof or law"""
+    seconds: float = 0.0
+    reaches: set[str] = field(default_factory=set)
+
+
+def killers(items: Iterable[pytest.Item]) -> list[Killer]:
+    """The collected tests that may kill, and the derivations."""
+    found = []
+    for item in items:
+        parts = item.path.relative_to(ROOT / "tests").with_suffix("").parts
+        graph = parts[-1] == "test_graph" and item.name.startswith(GRAPH_PROOFS)
+        if graph or not (NO_LAWS.intersection(parts) or "rounding" in item.name):
+            call = _call(item)
+            if call is not None:
+                found.append(Killer(item.nodeid, call, "proof" if graph else "law"))
+    return found
+
+
+def _call(item: Any) -> Callable[[], None] | None:
+    """The test as a function of nothing; None where it needs a fixture that only pytest can give."""
+    values = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    values["recorder"] = Silent()
+    wanted = set(inspect.signature(item.obj).parameters)
+    if wanted - values.keys() - {"monkeypatch"}:
+        return None
+
+    def call() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            known = values | {"monkeypatch": patch}
+            item.obj(**{name: known[name] for name in wanted})
+
+    return call
+
+
+def derivations() -> list[Killer]:
+    """One killer for each module of derivations: imported anew it builds them anew, then they are checked."""
+    package = importlib.import_module("ddpm_spec.proofs")
+    names = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    return [
+        Killer(name, lambda name=name: _prove(name), "proof")
+        for name in names
+        if list(_derivations(importlib.import_module(name)))
+    ]
+
+
+def _derivations(module: ModuleType) -> Iterator[engine.Derivation]:
+    for value in vars(module).values():
+        for member in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(member, engine.Derivation):
+                yield member
+
+
+def _prove(name: str) -> None:
+    """Import a module of derivations and what it builds on anew; check every derivation in it."""
+    engine._normal_mass.cache_clear()
+    package = sys.modules["ddpm_spec.proofs"]
+    for stale in _builds_on(name):
+        del sys.modules[stale]
+        delattr(package, stale.rpartition(".")[2])
+    for derivation in _derivations(importlib.import_module(name)):
+        derivation.check()
+
+
+@cache
+def _builds_on(name: str) -> frozenset[str]:
+    """The module and those that it imports from the proofs, but for the engine, which keeps no value."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(name)))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    named = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+    named |= {node.module for node in imports}
+    kept = {f"ddpm_spec.proofs.{room}" for room in ("engine", "zero", "graph")}
+    inside = {other for other in named if other.startswith("ddpm_spec.proofs.") and other in sys.modules}
+    return frozenset({name}.union(*(_builds_on(other) for other in inside - kept)))
+
+
+# ---------------------------------------------------------------------------------------------- runs
+
+Outcome = Literal["passed", "killed", "crashed"]
+CAUGHT = (AssertionError, engine.FalseStep, outcomes.Failed)
+
+
+def outcome(killer: Killer) -> Outcome:
+    """Whether the test or the proof holds. A failed assertion and a false step kill; the rest is a crash."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    try:
+        killer.run()
+    except CAUGHT:
+        return "killed"
+    except (Exception, outcomes.OutcomeException):
+        return "crashed"
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    return "passed"
+
+
+Finding = tuple[float, set[str]] | None
+
+
+def survey(found: list[Killer], functions: dict[str, FunctionType]) -> list[Finding]:
+    """The seconds of each killer and what it enters; None for one that fails on the code as it is."""
+    entered: set[str] = set()
+    plain = {name: function.__code__ for name, function in functions.items()}
+    for name, function in functions.items():
+        install(function, marked(function, lambda name=name: entered.add(name)))
+    findings: list[Finding] = []
+    for killer in found:
+        entered.clear()
+        start = time.process_time()
+        passed = outcome(killer) == "passed"
+        findings.append((time.process_time() - start, set(entered)) if passed else None)
+    for name, function in functions.items():
+        function.__code__ = plain[name]
+    return findings
+
+
+def fit(proofs: list[Killer], laws: list[Killer], functions: dict[str, FunctionType]) -> list[Killer]:
+    """All killers that may judge, the cheapest first; the two kinds are surveyed side by side.
+
+    The proofs run in this process, which afterwards remembers their zero tests.
+    """
+    pipe, process = _child(survey, laws, functions)
+    findings = survey(proofs, functions) + pipe.recv()
+    process.join()
+    kept = []
+    for killer, finding in zip(proofs + laws, findings, strict=True):
+        if finding is not None:
+            killer.seconds, killer.reaches = finding
+            kept.append(killer)
+    return sorted(kept, key=lambda killer: killer.seconds)
+
+
+def _child(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
+    """Start a function in a fork of this process: the pipe for its result, and the process."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=lambda: there.send(function(*arguments)))
+    process.start()
+    there.close()
+    return here, process
+
+
+@dataclass
+class Verdict:
+    """What became of one mutant."""
+
+    proof: str = ""
+    """The first proof that failed."""
+    law: str = ""
+    """The first test that failed."""
+    crashed: bool = False
+    equivalent: bool = False
+    seconds: float = 0.0
+
+    @property
+    def killed(self) -> bool:
+        """Caught by a proof or by a law."""
+        return bool(self.proof or self.law)
+
+    @property
+    def survived(self) -> bool:
+        """Neither caught nor shown to be the same function."""
+        return not (self.killed or self.crashed or self.equivalent)
+
+
+def judge(function: FunctionType, mutant: Mutant, reaching: list[Killer], both: bool) -> Verdict:
+    """Run what reaches the function on a mutant until one kills it, or one proof and one law with `both`.
+
+    Whether it is the same function after all is asked when the cheapest tests have not killed it.
+    """
+    faulthandler.dump_traceback_later(20, exit=True)
+    verdict, original, start = Verdict(), function.__code__, time.process_time()
+    install(function, mutant.tree)
+    changed = function.__code__
+    for number, killer in enumerate(reaching):
+        if number == PATIENCE and not verdict.killed and _equal(function, original, changed):
+            break
+        if getattr(verdict, killer.kind) or (verdict.killed and not both):
+            continue
+        found = outcome(killer)
+        verdict.crashed |= found == "crashed"
+        if found == "killed":
+            setattr(verdict, killer.kind, killer.name)
+    verdict.equivalent = not verdict.killed and _equal(function, original, changed)
+    verdict.crashed &= not (verdict.killed or verdict.equivalent)
+    verdict.seconds = time.process_time() - start
+    return verdict
+
+
+def _equal(function: FunctionType, original: CodeType, changed: CodeType) -> bool:
+    """Whether the two codes of a formula, run on letters, are the same by the zero test."""
+    values = []
+    try:
+        for code in (original, changed):
+            function.__code__ = code
+            values.append(function(*_letters(function)))
+        return zero.is_zero(values[1] - values[0]).proved
+    except Exception:
+        return False
+    finally:
+        function.__code__ = changed
+
+
+def _letters(function: FunctionType) -> list[Any]:
+    """Symbols for a formula's arguments.
+
+    Raises:
+        TypeError: for a function of tensors.
+    """
+    if not function.__module__.startswith("ddpm_spec.formulas"):
+        raise TypeError
+    names = inspect.signature(function).parameters
+    at = Step(*(letter.value for letter in AT))
+    return [at if n == "at" else sp.Symbol(n, positive="variance" in n or None, real=True) for n in names]
+
+
+def forked(tasks: list[tuple[FunctionType, Mutant, list[Killer]]], workers: int) -> list[Verdict]:
+    """`judge` of each task, each in a fork of this process, so that no mutant leaves a trace.
+
+    Until a function has lost one mutant to a proof and one to a law, both are tried.
+    """
+    gc.collect()
+    gc.freeze()
+    verdicts: dict[int, Verdict] = {}
+    running: dict[Any, tuple[int, Any]] = {}
+    waiting = list(enumerate(tasks))[::-1]
+    met: dict[FunctionType, set[str]] = {function: set() for function, _, _ in tasks}
+    while waiting or running:
+        while waiting and len(running) < workers:
+            number, (function, mutant, reaching) = waiting.pop()
+            pipe, process = _child(judge, function, mutant, reaching, len(met[function]) < 2)
+            running[pipe] = number, process
+        for pipe in multiprocessing.connection.wait(list(running)):
+            number, process = running.pop(pipe)
+            try:
+                verdict = pipe.recv()
+            except EOFError:  # The process died.
+                verdict = Verdict(crashed=True)
+            process.join()
+            verdicts[number] = verdict
+            met[tasks[number][0]] |= {kind for kind in ("proof", "law") if getattr(verdict, kind)}
+    return [verdicts[number] for number in range(len(tasks))]
+
+
+def campaign(items: list[pytest.Item], only: str, workers: int) -> dict[str, Any]:
+    """Mutants, verdicts, and the score of each function."""
+    start = time.perf_counter()
+    _remember_zero_tests()
+    functions = {name: function for name, function in targets().items() if only in name}
+    proofs, laws = derivations(), killers(items)
+    proofs += [killer for killer in laws if killer.kind == "proof"]
+    laws = [killer for killer in laws if killer.kind == "law"]
+    found = fit(proofs, laws, functions)
+    surveyed = time.perf_counter() - start
+    tasks, names = [], []
+    for name, function in functions.items():
+        reaching = [killer for killer in found if name in killer.reaches]
+        for mutant in mutants(function):
+            names.append(name)
+            tasks.append((function, mutant, reaching))
+    verdicts = forked(tasks, workers)
+    scores: dict[str, dict[str, int]] = {}
+    left = []
+    for name, (_, mutant, reaching), verdict in zip(names, tasks, verdicts, strict=True):
+        score = scores.setdefault(name, dict.fromkeys(COLUMNS, 0))
+        score["mutants"] += 1
+        score["proof"] += bool(verdict.proof)
+        score["laws"] += bool(verdict.law)
+        score["killed"] += verdict.killed
+        score["crashed"] += verdict.crashed
+        score["equivalent"] += verdict.equivalent
+        score["survived"] += verdict.survived
+        if verdict.survived or verdict.crashed:
+            what = "survived" if verdict.survived else "crashed"
+            reached = "" if reaching else " (no test reaches it)"
+            left.append(f"{what}: {name}, line {mutant.line}: {mutant.change}{reached}")
+    return {
+        "functions": scores,
+        "left": left,
+        "unfit": [killer.name for killer in (*proofs, *laws) if killer not in found],
+        "dear": sorted(
+            (
+                (round(v.seconds, 2), n, t[1].change, v.proof, v.law)
+                for n, t, v in zip(names, tasks, verdicts, strict=True)
+            )
+        )[-25:],
+        "cpu": sum(v.seconds for v in verdicts),
+        "slowest": {killer.name: round(killer.seconds, 2) for killer in found[-40:]},
+        "killers": len(found),
+        "survey_seconds": round(surveyed, 1),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+COLUMNS = ("mutants", "killed", "proof", "laws", "crashed", "equivalent", "survived")
+
+
+def _remember_zero_tests() -> None:
+    """The zero test is a pure function: what a mutant leaves as it was is decided once."""
+    plain = zero.is_zero
+    remembered = cache(plain)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ddpm_spec.proofs") and getattr(module, "is_zero", None) is plain:
+            module.is_zero = remembered
+
+
+class Collected:
+    """A pytest plugin that runs the campaign on what was collected instead of the tests."""
+
+    def __init__(self, path: Path, only: str, workers: int) -> None:
+        self.path, self.only, self.workers = path, only, workers
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        result = campaign(session.items, self.only, self.workers)
+        self.path.write_text(json.dumps(result, ensure_ascii=False, indent=1))
+        return True
+
+
+def main() -> int:
+    """Collect the fast tests and run the campaign on them."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGVTALRM, _too_long)
+    settings.register_profile(
+        "mutation",
+        max_examples=6,
+        phases=[Phase.explicit, Phase.generate],
+        derandomize=True,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("mutation")
+    path, only = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
+    options = ["-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
+    options += [
+        "-m",
+        "not slow and not cli and not browser",
+        f"--rootdir={ROOT}",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+    ]
+    ignored = [f"--ignore={ROOT / 'tests' / room}" for room in NO_LAWS if room != "proofs"]
+    plugin = Collected(path, only, os.cpu_count() or 1)
+    return pytest.main([*options, *ignored, str(ROOT / "tests")], plugins=[plugin])
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The mutator makes the slips it promises, and the run tells killed, crashed, equal and surviving apart."""
+
+import ast
+from types import FunctionType
+
+import pytest
+from mutation.mutator import Mutant, install, mutants, source
+from mutation.run import Killer, forked, targets
+
+from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.formulas import decoder, forward, gaussian, posterior
+from ddpm_spec.formulas.step import Step
+from ddpm_spec.ops import sqrt
+from ddpm_spec.schedule import Schedule
+
+
+def changes(function: FunctionType) -> set[str]:
+    return {mutant.change for mutant in mutants(function)}
+
+
+SLIPS = [
+    (forward.q_mean, "sqrt(at.alpha_bar) → at.alpha_bar", "a root lost"),
+    (forward.q_variance, "at.one_minus_alpha_bar → _root_put_in(at.one_minus_alpha_bar)", "a root put in"),
+    (forward.q_mean, "at.alpha_bar → at.alpha_bar_prev", "an index off by one"),
+    (forward.q_step_variance, "at.beta → at.one_minus_alpha_bar", "another field"),
+    (forward.alpha_bar, "alpha_t * alpha_bar_prev → alpha_bar_prev", "a factor dropped"),
+    (forward.alpha_bar, "alpha_t * alpha_bar_prev → alpha_t / alpha_bar_prev", "× for ÷"),
+    (forward.alpha, "1 - beta → 1 + beta", "− for +"),
+    (forward.alpha, "1 - beta → -beta", "a term dropped"),
+    (forward.alpha, "1 → 2", "n + 1"),
+    (gaussian.log_density, "2 → 1", "a power or a factor, n − 1"),
+    (gaussian.log_density, "x ↔ mean throughout", "two parameters exchanged"),
+    (forward.q_step_mean, "linear_mean(x_prev, sqrt(at.alpha)) → linear_mean(x_prev, x_prev)", "a neighbour"),
+    (decoder.log_bin_probability, "x_0 > 1 - half_bin → x_0 < 1 - half_bin", "a comparison"),
+    (Diffusion._mean, "predicted.clamp(-1, 1) → predicted", "a clip dropped"),
+    (
+        Diffusion.loss,
+        "objective.simple_loss(eps, predicted).mean() → objective.simple_loss(eps, predicted).sum()",
+        "",
+    ),
+    (Schedule.at, "like.ndim - 1 → like.ndim", "one dimension too many"),
+]
+
+
+@pytest.mark.parametrize(("function", "change", "slip"), SLIPS)
+def test_the_slips_are_made(function: FunctionType, change: str, slip: str) -> None:
+    assert change in changes(function), slip
+
+
+def test_mutants_differ_from_the_function_and_from_each_other() -> None:
+    for function in targets().values():
+        trees = [ast.dump(mutant.tree) for mutant in mutants(function)]
+        assert len({*trees, ast.dump(source(function))}) == len(trees) + 1
+
+
+def test_everything_that_does_mathematics_is_a_target() -> None:
+    names = {"posterior.posterior_mean", "decoder.log_bin_probability", "schedule.Schedule.from_betas"}
+    names |= {"schedule.Schedule.at", "diffusion.Diffusion.loss", "diffusion.Diffusion.p_sample"}
+    assert names <= targets().keys()
+
+
+def test_a_mutant_is_seen_by_every_import_and_can_be_undone() -> None:
+    at = Step(*(0.1, 0.9, 0.81, 0.9, 0.19, 0.1))
+    before, code = posterior.posterior_variance(at), posterior.posterior_variance.__code__
+    try:
+        install(posterior.posterior_variance, mutants(posterior.posterior_variance)[0].tree)
+        assert posterior.posterior_variance(at) != before
+    finally:
+        posterior.posterior_variance.__code__ = code
+    assert posterior.posterior_variance(at) == before
+
+
+# A formula of our own, and what judges it.
+
+
+def length(x: float, y: float) -> float:
+    return sqrt(x**2 + y**2)
+
+
+def _law() -> None:
+    assert length(3.0, 4.0) == 5.0
+
+
+def _mutant(change: str) -> Mutant:
+    return next(mutant for mutant in mutants(length) if mutant.change == change)
+
+
+def test_a_seeded_mutant_is_caught() -> None:
+    law = Killer("a law", _law, "law")
+    (verdict,) = forked([(length, _mutant("x ** 2 + y ** 2 → x ** 2 - y ** 2"), [law])], 1)
+    assert verdict.crashed, "the root of −7 is an error and no failed assertion"
+    assert not verdict.killed
+    (verdict,) = forked([(length, _mutant("sqrt(x ** 2 + y ** 2) → x ** 2 + y ** 2"), [law])], 1)
+    assert verdict.law == "a law"
+    assert not verdict.survived
+    assert length(3.0, 4.0) == 5.0, "the mutant lived in a process of its own"
+
+
+def test_a_mutant_that_no_test_reaches_survives() -> None:
+    (verdict,) = forked([(length, _mutant("x ** 2 + y ** 2 → x ** 2"), [])], 1)
+    assert verdict.survived
+
+
+def test_a_blind_law_lets_it_live() -> None:
+    blind = Killer("a blind law", lambda: None, "law")
+    (verdict,) = forked([(length, _mutant("x ** 2 + y ** 2 → x ** 2"), [blind])], 1)
+    assert verdict.survived
+
+
+def test_the_same_function_written_otherwise_is_equal() -> None:
+    swapped = next(m for m in mutants(forward.alpha_bar) if "↔" in m.change)
+    (verdict,) = forked([(forward.alpha_bar, swapped, [])], 1)
+    assert verdict.equivalent
+    assert not verdict.survived
