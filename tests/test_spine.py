@@ -19,6 +19,7 @@ from ddpm_spec.diffusion import Convention, Diffusion, Prediction
 from ddpm_spec.formulas import (
     bound,
     decoder,
+    floors,
     forward,
     gaussian,
     interpolation,
@@ -27,6 +28,7 @@ from ddpm_spec.formulas import (
     reverse,
     sampling,
     schedule,
+    variance,
 )
 from ddpm_spec.paper import Formula, nodes_of
 from ddpm_spec.schedule import cosine_schedule, linear_schedule, quadratic_schedule
@@ -34,6 +36,7 @@ from ddpm_spec.schedule import cosine_schedule, linear_schedule, quadratic_sched
 MODULES = (
     bound,
     decoder,
+    floors,
     forward,
     gaussian,
     interpolation,
@@ -42,6 +45,7 @@ MODULES = (
     reverse,
     sampling,
     schedule,
+    variance,
 )
 
 
@@ -56,7 +60,8 @@ def formulas_of(module: ModuleType) -> Iterator[Formula]:
 FORMULAS = [formula for module in MODULES for formula in formulas_of(module)]
 
 # Eq. 12 explains the bound and is proved, but nothing is computed by it: the bound is its terms.
-EXPLAINS = [objective.eps_weight, interpolation.mixed_noise]
+# The best variance and the floors say what a model can reach; none is used to reach it.
+EXPLAINS = [objective.eps_weight, interpolation.mixed_noise, *formulas_of(variance), *formulas_of(floors)]
 
 
 class Called(Exception):
