@@ -45,44 +45,64 @@ class Node:
     where: str
     """The section of the paper."""
     kind: Kind
+    page: str
+    """The page of the site that treats it, without suffix."""
     formulas: tuple[Formula, ...] = ()
     """The functions that state it."""
     definition: bool = False
     """It defines what its symbols mean, so there is nothing to prove."""
     assumption: bool = False
     """It is a theorem that is used and not proved here."""
-    page: str = ""
-    """The page of the site that treats it, without suffix; empty where there is none yet."""
 
 
-def _equation(
-    number: int, where: str, title: str, *formulas: Formula, definition: bool = False, page: str = ""
-) -> Node:
-    return Node(f"eq-{number}", f"Eq. ({number})", title, where, "equation", formulas, definition, page=page)
+_APP_A = "App. A"
+
+_PAGES = {
+    node: f"loss/{page}"
+    for page, nodes in {
+        "forward": "eq-2 eq-4 lemma-gaussian-sum c-10",
+        "posterior": "eq-6 eq-7 lemma-gaussian-kl",
+        "bound": "eq-3 lemma-jensen eq-5 c-1 lemma-step-floor",
+        "steps": "eq-17 eq-18 eq-19 eq-20 eq-21 eq-22 lemma-bayes",
+        "reverse": "eq-1 eq-8 eq-9 eq-10 eq-11",
+        "variance": "c-2 c-3",
+        "decoder": "eq-13 c-5 lemma-decoder-floor",
+        "objective": "eq-12 eq-14 alg-1 c-6 lemma-loss-floor",
+        "score": "lemma-vincent c-4",
+        "sampling": "alg-2 eq-15 c-9",
+        "autoregressive": "eq-16 eq-23 eq-24 eq-25 eq-26 c-8",
+        "coding": "alg-3 alg-4 c-7 lemma-information",
+    }.items()
+    for node in nodes.split()
+}
+"""The page that treats each node."""
 
 
-def _algorithm(
-    number: int, where: str, title: str, *formulas: Formula, definition: bool = False, page: str = ""
-) -> Node:
-    return Node(
-        f"alg-{number}", f"Algorithm {number}", title, where, "algorithm", formulas, definition, page=page
-    )
+def _equation(number: int, where: str, title: str, *formulas: Formula, definition: bool = False) -> Node:
+    id_ = f"eq-{number}"
+    return Node(id_, f"Eq. ({number})", title, where, "equation", _PAGES[id_], formulas, definition)
+
+
+def _algorithm(number: int, where: str, title: str, *formulas: Formula, definition: bool = False) -> Node:
+    id_ = f"alg-{number}"
+    return Node(id_, f"Algorithm {number}", title, where, "algorithm", _PAGES[id_], formulas, definition)
 
 
 def _claim(number: int, where: str, title: str, *formulas: Formula) -> Node:
-    return Node(f"c-{number}", f"Claim C{number}", title, where, "claim", formulas)
+    id_ = f"c-{number}"
+    return Node(id_, f"Claim C{number}", title, where, "claim", _PAGES[id_], formulas)
 
 
-def _lemma(name: str, title: str, *formulas: Formula, assumption: bool = False, page: str = "") -> Node:
-    where = "used without number"
-    return Node(f"lemma-{name}", "Lemma", title, where, "lemma", formulas, assumption=assumption, page=page)
+def _lemma(
+    name: str, title: str, *formulas: Formula, where: str = "used without number", assumption: bool = False
+) -> Node:
+    id_ = f"lemma-{name}"
+    return Node(id_, "Lemma", title, where, "lemma", _PAGES[id_], formulas, assumption=assumption)
 
 
 def _beyond(name: str, title: str, *formulas: Formula) -> Node:
-    return Node(f"lemma-{name}", "Lemma", title, "not in the paper", "lemma", formulas)
+    return _lemma(name, title, *formulas, where="not in the paper")
 
-
-_FORWARD, _POSTERIOR, _APP_A = "loss/forward", "loss/posterior", "App. A"
 
 NODES: dict[str, Node] = {
     node.id: node
@@ -96,7 +116,6 @@ NODES: dict[str, Node] = {
             forward.q_step_variance,
             forward.alpha,
             definition=True,
-            page=_FORWARD,
         ),
         _equation(3, "§2", "The variational bound", bound.path_bound),
         _equation(
@@ -108,7 +127,6 @@ NODES: dict[str, Node] = {
             forward.q_sample,
             forward.alpha_bar,
             forward.one_minus_alpha_bar,
-            page=_FORWARD,
         ),
         _equation(
             5,
@@ -126,7 +144,6 @@ NODES: dict[str, Node] = {
             "The forward process posterior is normal",
             posterior.posterior_mean,
             posterior.posterior_variance,
-            page=_POSTERIOR,
         ),
         _equation(
             7,
@@ -135,7 +152,6 @@ NODES: dict[str, Node] = {
             posterior.posterior_mean,
             posterior.posterior_variance,
             reverse.x_0_from_mean,
-            page=_POSTERIOR,
         ),
         _equation(
             8,
@@ -217,6 +233,7 @@ NODES: dict[str, Node] = {
             "The bound is a lossless codelength of discrete data",
             decoder.log_bin_probability,
             bound.decoder_term,
+            bound.path_bound,
         ),
         _claim(
             6,
@@ -230,6 +247,7 @@ NODES: dict[str, Node] = {
             7,
             "§4.3",
             "Algorithms 3 and 4 send x_0 in the length of the bound",
+            bound.divergence_bound,
             algorithms.send,
             algorithms.receive,
             draws.expected_length,
@@ -261,7 +279,6 @@ NODES: dict[str, Node] = {
             "The sum of two independent normals",
             gaussian.linear_mean,
             gaussian.linear_variance,
-            page=_FORWARD,
         ),
         _lemma("jensen", "Jensen's inequality for the logarithm", bound.path_bound, assumption=True),
         _lemma(
@@ -272,7 +289,7 @@ NODES: dict[str, Node] = {
             gaussian.linear_mean,
             gaussian.linear_variance,
         ),
-        _lemma("gaussian-kl", "The divergence between two normals", gaussian.kl, page=_POSTERIOR),
+        _lemma("gaussian-kl", "The divergence between two normals", gaussian.kl),
         _lemma(
             "vincent",
             "The best prediction of the noise is the score",

@@ -3,6 +3,7 @@
 from ddpm_spec.proofs import (
     autoregressive,
     bound,
+    coding,
     decoder,
     floors,
     forward,
@@ -43,6 +44,7 @@ DERIVATIONS: tuple[Derivation, ...] = (
     score.VINCENT,
     score.LANGEVIN,
     score.SCORE_MATCHING,
+    coding.MESSAGES,
     interpolation.MEAN,
     interpolation.NOISE,
     scale.PRIOR,

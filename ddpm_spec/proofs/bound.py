@@ -201,7 +201,7 @@ def _path() -> Derivation:
     )
     return Derivation(
         title="The variational bound",
-        nodes=("eq-3",),
+        nodes=("eq-3", "c-5"),
         lines=(
             Line(
                 Expectation(-log(evidence), Q),

@@ -110,7 +110,7 @@ def _first_bin() -> Derivation:
     probability = exp(decoder.log_bin_probability(MINUS_ONE, MU, SIGMA_1_SQUARED, EDGE_LEVELS))
     return Derivation(
         title="The bins sum to one: the first",
-        nodes=("eq-13",),
+        nodes=("eq-13", "c-5"),
         lines=(
             Line(
                 Value(cdf(_upper_edge(MINUS_ONE, EDGE_LEVELS))),
@@ -133,7 +133,7 @@ def _next_bin() -> Derivation:
     names = (("x_k", X_K), ("x_{k-1}", 2 * (K - 1) / (LEVELS - 1) - 1))
     return Derivation(
         title="The bins sum to one: from $k-1$ to $k$",
-        nodes=("eq-13",),
+        nodes=("eq-13", "c-5"),
         lines=(
             Line(
                 Value(below + named("p_k", probability)),
@@ -156,7 +156,7 @@ def _last_bin() -> Derivation:
     lower_edge = (ONE - 1 / (EDGE_LEVELS - 1) - MU) / sqrt(SIGMA_1_SQUARED)
     return Derivation(
         title="The bins sum to one: the last",
-        nodes=("eq-13",),
+        nodes=("eq-13", "c-5"),
         lines=(
             Line(
                 Value(below + named("p_{L-1}", probability)),

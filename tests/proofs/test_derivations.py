@@ -30,6 +30,7 @@ from ddpm_spec.ops import exact as exact
 from ddpm_spec.ops.typeset import letter, named
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation, FalseStep
+from ddpm_spec.proofs import coding as coding_proofs
 from ddpm_spec.proofs import decoder as decoder_proofs
 from ddpm_spec.proofs import floors as floors_proofs
 from ddpm_spec.proofs import forward as forward_proofs
@@ -322,6 +323,11 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         variance.optimal_variance,
         lambda data_variance, at: at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * at.beta,
         floors_proofs._information,
+    ),
+    "C7, x_0 itself is not sent": (
+        bound.divergence_bound,
+        lambda prior, steps, decoder: prior + ops.total(steps),
+        coding_proofs._messages,
     ),
     "KL, the arguments of the ratio swapped": (
         gaussian.kl,
