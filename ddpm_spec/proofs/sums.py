@@ -164,6 +164,7 @@ def _densities(expression: sp.Expr) -> set[sp.Expr]:
 
 
 def _with_letters(expression: sp.Expr) -> sp.Expr:
-    """Each density at each step as a letter of its own."""
-    kinds = {value: "positive" if value.is_positive else "real" for value in _densities(expression)}
+    """Each density at each step, and any other unknown function, as a letter of its own."""
+    unknown = expression.atoms(AppliedUndef)
+    kinds = {value: "positive" if value.is_positive else "real" for value in unknown}
     return expression.xreplace({value: sp.Symbol(str(value), **{kinds[value]: True}) for value in kinds})
