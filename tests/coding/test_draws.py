@@ -111,6 +111,13 @@ def test_what_is_shown_has_law_q_and_the_stated_length() -> None:
     assert scipy.stats.chisquare(wrong, wrong.sum() * Q[:4]).pvalue < ALARM
 
 
+def test_sender_looks_far_enough() -> None:
+    """A symbol that p shows once in a thousand draws and q every other time: stopping early would miss it."""
+    q, p, draws = np.array([0.5, 0.5]), np.array([0.999, 0.001]), 400
+    rare = sum(int(choose(q[None], p[None], (11, i))[1][0]) for i in range(draws))
+    assert scipy.stats.binomtest(rare, draws, 0.5).pvalue > ALARM
+
+
 def test_receiver_sees_what_the_sender_chose() -> None:
     rng = np.random.default_rng(5)
     for i in range(200):
