@@ -48,17 +48,19 @@ def prove(derivation: Derivation) -> Proof:
         raise SiteError(f"the derivation of {nodes} has a false step. {error}") from None
 
 
-def steps(proof: Proof) -> str:
+def steps(proof: Proof, part: slice = slice(None)) -> str:
     """The lines of one derivation, each with its reason, and its check folded below.
 
     The left-hand side opens the chain; the formula of the paper, run on the same symbols, closes it.
+    `part`: which lines; the first of them is where the part starts from, and has no check.
     """
     derivation = proof.derivation
-    first, *lines = derivation.lines
+    first, *lines = derivation.lines[part]
     sought = derivation.end_tex
     start = [sought, *_after("= ", pieces(first.form))] if sought else pieces(first.form)
     items = [_item("line", start, _reason(first))]
-    for line, check in zip(lines, proof.checks, strict=True):
+    for line in lines:
+        check = proof.checks[derivation.lines.index(line) - 1]
         items.append(
             _item(
                 "line",
@@ -68,10 +70,17 @@ def steps(proof: Proof) -> str:
                 _lemma(line),
             )
         )
-    run = ", ".join(f"[`{formula.__name__}`][{dotted(formula)}]" for formula in derivation.formulas)
-    end = [] if derivation.end.tex == derivation.lines[-1].tex else _after("= ", pieces(derivation.end))
-    items.append(_item("end", end, f"The code, run on the same symbols: {run}.", _check(proof.end)))
+    if [first, *lines][-1] is derivation.lines[-1]:
+        items.append(_end(proof))
     return '<ol class="steps" markdown>\n' + "\n".join(items) + "\n</ol>\n"
+
+
+def _end(proof: Proof) -> str:
+    derivation = proof.derivation
+    run = ", ".join(f"[`{formula.__name__}`][{dotted(formula)}]" for formula in derivation.formulas)
+    said = f"The code, run on the same symbols: {run}." if run else "What was to be shown."
+    same = derivation.end.tex == derivation.lines[-1].tex
+    return _item("end", [] if same else _after("= ", pieces(derivation.end)), said, _check(proof.end))
 
 
 def _item(kind: str, rows: list[str], reason: str, *below: str) -> str:

@@ -4,7 +4,6 @@ A page asks for them by `![[eq-7#statement]]` and so on, where `eq-7` is an id o
 """
 
 import ast
-import inspect
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -12,12 +11,12 @@ from html import escape
 from pathlib import Path
 
 from ddpm_spec import evidence, paper
-from ddpm_spec.ops.typeset import letter
 from ddpm_spec.paper import Formula, Node
-from ddpm_spec.proofs import DERIVATIONS, letters
+from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation
 from ddpm_spec.site import SiteError, derivation
 from ddpm_spec.site.derivation import dotted
+from ddpm_spec.site.statements import ALGORITHMS, EQUATIONS
 
 __all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "status_table"]
 
@@ -39,59 +38,8 @@ MARKS = {
 
 OUTCOMES = {"passed": "✓", "numerical": "≈", "failed": "✗"}
 
-# The laws whose mean and variance the formulas are, in pieces between which a line may break.
-_LAWS = {
-    "eq-2": (
-        [r"q(x_{1:T} \mid x_0)", r"= \prod_{t=1}^{T} q(x_t \mid x_{t-1})"],
-        [r"q(x_t \mid x_{t-1})", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\alpha_t}\,x_{t-1},\ \beta_t I\bigr)"],
-    ),
-    "eq-4": (
-        [r"q(x_t \mid x_0)", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\bigr)"],
-    ),
-    "eq-6": (
-        [
-            r"q(x_{t-1} \mid x_t, x_0)",
-            r"= \mathcal{N}\bigl(x_{t-1};\ \tilde\mu_t(x_t, x_0),\ \tilde\beta_t I\bigr)",
-        ],
-    ),
-}
-
-# The left-hand sides, which a function does not know. The right-hand sides are the functions' own.
-_SIDES = {
-    "forward.q_step_mean": r"\mathbb{E}[x_t \mid x_{t-1}]",
-    "forward.q_step_variance": r"\operatorname{Var}[x_t \mid x_{t-1}]",
-    "forward.alpha": r"\alpha_t",
-    "forward.q_mean": r"\mathbb{E}[x_t \mid x_0]",
-    "forward.q_variance": r"\operatorname{Var}[x_t \mid x_0]",
-    "forward.q_sample": r"x_t(x_0, \epsilon)",
-    "forward.alpha_bar": r"\bar\alpha_t",
-    "forward.one_minus_alpha_bar": r"1-\bar\alpha_t",
-    "gaussian.kl": r"D_{\mathrm{KL}}",
-    "gaussian.linear_mean": r"\mathbb{E}[a y + z]",
-    "gaussian.linear_variance": r"\operatorname{Var}[a y + z]",
-    "posterior.posterior_mean": r"\tilde\mu_t(x_t, x_0)",
-    "posterior.posterior_variance": r"\tilde\beta_t",
-    "reverse.mean_from_eps": r"\mu_\theta(x_t, t)",
-    "reverse.predict_x_0": r"\hat x_0",
-    "objective.eps_weight": r"w_t",
-}
-
-_LETTERS = {
-    **letters.AT._asdict(),
-    "alpha_t": letters.AT.alpha,
-    "at": letters.AT,
-    "x_0": letters.X_0,
-    "x_t": letters.X_T,
-    "x_prev": letters.X_PREV,
-    "eps": letters.EPS,
-    "mean": letter(r"\mu"),
-    "variance": letters.positive(r"\sigma^2"),
-    "mean_p": letter(r"\mu_p"),
-    "variance_p": letters.positive(r"\sigma_p^2"),
-    "scale": letter("a"),
-    "scale_squared": letters.positive("a^2"),
-    "noise_variance": letters.positive("s^2"),
-}
+FEW = 8
+"""So many checks are shown at once; more are folded under their count."""
 
 
 def part(node_id: str, name: str, root: Path) -> str:
@@ -127,35 +75,19 @@ def link(node: Node) -> str:
 
 
 def _statement(node: Node) -> str:
-    where = f"Paper, {node.where}" + (f", {node.name}" if node.kind != "lemma" else "")
-    status = badge(_statuses()[node.id])
-    equations = list(_LAWS.get(node.id, ()))
-    if node.id != "eq-6":  # Eq. 7 states what Eq. 6 names
-        equations += [
-            [_SIDES[name], *_printed(formula)]
-            for formula in node.formulas
-            if (name := evidence.formula_name(formula)) in _SIDES
-        ]
+    where = f"Paper, {node.where}, {node.name}" if node.kind != "lemma" else f"{node.name}, {node.where}"
+    lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))
     assumptions = dict.fromkeys(a for d in _derivations(node) for a in d.assumptions)
     assumed = "".join(f"- {assumption}\n" for assumption in assumptions)
     parts = [
         '<div class="statement" markdown>',
-        f'<p class="where" markdown="span">{where} {status}</p>',
-        *map(derivation.equation, equations),
+        f'<p class="where" markdown="span">{where} {badge(_statuses()[node.id])}</p>',
+        *map(derivation.equation, EQUATIONS.get(node.id, ())),
+        lines,
         f'<div class="assumptions" markdown>\n\nAssumed:\n\n{assumed}\n</div>' if assumed else "",
         "</div>",
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _printed(formula: Formula) -> list[str]:
-    """The right-hand side: the formula run on the paper's letters."""
-    names = inspect.signature(formula).parameters
-    unknown = [name for name in names if name not in _LETTERS]
-    if unknown:
-        raise SiteError(f"{dotted(formula)}: no letter is known for {', '.join(unknown)}")
-    first, *rest = derivation.summands(formula(*(_LETTERS[name] for name in names)).tex)
-    return [f"= {first}", *rest]
 
 
 def _derivation(node: Node) -> str:
@@ -165,8 +97,24 @@ def _derivation(node: Node) -> str:
     parts = [f"### Derivation {{ #{node.id}-derivation }}\n"]
     for one in found:
         title = f"\n**{one.title}**\n\n" if len(found) > 1 else ""
-        parts.append(title + derivation.steps(derivation.prove(one)))
+        parts.append(title + _told(one, node))
     return "\n".join(parts)
+
+
+def _told(one: Derivation, node: Node) -> str:
+    """A derivation where it is told: in the sections of its lines, or else at the first of its nodes."""
+    labels = [line.node for line in one.lines]
+    sections = [paper.NODES[label] for label in labels if label in one.nodes]
+    if node in sections and len(one.nodes) > 1:
+        until = labels.index(node.id)
+        start = max((n for n, label in enumerate(labels[:until]) if label in one.nodes), default=0)
+        return derivation.steps(derivation.prove(one), slice(start, until + 1))
+    places = sections if len(one.nodes) > 1 and sections else [paper.NODES[one.nodes[0]]]
+    if node in places:
+        return derivation.steps(derivation.prove(one))
+    first, last = places[0], places[-1]
+    range_ = f"{link(first)} to {link(last)}" if first != last else f"[{first.name}][{first.id}-derivation]"
+    return f"Told step by step under {range_}.\n"
 
 
 def _evidence(node: Node) -> str:
@@ -176,6 +124,9 @@ def _evidence(node: Node) -> str:
         f"| {OUTCOMES[o.outcome]} {_prose(o.claim)} | {o.kind} | {o.examples:,} |" for o in found
     )
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
+    if len(found) > FEW:
+        summary = f"<summary>{len(found)} checks: {_kinds(found)}</summary>"
+        table = f'<details class="laws" markdown>\n{summary}\n\n{table}\n</details>\n'
     return (
         f"### Evidence {{ #{node.id}-evidence }}\n\n"
         f"{badge(_statuses()[node.id])} {_when(record)}\n\n"
@@ -297,7 +248,7 @@ def status_table() -> str:
     record = _record()
     rows = "\n".join(
         f"| {link(node)}, {node.where} <br> {_prose(node.title)} "
-        f"| {badge(_statuses()[node.id])} <br> {_found(record, node)} |"
+        f"| {badge(_statuses()[node.id])} <br> {_kinds(record.of(node))} |"
         for node in paper.NODES.values()
     )
     source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
@@ -307,8 +258,8 @@ def status_table() -> str:
     )
 
 
-def _found(record: evidence.Evidence, node: Node) -> str:
+def _kinds(found: Iterable[evidence.Observation]) -> str:
     kinds: dict[str, int] = {}
-    for observation in record.of(node):
+    for observation in found:
         kinds[observation.kind] = kinds.get(observation.kind, 0) + observation.examples
     return ", ".join(f"{kind} ({examples:,})" for kind, examples in kinds.items())

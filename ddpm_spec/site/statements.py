@@ -1,0 +1,255 @@
+"""What each node says, as the box at its head prints it.
+
+A right-hand side is a formula run on the paper's letters, or a line of a derivation. Typed here is what
+neither of them knows: left-hand sides, the letters of laws and averages, the frame of an algorithm. An
+equation is a list of pieces between which a line may break.
+"""
+
+from ddpm_spec.formulas import (
+    bound,
+    floors,
+    forward,
+    gaussian,
+    interpolation,
+    objective,
+    posterior,
+    reverse,
+    sampling,
+    variance,
+)
+from ddpm_spec.ops import log
+from ddpm_spec.ops.typeset import T, Term, letter, t
+from ddpm_spec.proofs import autoregressive, path, scale, score
+from ddpm_spec.proofs import bound as bounds
+from ddpm_spec.proofs import decoder as bins
+from ddpm_spec.proofs import floors as least
+from ddpm_spec.proofs.engine import Derivation, Form, Line
+from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_0, X_PREV, X_T, positive
+from ddpm_spec.site.derivation import pieces, summands
+
+__all__ = ["ALGORITHMS", "EQUATIONS", "Equation"]
+
+Equation = list[str]
+
+
+def _says(left: str, right: Term | Form, *, relation: str = "=", note: str = "") -> Equation:
+    """Left-hand side, right-hand side, and what the equation holds for."""
+    first, *rest = summands(right.tex) if isinstance(right, Term) else pieces(right)
+    return [left, f"{relation} {first}", *rest, *([rf"\quad ({note})"] if note else [])]
+
+
+def _here(*lines: Line) -> tuple[Equation, ...]:
+    """What the short names in these lines stand for."""
+    return tuple(_says(name, term) for line in lines for name, term in line.where)
+
+
+def _labelled(derivation: Derivation) -> dict[str, tuple[Equation, ...]]:
+    """The lines of a derivation that are equations of the paper, by id."""
+    return {line.node: (_says("L", line.form),) for line in derivation.lines if line.node}
+
+
+def _path_bound() -> Equation:
+    """Eq. 3: the likelihood, the bound as a quotient, the bound as a sum."""
+    lines = bounds.PATH.lines
+    chain = pieces(lines[0].form)
+    for number, relation in ((2, r"\le"), (4, "=")):
+        first, *rest = pieces(lines[number].form)
+        chain += [f"{relation} {first}", *rest]
+    return [*chain, "=: L"]
+
+
+V, RESIDUAL = positive("v"), positive("r")
+MU_TILDE, BETA_TILDE = letter(r"\tilde\mu_t"), letter(r"\tilde\beta_t")
+WEIGHT = letter(r"\lambda")
+
+DISTANCE, BEST = "L_{t-1} - C", r"\sigma_t^{*2}"
+NORMAL_DATA = r"x_0 \sim \mathcal{N}(0, v)"
+
+X_T_OF_NOISE: Term = forward.q_sample(X_0, EPS, AT)
+SQUARED_ERROR = rf"\bigl\lVert \epsilon - \epsilon_\theta\bigl({X_T_OF_NOISE.tex},\, t\bigr)\bigr\rVert^2"
+
+EQUATIONS: dict[str, tuple[Equation, ...]] = {
+    "eq-1": (
+        _says(r"p_\theta(x_{0:T})", path.JOINT),
+        [
+            r"p_\theta(x_{t-1} \mid x_t)",
+            r"= \mathcal{N}\bigl(x_{t-1};\ \mu_\theta(x_t, t),\ \Sigma_\theta(x_t, t)\bigr)",
+        ],
+        ["p(x_T)", r"= \mathcal{N}(x_T;\ 0,\ I)"],
+    ),
+    "eq-2": (
+        _says(r"q(x_{1:T} \mid x_0)", path.FORWARD),
+        [r"q(x_t \mid x_{t-1})", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\alpha_t}\,x_{t-1},\ \beta_t I\bigr)"],
+        _says(r"\mathbb{E}[x_t \mid x_{t-1}]", forward.q_step_mean(X_PREV, AT)),
+        _says(r"\operatorname{Var}[x_t \mid x_{t-1}]", forward.q_step_variance(AT)),
+        _says(r"\alpha_t", forward.alpha(AT.beta)),
+    ),
+    "eq-3": (_path_bound(),),
+    "eq-4": (
+        [r"q(x_t \mid x_0)", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\bigr)"],
+        _says(r"\mathbb{E}[x_t \mid x_0]", forward.q_mean(X_0, AT)),
+        _says(r"\operatorname{Var}[x_t \mid x_0]", forward.q_variance(AT)),
+        _says(r"x_t(x_0, \epsilon)", X_T_OF_NOISE),
+        _says(r"\bar\alpha_t", forward.alpha_bar(AT.alpha, AT.alpha_bar_prev)),
+        _says(r"1-\bar\alpha_t", forward.one_minus_alpha_bar(AT.beta, AT.one_minus_alpha_bar_prev)),
+    ),
+    "eq-5": (
+        ["L", r"= \mathbb{E}_q\bigl[L_T", r"{}+ \sum_{t=2}^T L_{t-1}", r"{}+ L_0\bigr]"],
+        _says("L_T", bounds.L_T(T)),
+        _says("L_{t-1}", bounds.L_STEP(t)),
+        _says("L_0", -log(path.P(1))),
+    ),
+    "eq-6": (
+        [
+            r"q(x_{t-1} \mid x_t, x_0)",
+            r"= \mathcal{N}\bigl(x_{t-1};\ \tilde\mu_t(x_t, x_0),\ \tilde\beta_t I\bigr)",
+        ],
+    ),
+    "eq-7": (
+        _says(r"\tilde\mu_t(x_t, x_0)", posterior.posterior_mean(X_0, X_T, AT)),
+        _says(r"\tilde\beta_t", posterior.posterior_variance(AT)),
+    ),
+    "eq-8": (
+        _says("L_{t-1}", bound.mean_distance(MU_TILDE, bounds.MU, SIGMA_SQUARED) + letter("C")),
+        _says("C", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED)),
+    ),
+    "eq-9": (_says(DISTANCE, bounds.ELIMINATED.lines[-1].form), *_here(bounds.ELIMINATED.lines[-1])),
+    "eq-10": (_says(DISTANCE, bounds.TARGET.end),),
+    "eq-11": (_says(r"\mu_\theta(x_t, t)", reverse.mean_from_eps(X_T, EPS_HAT, AT)),),
+    "eq-12": (
+        _says(
+            DISTANCE,
+            objective.eps_weight(SIGMA_SQUARED, AT) * objective.simple_loss(EPS, EPS_HAT),
+        ),
+    ),
+    "eq-13": (
+        [
+            r"p_\theta(x_0 \mid x_1)",
+            r"= \prod_{i=1}^{D} \int_{\delta_-(x_0^i)}^{\delta_+(x_0^i)}"
+            r" \mathcal{N}\bigl(x;\ \mu_\theta^i(x_1, 1),\ \sigma_1^2\bigr)\, dx",
+        ],
+        [
+            r"\delta_+(x)",
+            r"= \begin{cases} \infty & x = 1 \\ x + \frac{1}{L-1} & x < 1 \end{cases}",
+            r"\quad \delta_-(x)",
+            r"= \begin{cases} -\infty & x = -1 \\ x - \frac{1}{L-1} & x > -1 \end{cases}",
+        ],
+    ),
+    "eq-14": ([r"L_{\mathrm{simple}}(\theta)", rf"= \mathbb{{E}}_{{t, x_0, \epsilon}} {SQUARED_ERROR}"],),
+    "eq-15": (_says(r"\hat x_0", reverse.predict_x_0(X_T, EPS_HAT, AT)),),
+    "eq-16": (_says("L", bounds.MARGINAL.lines[-1].form),),
+    **_labelled(bounds.SUM),
+    **_labelled(bounds.MARGINAL),
+    "c-1": (_says("L_T", scale.PRIOR.lines[-1].form),),
+    "c-2": (
+        [BEST, r"= \beta_t", r"\quad (x_0 \sim \mathcal{N}(0, 1))"],
+        [BEST, r"= \tilde\beta_t", r"\quad (x_0 \text{ at one point})"],
+        _says(BEST, variance.optimal_variance(V, AT), note=NORMAL_DATA),
+        _says(BEST, variance.explained_variance(RESIDUAL, AT), note=r"\text{any data}"),
+    ),
+    "c-3": (
+        [r"\tilde\beta_t", rf"\le {BEST}", r"\le \beta_t", r"\quad (\operatorname{Var} x_0 \le 1)"],
+        [BEST, r"> \beta_t", rf"\quad ({NORMAL_DATA},\ v > 1)"],
+    ),
+    "c-4": (
+        _says(r"\mu_\theta(x_t, t)", score.LANGEVIN.lines[0].form),
+        _says(DISTANCE, score.SCORE_MATCHING.lines[0].form),
+        *_here(score.LANGEVIN.lines[0], score.SCORE_MATCHING.lines[0]),
+    ),
+    "c-5": (
+        [r"\textstyle\sum_{x_0} p_\theta(x_0 \mid x_1)", "= 1"],
+        [r"\textstyle\sum_{x_0} e^{-L(x_0)}", r"\le 1"],
+    ),
+    "c-6": (
+        _says(r"L_0", bins.AS_NOISE.end, relation=r"\approx"),
+        [bins.LOWER.end.tex, r"\le \log p_\theta(x_0 \mid x_1) - \ell", rf"\le {bins.UPPER.end.tex}"],
+        [r"r = \delta / \sigma_1,", r"\quad \zeta = (x_0 - \mu_\theta) / \sigma_1"],
+    ),
+    "c-7": (
+        ["D", r"\le \mathbb{E}[\text{bits}]", r"\le D + 2 + 2 \log_2 (D + 2)"],
+        ["D", r"= D_{\mathrm{KL}}(q \,\|\, p) \text{ in bits}"],
+    ),
+    "c-8": (_says("L", autoregressive.FROM_PATH.end),),
+    "c-9": (
+        _says(r"\bar x_t", interpolation.mix(X_T, letter("x_t'"), WEIGHT)),
+        _says(
+            r"\operatorname{Var}\bigl[(1-\lambda)\,\epsilon + \lambda\,\epsilon'\bigr]",
+            interpolation.mixed_noise(WEIGHT),
+        ),
+    ),
+    "c-10": (
+        _says("V_t", variance.marginal_variance(V, AT)),
+        _says("V_t - 1", scale.TOWARDS_ONE.lines[0].form),
+    ),
+    "lemma-gaussian-sum": (
+        _says(r"\mathbb{E}[a y + z]", gaussian.linear_mean(letter(r"\mu"), letter("a"))),
+        _says(
+            r"\operatorname{Var}[a y + z]",
+            gaussian.linear_variance(positive(r"\sigma^2"), positive("a^2"), positive("s^2")),
+        ),
+    ),
+    "lemma-jensen": ([r"-\log \mathbb{E}[R]", r"\le \mathbb{E}[-\log R]", r"\quad (R > 0)"],),
+    "lemma-bayes": (
+        _says(bounds.BAYES_GIVEN_X_0.lines[0].tex, bounds.BAYES_GIVEN_X_0.end, note=r"t \ge 2"),
+        _says(bounds.BAYES_MARGINAL.lines[0].tex, bounds.BAYES_MARGINAL.end),
+    ),
+    "lemma-gaussian-kl": (
+        _says(
+            r"D_{\mathrm{KL}}",
+            gaussian.kl(letter(r"\mu"), positive(r"\sigma^2"), letter(r"\mu_p"), positive(r"\sigma_p^2")),
+        ),
+    ),
+    "lemma-vincent": (
+        _says(r"\mathbb{E}[x_0 \mid x_t]", score.TWEEDIE.lines[-1].form),
+        *_here(score.TWEEDIE.lines[-1]),
+        _says(score.VINCENT.end_tex, score.VINCENT.end),
+    ),
+    "lemma-step-floor": (
+        _says("L_{t-1}", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED), relation=r"\ge"),
+    ),
+    "lemma-decoder-floor": (
+        _says("L_0", least.CENTRE.lines[-1].form, relation=r"\ge", note=r"-1 < x_0 < 1"),
+        _says("L_0", least.EDGE.lines[1].form, relation=r"\ge", note=r"x_0 = \pm 1,\ |\mu_\theta| \le 1"),
+    ),
+    "lemma-loss-floor": (
+        _says(least.LOSS.end_tex, floors.loss_floor(V, AT), relation=r"\ge", note=NORMAL_DATA),
+    ),
+    "lemma-information": (
+        _says(r"\mathbb{E}_q[L_{t-1}]", least.INFORMATION.lines[-1].form),
+        _says(r"\mathbb{E}[L_T]", least.INFORMATION_LEFT.lines[0].form),
+    ),
+}
+"""The equations of every node but the algorithms."""
+
+_STEP: Term = sampling.p_sample(
+    reverse.mean_from_eps(X_T, letter(r"\epsilon_\theta(x_t, t)"), AT), SIGMA_SQUARED, letter("z")
+)
+
+ALGORITHMS: dict[str, tuple[str, ...]] = {
+    "alg-1": (
+        "Until converged, repeat:",
+        r"draw $x_0 \sim q(x_0)$;",
+        r"draw $t$ uniformly from $1, \dots, T$;",
+        r"draw $\epsilon \sim \mathcal{N}(0, I)$;",
+        rf"step along the gradient $\nabla_\theta {SQUARED_ERROR}$.",
+    ),
+    "alg-2": (
+        r"Draw $x_T \sim \mathcal{N}(0, I)$.",
+        r"For $t = T, \dots, 1$:",
+        r"draw $z \sim \mathcal{N}(0, I)$, but $z = 0$ at $t = 1$;",
+        rf"set $x_{{t-1}} = {_STEP.tex}$.",
+        "Return $x_0$.",
+    ),
+    "alg-3": (
+        r"Send a draw $x_T \sim q(x_T \mid x_0)$ by means of $p(x_T)$.",
+        r"For $t = T-1, \dots, 1$: send a draw $x_t \sim q(x_t \mid x_{t+1}, x_0)$ by means of "
+        r"$p_\theta(x_t \mid x_{t+1})$.",
+        r"Send $x_0$ itself by means of $p_\theta(x_0 \mid x_1)$.",
+    ),
+    "alg-4": (
+        r"Receive $x_T$ by means of $p(x_T)$.",
+        r"For $t = T-1, \dots, 1$: receive $x_t$ by means of $p_\theta(x_t \mid x_{t+1})$.",
+        r"Receive $x_0$ by means of $p_\theta(x_0 \mid x_1)$ and return it.",
+    ),
+}
+"""The lines of the algorithms, as Markdown."""
