@@ -339,7 +339,6 @@ def _as_noise() -> Derivation:
             ),
         ),
         end=Value(objective.eps_weight(variance, AT_1) * objective.simple_loss(EPS, EPS_HAT) + constant),
-        end_tex="L_0 \\approx{}",
         formulas=(
             objective.eps_weight,
             objective.simple_loss,
