@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from ddpm_spec import evidence
 from ddpm_spec.evidence import Evidence, Observation, Recorder, formula_hash, load
-from ddpm_spec.formulas import forward, posterior, reverse
+from ddpm_spec.formulas import bound, forward, posterior, reverse
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, FalseStep
 from ddpm_spec.proofs import posterior as posterior_proofs
@@ -67,7 +68,8 @@ def test_statuses_follow_from_the_derivations() -> None:
     statuses = proved().statuses()
     assert statuses["eq-4"] == statuses["eq-6"] == statuses["eq-7"] == "proved"
     assert statuses["lemma-gaussian-sum"] == "proved"
-    assert statuses["eq-13"] == statuses["eq-16"] == "no evidence"
+    assert statuses["eq-3"] == statuses["eq-16"] == statuses["c-8"] == "proved"
+    assert statuses["lemma-jensen"] == "no evidence", "an assumption counts only when its formulas were run"
     assert statuses["eq-2"] == "no evidence", "a definition counts only when its formulas were run"
 
 
@@ -96,6 +98,13 @@ def test_a_definition_is_one_when_its_formulas_ran() -> None:
     with recorder.observe("property", "a claim", forward.q_step_variance):
         forward.q_step_variance(a_step())
     assert Evidence(tuple(recorder.observations.values())).status(NODES["eq-2"]) == "definition"
+
+
+def test_an_assumption_is_called_one_when_its_formulas_ran() -> None:
+    recorder = Recorder()
+    with recorder.observe("property", "a claim", bound.path_bound):
+        bound.path_bound(torch.zeros(()), torch.zeros(2), torch.zeros(2))
+    assert Evidence(tuple(recorder.observations.values())).status(NODES["lemma-jensen"]) == "assumed"
 
 
 def test_one_failure_fails_the_node() -> None:

@@ -25,6 +25,10 @@ def test_only_what_may_be_a_definition_is_one() -> None:
     }
 
 
+def test_only_what_may_be_an_assumption_is_one() -> None:
+    assert {key for key, node in NODES.items() if node.assumption} == {"lemma-jensen"}
+
+
 def test_every_page_exists() -> None:
     for node in NODES.values():
         assert not node.page or (DOCS / f"{node.page}.md").exists(), node.id

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ddpm_spec.diffusion import Convention, Diffusion, Prediction
 from ddpm_spec.formulas import (
+    autoregressive,
     bound,
     decoder,
     floors,
@@ -34,6 +35,7 @@ from ddpm_spec.paper import Formula, nodes_of
 from ddpm_spec.schedule import cosine_schedule, linear_schedule, quadratic_schedule
 
 MODULES = (
+    autoregressive,
     bound,
     decoder,
     floors,
@@ -59,9 +61,20 @@ def formulas_of(module: ModuleType) -> Iterator[Formula]:
 
 FORMULAS = [formula for module in MODULES for formula in formulas_of(module)]
 
-# Eq. 12 explains the bound and is proved, but nothing is computed by it: the bound is its terms.
+# Eqs. 8 and 12 explain a term of the bound and are proved, but nothing is computed by them: the bound is its
+# terms. Eq. 16 and claim C8 need the law of the data, so only an oracle can compute them.
 # The best variance and the floors say what a model can reach; none is used to reach it.
-EXPLAINS = [objective.eps_weight, interpolation.mixed_noise, *formulas_of(variance), *formulas_of(floors)]
+EXPLAINS = [
+    autoregressive.negative_log_likelihood,
+    bound.marginal_bound,
+    bound.mean_distance,
+    bound.variance_mismatch,
+    gaussian.entropy,
+    objective.eps_weight,
+    interpolation.mixed_noise,
+    *formulas_of(variance),
+    *formulas_of(floors),
+]
 
 
 class Called(Exception):
