@@ -63,7 +63,7 @@ def _bin(
     """The bin between two edges, at the level x_0 of so many levels."""
     sigma = sqrt(variance)
     ends = [edge if edge.value.is_infinite else (edge - mu) / sigma for edge in edges]
-    names = (("x_0", x_0),) if x_0.tex == "x_0" else ()
+    names = (("x_0", X_K),) if x_0.tex == "x_0" else ()
     return Derivation(
         title=f"A bin of the decoder, {where}",
         nodes=("eq-13",),
