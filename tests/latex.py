@@ -154,7 +154,9 @@ class _Reader:
     def at_value(self, name: str, value: float, start: int) -> float:
         """The product that starts there, with another value for one letter."""
         letters, self.at = self.letters, start
-        self.letters = sorted((dict(letters) | {name: value}).items(), key=lambda item: -len(item[0]))
+        others = [(letter, v) for letter, v in letters if letter != name]
+        position = sum(len(letter) >= len(name) for letter, _ in others)
+        self.letters = [*others[:position], (name, value), *others[position:]]
         result = self.product()
         self.letters = letters
         return result
@@ -179,7 +181,7 @@ class _Reader:
         name = re.match(r"\w+", self.rest())
         if not name:
             raise ValueError(f"an integral over nothing in {self.tex!r}")
-        nodes, weights = np.polynomial.legendre.leggauss(16)
+        nodes, weights = np.polynomial.legendre.leggauss(10)
         panels = np.linspace(lower, upper, 1 + math.ceil(upper - lower))
         total = 0.0
         for a, b in pairwise(panels):
