@@ -31,6 +31,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_START] = time.monotonic()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What judges the record runs when it is complete."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what ran. Only a plain `pytest`, of everything, replaces the whole record."""
     if not (_RECORDER.observations or _RECORDER.mutation):
