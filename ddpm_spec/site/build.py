@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-from ddpm_spec.site import SiteError, katex, nodes
+from ddpm_spec.site import SiteError, errata, katex, nodes
 from ddpm_spec.site.bibliography import Bibliography
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
 
@@ -100,6 +100,8 @@ class Site:
             return self.bibliography.page()
         if name == "evidence":
             return nodes.counts() if part == "counts" else nodes.status_table()
+        if name == "errata":
+            return errata.table(part)
         if name == "api":
             return _modules(self.root, part)
         if name in nodes.NAMES:

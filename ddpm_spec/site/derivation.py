@@ -30,7 +30,9 @@ __all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
 # How `typeset.rows` writes a sum of several rows.
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
 
-_TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |.", re.DOTALL)
+_TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |↵|.", re.DOTALL)
+# A divergence is long, and may be broken before its ‖; a bracket over two lines cannot stretch.
+_DIVERGENCE = re.compile(r"(D_\{\\mathrm\{KL\}\})\\left\((.*?) (\\,\\\|.*?)\\right\)")
 _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
 
 
@@ -114,16 +116,17 @@ def pieces(form: Form) -> list[str]:
 
 def summands(tex: str) -> list[str]:
     """A sum cut before each + and − that is not inside a bracket, fraction or root."""
+    tex = _DIVERGENCE.sub(r"\1\\bigl(\2↵\3\\bigr)", tex)
     inside = tex.removeprefix(ROWS_OPEN).removesuffix(ROWS_CLOSE)
     if tex == ROWS_OPEN + inside + ROWS_CLOSE and ROWS_CLOSE not in inside:
-        rows = inside.split(ROWS_NEXT)
+        rows = inside.replace("↵", ROWS_NEXT).split(ROWS_NEXT)
     else:
         rows, depth = [""], 0
         for token in _TOKEN.findall(tex):
             depth += (token in _OPENING) - (token in _CLOSING)
-            if depth == 0 and token in (" + ", " - "):
+            if depth == 0 and token in (" + ", " - ", "↵"):
                 rows.append("")
-            rows[-1] += token
+            rows[-1] += token.strip("↵")
     first, *rest = (row.strip() for row in rows)
     return [first, *("{}" + row for row in rest)]
 

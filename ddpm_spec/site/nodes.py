@@ -18,7 +18,7 @@ from ddpm_spec.site import SiteError, derivation
 from ddpm_spec.site.derivation import dotted
 from ddpm_spec.site.statements import ALGORITHMS, EQUATIONS
 
-__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "status_table"]
+__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "prose", "status_table"]
 
 NAMES = frozenset(paper.NODES)
 """What can be embedded."""
@@ -120,9 +120,7 @@ def _told(one: Derivation, node: Node) -> str:
 def _evidence(node: Node) -> str:
     record = _record()
     found = sorted(record.of(node), key=lambda o: o.key)
-    rows = "\n".join(
-        f"| {OUTCOMES[o.outcome]} {_prose(o.claim)} | {o.kind} | {o.examples:,} |" for o in found
-    )
+    rows = "\n".join(f"| {OUTCOMES[o.outcome]} {prose(o.claim)} | {o.kind} | {o.examples:,} |" for o in found)
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     if len(found) > FEW:
         summary = f"<summary>{len(found)} checks: {_kinds(found)}</summary>"
@@ -135,7 +133,7 @@ def _evidence(node: Node) -> str:
     )
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """Plain text for a Markdown table, with x_t and its like as mathematics."""
     text = escape(text, quote=False).replace("|", "&#124;")
     return re.sub(r"(?<!\w)([A-Za-z])_(\w|\{[^}]*\})(?!\w)", r"$\1_\2$", text)
@@ -155,7 +153,7 @@ def _used_by(node: Node) -> str:
     callers = dict.fromkeys(
         caller for formula in node.formulas for caller in _callers().get(dotted(formula), ())
     )
-    items = [f"- {link(other)}: {_prose(other.title)}" for other in others]
+    items = [f"- {link(other)}: {prose(other.title)}" for other in others]
     items += [_caller(caller) for caller in callers]
     return "\n".join(items) or "Nothing yet."
 
@@ -247,7 +245,7 @@ def status_table() -> str:
     """Every node with its status, and what the status rests on."""
     record = _record()
     rows = "\n".join(
-        f"| {link(node)}, {node.where} <br> {_prose(node.title)} "
+        f"| {link(node)}, {node.where} <br> {prose(node.title)} "
         f"| {badge(_statuses()[node.id])} <br> {_kinds(record.of(node))} |"
         for node in paper.NODES.values()
     )

@@ -19,7 +19,7 @@ from ddpm_spec.formulas import (
 )
 from ddpm_spec.ops import log
 from ddpm_spec.ops.typeset import T, Term, letter, t
-from ddpm_spec.proofs import autoregressive, path, scale, score
+from ddpm_spec.proofs import autoregressive, coding, path, scale, score
 from ddpm_spec.proofs import bound as bounds
 from ddpm_spec.proofs import decoder as bins
 from ddpm_spec.proofs import floors as least
@@ -48,16 +48,6 @@ def _labelled(derivation: Derivation) -> dict[str, tuple[Equation, ...]]:
     return {line.node: (_says("L", line.form),) for line in derivation.lines if line.node}
 
 
-def _path_bound() -> Equation:
-    """Eq. 3: the likelihood, the bound as a quotient, the bound as a sum."""
-    lines = bounds.PATH.lines
-    chain = pieces(lines[0].form)
-    for number, relation in ((2, r"\le"), (4, "=")):
-        first, *rest = pieces(lines[number].form)
-        chain += [f"{relation} {first}", *rest]
-    return [*chain, "=: L"]
-
-
 V, RESIDUAL = positive("v"), positive("r")
 MU_TILDE, BETA_TILDE = letter(r"\tilde\mu_t"), letter(r"\tilde\beta_t")
 WEIGHT = letter(r"\lambda")
@@ -84,7 +74,14 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         _says(r"\operatorname{Var}[x_t \mid x_{t-1}]", forward.q_step_variance(AT)),
         _says(r"\alpha_t", forward.alpha(AT.beta)),
     ),
-    "eq-3": (_path_bound(),),
+    "eq-3": (
+        [
+            *pieces(bounds.PATH.lines[0].form),
+            *_says(r"\le", bounds.PATH.lines[2].form, relation=""),
+            "=: L",
+        ],
+        _says("L", bounds.PATH.lines[4].form),
+    ),
     "eq-4": (
         [r"q(x_t \mid x_0)", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\bigr)"],
         _says(r"\mathbb{E}[x_t \mid x_0]", forward.q_mean(X_0, AT)),
@@ -166,8 +163,12 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         [r"r = \delta / \sigma_1,", r"\quad \zeta = (x_0 - \mu_\theta) / \sigma_1"],
     ),
     "c-7": (
-        ["D", r"\le \mathbb{E}[\text{bits}]", r"\le D + 2 + 2 \log_2 (D + 2)"],
-        ["D", r"= D_{\mathrm{KL}}(q \,\|\, p) \text{ in bits}"],
+        _says("L", coding.MESSAGES.lines[-1].form),
+        [
+            r"D_{\mathrm{KL}}",
+            r"\le \mathbb{E}[\text{bits}]",
+            r"\le D_{\mathrm{KL}} + 2 + 2 \log_2 (D_{\mathrm{KL}} + 2)",
+        ],
     ),
     "c-8": (_says("L", autoregressive.FROM_PATH.end),),
     "c-9": (
