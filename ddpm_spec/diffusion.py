@@ -116,7 +116,7 @@ class Diffusion:
         Takes what `loss` takes. For t uniform in 1..T its mean is (L − L_T)/T.
         """
         nats = self.bound_term(network, x_0, t, eps, levels)
-        return bound.bits_per_dim(nats, x_0[0].numel()).mean()
+        return bound.bits_per_dim(nats, x_0.shape[1:].numel()).mean()
 
     # ------------------------------------------------------------------------------ reverse process
 

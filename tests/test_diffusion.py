@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ddpm_spec.diffusion import Convention, Diffusion, Network, Prediction, Variance
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.oracles.gaussian import GaussianData
 from ddpm_spec.schedule import Schedule, linear_schedule
 
@@ -356,7 +356,7 @@ def test_the_loss_is_the_error_in_what_is_predicted(prediction: Prediction) -> N
 def test_the_bound_as_a_loss_is_the_bound() -> None:
     """Averaged over every t it is (L − L_T)/T in bits/dim, term by term and to the last digit."""
     model, network = Diffusion(SHORT), GaussianData(SHORT, 0.1, 0.4).eps
-    x_0 = (torch.arange(12).reshape(2, 1, 2, 3) * 2 / 16 - 1).double()
+    x_0 = (torch.arange(12).reshape(2, 2, 1, 3) * 2 / 16 - 1).double()
     generator = torch.Generator().manual_seed(3)
     eps = [torch.randn(x_0.shape, generator=generator, dtype=torch.float64) for _ in range(SHORT.T + 1)]
     terms = model.bound(network, x_0, 17, lambda t: eps[t])
@@ -380,6 +380,33 @@ def test_the_bound_as_a_loss_mixes_first_and_later_steps() -> None:
         assert together[i].item() == pytest.approx(alone.item(), rel=8 * UNIT[torch.float32])
     (gradient,) = torch.autograd.grad(together.sum(), scale)
     assert torch.isfinite(gradient)
+
+
+def test_a_learned_variance_has_a_finite_gradient_at_the_first_step() -> None:
+    """The divergence of t = 1 is infinite and goes unused; its gradient must not come through as 0 · ∞."""
+    x_0, scale = torch.full((2, 1, 2, 3), 0.5), torch.tensor(0.5, requires_grad=True)
+    loss = Diffusion(SHORT, "learned").bound_loss(
+        lambda x, t: torch.cat((scale * x, scale * x), dim=1), x_0, torch.tensor([1, 5]), 0.1 * x_0, 17
+    )
+    (gradient,) = torch.autograd.grad(loss, scale)
+    assert torch.isfinite(gradient)
+
+
+def test_the_official_first_term_is_the_papers_up_to_the_tanh(recorder: Recorder) -> None:
+    """Every grey level, the edges included, under one mean that no clip changes and one variance."""
+    claim = "the official L_0 is the paper's to 3.6e-4 a bin where nothing is clipped"
+    with recorder.observe("property", claim, decoder.log_bin_probability, decoder.log_bin_probability_tanh):
+        x_0 = (torch.arange(17).double() * 2 / 16 - 1).reshape(-1, 1, 1, 1)
+        first = torch.ones(17, dtype=torch.int64)
+        bins = [
+            Diffusion(Schedule.from_betas([0.5, 0.5]), "beta_tilde", "x_0", convention)
+            .bound_term(lambda x, t: torch.full_like(x, 0.3), x_0, first, torch.zeros_like(x_0), 17)
+            .neg()
+            .exp()
+            for convention in get_args(Convention)
+        ]
+        assert (bins[0] - bins[1]).abs().max().item() <= 3.6e-4
+        assert not torch.equal(*bins)
 
 
 def test_a_squared_error_with_a_learned_variance_is_refused() -> None:

@@ -1,6 +1,8 @@
 """The tables of the schedule: their precision, their order, their indices and their shapes."""
 
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import forward
+from ddpm_spec.formulas import schedule as formulas
 from ddpm_spec.formulas.step import Step
+from ddpm_spec.ops import exact
 from ddpm_spec.schedule import (
     Schedule,
     constant_schedule,
@@ -20,6 +24,7 @@ from ddpm_spec.schedule import (
     quadratic_schedule,
 )
 
+roots = st.fractions(Fraction(1, 100), Fraction(99, 100), max_denominator=100)
 betas = st.lists(st.floats(1e-6, 0.999), min_size=1, max_size=60)
 
 
@@ -88,6 +93,30 @@ def test_previous_is_one_row_up(betas: list[float]) -> None:
     steps = Schedule.from_betas(betas).steps
     assert torch.equal(steps.alpha_bar_prev[1:], steps.alpha_bar[:-1])
     assert torch.equal(steps.one_minus_alpha_bar_prev[1:], steps.one_minus_alpha_bar[:-1])
+
+
+def test_row_zero_is_the_data() -> None:
+    """ᾱ_0 = 1 and no noise; β_0 is a placeholder."""
+    first = Step(*(table[0].item() for table in linear_schedule(3).steps))
+    assert first == Step(0.0, 1.0, 1.0, 1.0, 0.0, 0.0)
+
+
+def test_two_steps_are_the_two_end_points() -> None:
+    for build in (linear_schedule, quadratic_schedule):
+        assert build(2, 0.1, 0.3).steps.beta[1:].tolist() == pytest.approx([0.1, 0.3], rel=4 * 2.0**-53)
+
+
+@given(ends=st.tuples(roots, roots), T=st.integers(3, 40))
+def test_roots_of_the_quadratic_schedule_are_evenly_spaced(
+    recorder: Recorder, ends: tuple[Fraction, Fraction], T: int
+) -> None:
+    claim = "√β_t of the quadratic schedule runs in equal steps from √β_1 to √β_T"
+    with recorder.observe("exact law", claim, formulas.quadratic_beta):
+        first, last = ends
+        betas = [formulas.quadratic_beta(t, T, first**2, last**2) for t in range(1, T + 1)]
+        found = [exact.sqrt(beta) for beta in betas]
+        assert (found[0], found[-1]) == (first, last)
+        assert len({b - a for a, b in pairwise(found)}) == 1
 
 
 def test_time_is_one_based() -> None:

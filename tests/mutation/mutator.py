@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ddpm_spec import ops
 from ddpm_spec.formulas.step import Step
+from ddpm_spec.ops import sqrt
 
 __all__ = ["Mutant", "install", "marked", "mutants", "source"]
 
@@ -23,6 +23,7 @@ __all__ = ["Mutant", "install", "marked", "mutants", "source"]
 FORGOTTEN = {"sqrt", "log", "exp", "sin", "cos", "tanh", "abs"}
 CONFUSED = {"mean": "sum", "sum": "mean"}
 # Calls whose arguments are no mathematics: exchanging them only crashes.
+COMMUTING = {"min", "max"}
 MACHINERY = {"torch", "range", "len", "enumerate", "isinstance", "reshape", "where"}
 FLIPS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.Gt, ast.LtE),
@@ -43,6 +44,8 @@ class Mutant:
     """The line in the source file."""
     change: str
     tree: ast.FunctionDef
+    exchanged: tuple[str, int] | None = None
+    """The function that is called with its arguments i and i + 1 exchanged."""
 
 
 def source(function: FunctionType) -> ast.FunctionDef:
@@ -63,7 +66,7 @@ def install(function: FunctionType, tree: ast.FunctionDef) -> None:
     module = compile(ast.fix_missing_locations(ast.Module([tree], [])), name, "exec")
     code = next(c for c in module.co_consts if isinstance(c, CodeType))
     assert code.co_freevars == function.__code__.co_freevars
-    function.__globals__[ROOT] = ops.sqrt
+    function.__globals__[ROOT] = sqrt
     function.__code__ = code
 
 
@@ -86,11 +89,22 @@ def mutants(function: FunctionType) -> list[Mutant]:
         for new in _replacements(node, function):
             tree = _replaced(original, node, new)
             change = _difference(ast.unparse(node), ast.unparse(new))
-            found.setdefault(ast.dump(tree), Mutant(node.lineno, change, tree))
+            found.setdefault(ast.dump(tree), Mutant(node.lineno, change, tree, _exchange(node, new)))
     for a, b in _pairs(function):
         tree = _Renamed({a: b, b: a}).visit(copy.deepcopy(original))
         found.setdefault(ast.dump(tree), Mutant(original.lineno, f"{a} ↔ {b} throughout", tree))
     return list(found.values())[1:]
+
+
+def _exchange(node: Any, new: Any) -> tuple[str, int] | None:
+    """The call and the place, where all that happened is that two neighbours changed places."""
+    if not (isinstance(node, ast.Call) and isinstance(new, ast.Call)):
+        return None
+    before, after = ([ast.dump(a) for a in call.args] for call in (node, new))
+    moved = [i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b]
+    if len(moved) == 2 and [before[i] for i in moved] == [after[i] for i in moved[::-1]]:
+        return ast.unparse(node.func), moved[0]
+    return None
 
 
 def _difference(before: str, after: str) -> str:
@@ -120,7 +134,7 @@ def _body(tree: ast.FunctionDef) -> Iterator[Any]:
 
 def _pairs(function: FunctionType) -> list[tuple[str, str]]:
     """The parameters of a formula, two by two."""
-    if not function.__module__.startswith("ddpm_spec.formulas"):
+    if not _is_formula(function):
         return []
     names = list(inspect.signature(function).parameters)
     return [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if "at" not in (a, b)]
@@ -142,11 +156,10 @@ def _replacements(node: Any, function: FunctionType) -> Iterator[ast.AST]:
             yield operand
         case ast.Constant(int() | float() as n) if not isinstance(n, bool):
             yield from (ast.Constant(n + 1), ast.Constant(n - 1))
-        case ast.Compare(left, [op], [right]):
-            yield from (ast.Compare(left, [new()], [right]) for new in FLIPS.get(type(op), ()))
-        case ast.Compare(left, [first, second], rest):
-            yield from (ast.Compare(left, [new(), second], rest) for new in FLIPS.get(type(first), ()))
-            yield from (ast.Compare(left, [first, new()], rest) for new in FLIPS.get(type(second), ()))
+        case ast.Compare(left, ops, rest):
+            for i, op in enumerate(ops):
+                for new in _flips(op, function):
+                    yield ast.Compare(left, [*ops[:i], new(), *ops[i + 1 :]], rest)
         case ast.Call():
             yield from _calls(node)
         case ast.AugAssign(target, ast.Add(), value):
@@ -157,9 +170,24 @@ def _replacements(node: Any, function: FunctionType) -> Iterator[ast.AST]:
             yield ast.Return(ast.Tuple([b, a], ast.Load()))
     if _is_field(node, function):
         yield from (ast.Attribute(node.value, name, ast.Load()) for name in Step._fields)
-    variance = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and "variance" in node.id
-    if function.__module__.startswith("ddpm_spec.formulas") and (variance or _is_field(node, function)):
+    if _is_formula(function) and (_is_variance(node, function) or _is_field(node, function)):
         yield ast.Call(ast.Name(ROOT, ast.Load()), [node], [])
+
+
+def _flips(op: ast.cmpop, function: FunctionType) -> tuple[type[ast.cmpop], ...]:
+    """The other direction; outside formulas, where numbers are checked, also the other side of the edge."""
+    return FLIPS.get(type(op), ())[: 1 if _is_formula(function) else 2]
+
+
+def _is_formula(function: FunctionType) -> bool:
+    return function.__module__.startswith("ddpm_spec.formulas.")
+
+
+def _is_variance(node: Any, function: FunctionType) -> bool:
+    """Whether a node reads a parameter that is a variance."""
+    if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
+        return False
+    return "variance" in node.id and node.id in inspect.signature(function).parameters
 
 
 def _is_field(node: Any, function: FunctionType) -> bool:
@@ -183,7 +211,8 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
         return
     for i in range(len(node.args) - 1):
         a, b = node.args[i : i + 2]
-        for pair in ((b, a), (a, a), (b, b)):
+        pairs = ((a, a), (b, b)) if name in COMMUTING else ((b, a), (a, a), (b, b))
+        for pair in pairs:
             yield ast.Call(node.func, [*node.args[:i], *pair, *node.args[i + 2 :]], node.keywords)
     for i in range(len(node.keywords) - 1):
         a, b = node.keywords[i : i + 2]

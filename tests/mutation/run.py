@@ -8,7 +8,6 @@ one, where only the tests that reach the function run, the cheapest first, until
 
 import ast
 import contextlib
-import faulthandler
 import gc
 import importlib
 import inspect
@@ -52,6 +51,8 @@ NO_LAWS |= {"test_evidence", "test_paper", "test_rounding", "test_spine"}
 GRAPH_PROOFS = ("test_the_training_loss_is_eq_14", "test_a_reverse_step_is_algorithm_2")
 PATIENCE = 8
 """Killers that are tried before a mutant is compared with the original by algebra."""
+HOPELESS = 12
+"""Killers that a mutant crashes before it is left as one that merely crashes."""
 SECONDS = 10
 """Of processor time for one test, then it counts as crashed."""
 
@@ -245,7 +246,13 @@ def _child(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
     """Start a function in a fork of this process: the pipe for its result, and the process."""
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: there.send(function(*arguments)))
+
+    def work() -> None:
+        # Before autograd starts its threads: they race to rebuild the pool that the fork has lost.
+        torch.set_num_threads(1)
+        there.send(function(*arguments))
+
+    process = context.Process(target=work)
     process.start()
     there.close()
     return here, process
@@ -261,7 +268,6 @@ class Verdict:
     """The first test that failed."""
     crashed: bool = False
     equivalent: bool = False
-    seconds: float = 0.0
 
     @property
     def killed(self) -> bool:
@@ -279,29 +285,39 @@ def judge(function: FunctionType, mutant: Mutant, reaching: list[Killer], both: 
 
     Whether it is the same function after all is asked when the cheapest tests have not killed it.
     """
-    faulthandler.dump_traceback_later(20, exit=True)
-    verdict, original, start = Verdict(), function.__code__, time.process_time()
+    verdict, original, crashes = Verdict(), function.__code__, 0
     install(function, mutant.tree)
-    changed = function.__code__
     for number, killer in enumerate(reaching):
-        if number == PATIENCE and not verdict.killed and _equal(function, original, changed):
+        if number == PATIENCE and not verdict.killed and _equal(function, mutant, original):
             break
         if getattr(verdict, killer.kind) or (verdict.killed and not both):
             continue
         found = outcome(killer)
-        verdict.crashed |= found == "crashed"
+        crashes += found == "crashed"
         if found == "killed":
             setattr(verdict, killer.kind, killer.name)
-    verdict.equivalent = not verdict.killed and _equal(function, original, changed)
-    verdict.crashed &= not (verdict.killed or verdict.equivalent)
-    verdict.seconds = time.process_time() - start
+        if crashes == HOPELESS:
+            break
+    verdict.equivalent = not verdict.killed and _equal(function, mutant, original)
+    verdict.crashed = bool(crashes) and not (verdict.killed or verdict.equivalent)
     return verdict
 
 
-def _equal(function: FunctionType, original: CodeType, changed: CodeType) -> bool:
-    """Whether the two codes of a formula, run on letters, are the same by the zero test."""
-    values = []
+def _equal(function: FunctionType, mutant: Mutant, original: CodeType) -> bool:
+    """Whether the two codes of a formula, run on letters, are the same by the zero test.
+
+    A call of a formula with two arguments exchanged is the same where that formula is symmetric in them.
+    """
+    changed = function.__code__
     try:
+        if mutant.exchanged is not None:
+            name, place = mutant.exchanged
+            called = eval(name, function.__globals__)
+            letters = _letters(called)
+            swapped = [*letters[:place], *letters[place : place + 2][::-1], *letters[place + 2 :]]
+            if zero.is_zero(called(*letters) - called(*swapped)).proved:
+                return True
+        values = []
         for code in (original, changed):
             function.__code__ = code
             values.append(function(*_letters(function)))
@@ -349,21 +365,24 @@ def forked(tasks: list[tuple[FunctionType, Mutant, list[Killer]]], workers: int)
                 verdict = Verdict(crashed=True)
             process.join()
             verdicts[number] = verdict
+            if not verdict.killed:
+                fate = next(f for f in ("equivalent", "crashed", "survived") if getattr(verdict, f))
+                function, mutant, _ = tasks[number]
+                print(f"{fate}: {function.__qualname__}, line {mutant.line}: {mutant.change}", flush=True)
             met[tasks[number][0]] |= {kind for kind in ("proof", "law") if getattr(verdict, kind)}
     return [verdicts[number] for number in range(len(tasks))]
 
 
 def campaign(items: list[pytest.Item], only: str, workers: int) -> dict[str, Any]:
-    """Mutants, verdicts, and the score of each function."""
+    """The score of each function, and what was not killed."""
     start = time.perf_counter()
     _remember_zero_tests()
     functions = {name: function for name, function in targets().items() if only in name}
-    proofs, laws = derivations(), killers(items)
-    proofs += [killer for killer in laws if killer.kind == "proof"]
-    laws = [killer for killer in laws if killer.kind == "law"]
+    tests = killers(items)
+    proofs = derivations() + [killer for killer in tests if killer.kind == "proof"]
+    laws = [killer for killer in tests if killer.kind == "law"]
     found = fit(proofs, laws, functions)
-    surveyed = time.perf_counter() - start
-    tasks, names = [], []
+    names, tasks = [], []
     for name, function in functions.items():
         reaching = [killer for killer in found if name in killer.reaches]
         for mutant in mutants(function):
@@ -371,39 +390,31 @@ def campaign(items: list[pytest.Item], only: str, workers: int) -> dict[str, Any
             tasks.append((function, mutant, reaching))
     verdicts = forked(tasks, workers)
     scores: dict[str, dict[str, int]] = {}
-    left = []
+    left: dict[str, list[str]] = {"survived": [], "crashed": []}
     for name, (_, mutant, reaching), verdict in zip(names, tasks, verdicts, strict=True):
         score = scores.setdefault(name, dict.fromkeys(COLUMNS, 0))
         score["mutants"] += 1
         score["proof"] += bool(verdict.proof)
-        score["laws"] += bool(verdict.law)
-        score["killed"] += verdict.killed
-        score["crashed"] += verdict.crashed
-        score["equivalent"] += verdict.equivalent
-        score["survived"] += verdict.survived
-        if verdict.survived or verdict.crashed:
-            what = "survived" if verdict.survived else "crashed"
-            reached = "" if reaching else " (no test reaches it)"
-            left.append(f"{what}: {name}, line {mutant.line}: {mutant.change}{reached}")
+        score["law"] += bool(verdict.law)
+        for column in ("killed", "crashed", "equivalent", "survived"):
+            score[column] += getattr(verdict, column)
+        for fate, mutants_left in left.items():
+            if getattr(verdict, fate):
+                unseen = "" if reaching else ", which no test reaches"
+                mutants_left.append(f"{name}, line {mutant.line}{unseen}: {mutant.change}")
     return {
+        "total": {column: sum(score[column] for score in scores.values()) for column in COLUMNS},
         "functions": scores,
-        "left": left,
+        "survivors": left["survived"],
+        "crashes": left["crashed"],
         "unfit": [killer.name for killer in (*proofs, *laws) if killer not in found],
-        "dear": sorted(
-            (
-                (round(v.seconds, 2), n, t[1].change, v.proof, v.law)
-                for n, t, v in zip(names, tasks, verdicts, strict=True)
-            )
-        )[-25:],
-        "cpu": sum(v.seconds for v in verdicts),
-        "slowest": {killer.name: round(killer.seconds, 2) for killer in found[-40:]},
         "killers": len(found),
-        "survey_seconds": round(surveyed, 1),
         "seconds": round(time.perf_counter() - start, 1),
     }
 
 
-COLUMNS = ("mutants", "killed", "proof", "laws", "crashed", "equivalent", "survived")
+COLUMNS = ("mutants", "killed", "proof", "law", "crashed", "equivalent", "survived")
+# `proof` and `law` count first kills: once each kind has killed one mutant of a function, the cheaper serves.
 
 
 def _remember_zero_tests() -> None:
@@ -444,7 +455,7 @@ def main() -> int:
     )
     settings.load_profile("mutation")
     path, only = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
-    options = ["-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
+    options = ["-q", "-s", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
     options += [
         "-m",
         "not slow and not cli and not browser",

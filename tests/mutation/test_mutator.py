@@ -18,6 +18,7 @@ def changes(function: FunctionType) -> set[str]:
     return {mutant.change for mutant in mutants(function)}
 
 
+_SUM = "objective.simple_loss(target, predicted).mean() → objective.simple_loss(target, predicted).sum()"
 SLIPS = [
     (forward.q_mean, "sqrt(at.alpha_bar) → at.alpha_bar", "a root lost"),
     (forward.q_variance, "at.one_minus_alpha_bar → _root_put_in(at.one_minus_alpha_bar)", "a root put in"),
@@ -33,11 +34,7 @@ SLIPS = [
     (forward.q_step_mean, "linear_mean(x_prev, sqrt(at.alpha)) → linear_mean(x_prev, x_prev)", "a neighbour"),
     (decoder.log_bin_probability, "x_0 > 1 - half_bin → x_0 < 1 - half_bin", "a comparison"),
     (Diffusion._mean, "predicted.clamp(-1, 1) → predicted", "a clip dropped"),
-    (
-        Diffusion.loss,
-        "objective.simple_loss(eps, predicted).mean() → objective.simple_loss(eps, predicted).sum()",
-        "",
-    ),
+    (Diffusion.loss, _SUM, "a sum for a mean"),
     (Schedule.at, "like.ndim - 1 → like.ndim", "one dimension too many"),
 ]
 

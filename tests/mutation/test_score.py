@@ -24,7 +24,7 @@ def test_no_mutant_survives(recorder: Recorder, tmp_path: Path) -> None:
     assert not result["survivors"]
     for name, score in result["functions"].items():
         if score["mutants"] > score["equivalent"]:
-            assert score["laws"], f"no mutant of {name} falls to a law"
+            assert score["law"], f"no mutant of {name} falls to a law"
             assert score["proof"] or name in WITHOUT_PROOF, f"no mutant of {name} falls to a proof"
 
 
