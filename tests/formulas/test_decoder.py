@@ -227,9 +227,11 @@ def test_official_decoder_is_no_codelength(recorder: Recorder) -> None:
 
 
 def test_least_probability_is_exact_where_the_numbers_are(recorder: Recorder) -> None:
-    with recorder.observe(
-        "exact law", "the least probability is 10⁻¹² to 50 digits", log_bin_probability_tanh
+    with (
+        recorder.observe(
+            "exact law", "the least probability is 10⁻¹² to 50 digits", log_bin_probability_tanh
+        ),
+        mpmath.workdps(50),
     ):
-        with mpmath.workdps(50):
-            cost = -log_bin_probability_tanh(mpf(1) / 5, mpf(-1), mpf(1) / 10**6, 256)
-            assert abs(cost - 12 * mpmath.log(10)) < mpf(10) ** -45
+        cost = -log_bin_probability_tanh(mpf(1) / 5, mpf(-1), mpf(1) / 10**6, 256)
+        assert abs(cost - 12 * mpmath.log(10)) < mpf(10) ** -45
