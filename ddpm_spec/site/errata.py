@@ -4,7 +4,7 @@ from functools import cache
 
 from ddpm_spec.errata import ERRATA, Erratum, Finding
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.nodes import prose
+from ddpm_spec.site.prose import prose
 
 __all__ = ["table"]
 
@@ -29,7 +29,7 @@ def _row(erratum: Erratum) -> str:
     measured = "; ".join(f"{name}: {value:.4g}" for name, value in finding.facts.items())
     return (
         f"| **{prose(erratum.where)}** <br> {prose(erratum.says)} "
-        f"| {prose(erratum.holds)} <br> *{prose(measured)}* |"
+        f"| {prose(erratum.holds)} <br> <em>{prose(measured)}</em> |"
     )
 
 

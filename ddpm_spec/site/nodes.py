@@ -4,10 +4,8 @@ A page asks for them by `![[eq-7#statement]]` and so on, where `eq-7` is an id o
 """
 
 import ast
-import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from html import escape
 from pathlib import Path
 
 from ddpm_spec import evidence, paper
@@ -16,9 +14,10 @@ from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation
 from ddpm_spec.site import SiteError, derivation
 from ddpm_spec.site.derivation import dotted
+from ddpm_spec.site.prose import prose
 from ddpm_spec.site.statements import ALGORITHMS, EQUATIONS
 
-__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "prose", "status_table"]
+__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "status_table"]
 
 NAMES = frozenset(paper.NODES)
 """What can be embedded."""
@@ -77,7 +76,8 @@ def link(node: Node) -> str:
 def _statement(node: Node) -> str:
     where = f"Paper, {node.where}, {node.name}" if node.kind != "lemma" else f"{node.name}, {node.where}"
     lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))
-    assumptions = dict.fromkeys(a for d in _derivations(node) for a in d.assumptions)
+    whole = [d for d in _derivations(node) if not _is_passed(node, d)]
+    assumptions = dict.fromkeys(a for d in whole for a in d.assumptions)
     assumed = "".join(f"- {assumption}\n" for assumption in assumptions)
     parts = [
         '<div class="statement" markdown>',
@@ -117,6 +117,12 @@ def _told(one: Derivation, node: Node) -> str:
     return f"Told step by step under {range_}.\n"
 
 
+def _is_passed(node: Node, one: Derivation) -> bool:
+    """Whether a derivation goes on after the line that this node is."""
+    labels = [line.node for line in one.lines if line.node in one.nodes]
+    return node.id in labels[:-1]
+
+
 def _evidence(node: Node) -> str:
     record = _record()
     found = sorted(record.of(node), key=lambda o: o.key)
@@ -131,12 +137,6 @@ def _evidence(node: Node) -> str:
         + (table if rows else "Nothing is recorded for it.\n")
         + f"\n### Used by {{ #{node.id}-used }}\n\n{_used_by(node)}\n"
     )
-
-
-def prose(text: str) -> str:
-    """Plain text for a Markdown table, with x_t and its like as mathematics."""
-    text = escape(text, quote=False).replace("|", "&#124;")
-    return re.sub(r"(?<!\w)([A-Za-z])_(\w|\{[^}]*\})(?!\w)", r"$\1_\2$", text)
 
 
 def _used_by(node: Node) -> str:

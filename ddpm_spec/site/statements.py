@@ -56,7 +56,10 @@ DISTANCE, BEST = "L_{t-1} - C", r"\sigma_t^{*2}"
 NORMAL_DATA = r"x_0 \sim \mathcal{N}(0, v)"
 
 X_T_OF_NOISE: Term = forward.q_sample(X_0, EPS, AT)
-SQUARED_ERROR = rf"\bigl\lVert \epsilon - \epsilon_\theta\bigl({X_T_OF_NOISE.tex},\, t\bigr)\bigr\rVert^2"
+SQUARED_ERROR = (
+    r"\bigl\lVert \epsilon",
+    rf"{{}}- \epsilon_\theta\bigl({X_T_OF_NOISE.tex},\, t\bigr)\bigr\rVert^2",
+)
 
 EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "eq-1": (
@@ -132,7 +135,13 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
             r"= \begin{cases} -\infty & x = -1 \\ x - \frac{1}{L-1} & x > -1 \end{cases}",
         ],
     ),
-    "eq-14": ([r"L_{\mathrm{simple}}(\theta)", rf"= \mathbb{{E}}_{{t, x_0, \epsilon}} {SQUARED_ERROR}"],),
+    "eq-14": (
+        [
+            r"L_{\mathrm{simple}}(\theta)",
+            r"= \mathbb{E}_{t, x_0, \epsilon}",
+            *SQUARED_ERROR,
+        ],
+    ),
     "eq-15": (_says(r"\hat x_0", reverse.predict_x_0(X_T, EPS_HAT, AT)),),
     "eq-16": (_says("L", bounds.MARGINAL.lines[-1].form),),
     **_labelled(bounds.SUM),
@@ -232,7 +241,7 @@ ALGORITHMS: dict[str, tuple[str, ...]] = {
         r"draw $x_0 \sim q(x_0)$;",
         r"draw $t$ uniformly from $1, \dots, T$;",
         r"draw $\epsilon \sim \mathcal{N}(0, I)$;",
-        rf"step along the gradient $\nabla_\theta {SQUARED_ERROR}$.",
+        rf"step along the gradient $\nabla_\theta {' '.join(SQUARED_ERROR)}$.",
     ),
     "alg-2": (
         r"Draw $x_T \sim \mathcal{N}(0, I)$.",

@@ -12,7 +12,8 @@ from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation
 from ddpm_spec.proofs.engine import Form
 from ddpm_spec.site import SiteError, nodes
-from ddpm_spec.site.derivation import pieces, source, steps, summands
+from ddpm_spec.site.derivation import pieces, prove, source, steps, summands
+from ddpm_spec.site.prose import prose
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +37,20 @@ def test_a_sum_is_cut_between_its_terms(tex: str, cut: list[str]) -> None:
     assert summands(tex) == cut
 
 
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("x_t and posterior_mean", "$x_{t}$ and posterior_mean"),
+        ("Σβ_t at V_{t−1}", r"Σ$\beta_{t}$ at $V_{t-1}$"),
+        ("σ_1² = β̃_2, ᾱ_0", r"$\sigma_{1}^2$ = $\tilde{\beta}_{2}$, $\bar{\alpha}_{0}$"),
+        ("given $x_0$, a | b", "given $x_0$, a &#124; b"),
+        ("σ*² < 1", r"σ\*² &lt; 1"),
+    ],
+)
+def test_symbols_in_plain_text_become_mathematics(text: str, markdown: str) -> None:
+    assert prose(text) == markdown
+
+
 def _marks(tex: str) -> list[str]:
     """Letters, signs and commands in order, without what only frames or spaces them."""
     return re.findall(
@@ -56,7 +71,7 @@ def _checks(derivation: Derivation) -> int:
 
 @pytest.mark.parametrize("derivation", DERIVATIONS, ids=lambda d: d.title)
 def test_every_line_is_printed_with_its_reason_and_check(derivation) -> None:
-    page = steps(derivation.check())
+    page = steps(prove(derivation))
     for line in derivation.lines:
         assert line.reason in page
     assert page.count('<details class="check') == _checks(derivation)

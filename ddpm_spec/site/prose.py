@@ -1,0 +1,41 @@
+"""Plain text for a page: claims and errata are written in letters, such as ᾱ_t, printed as mathematics."""
+
+import re
+import unicodedata
+from html import escape
+
+__all__ = ["prose"]
+
+_GREEK = {
+    "α": "alpha",
+    "β": "beta",
+    "δ": "delta",
+    "ε": "epsilon",
+    "θ": "theta",
+    "λ": "lambda",
+    "μ": "mu",
+    "σ": "sigma",
+}
+_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
+_SYMBOL = re.compile(
+    rf"(?<![A-Za-z0-9_])([A-Za-z{''.join(_GREEK)}])([{''.join(_ACCENTS)}]?)_(\w|\{{[^}}]*\}})(²?)(?!\w)"
+)
+
+
+def prose(text: str) -> str:
+    """Plain text for a Markdown table, with x_t, ᾱ_t and their like as mathematics.
+
+    What stands between dollars is mathematics already.
+    """
+    text = unicodedata.normalize("NFD", escape(text, quote=False)).replace("|", "&#124;")
+    parts = text.split("$")
+    parts[::2] = [_SYMBOL.sub(_symbol, part.replace("*", r"\*")) for part in parts[::2]]
+    return unicodedata.normalize("NFC", "$".join(parts))
+
+
+def _symbol(match: re.Match[str]) -> str:
+    letter, accent, index, square = match.groups()
+    letter, index = (rf"\{_GREEK[x]}" if x in _GREEK else x for x in (letter, index))
+    letter = rf"\{_ACCENTS[accent]}{{{letter}}}" if accent else letter
+    index = index.strip("{}").replace("−", "-")
+    return f"${letter}_{{{index}}}{'^2' if square else ''}$"
