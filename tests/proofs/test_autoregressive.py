@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddpm_spec.evidence import Recorder
@@ -60,6 +60,7 @@ def codelength(table: Table, x_0: State) -> Logarithms:
     return autoregressive.negative_log_likelihood(np.array([log(p) for p in factors]))
 
 
+@settings(max_examples=20)
 @given(case=laws())
 def test_the_three_forms_of_the_bound_are_the_codelength(
     recorder: Recorder, case: tuple[Masking, Table]
@@ -81,6 +82,7 @@ def test_the_three_forms_of_the_bound_are_the_codelength(
         assert masking.marginal_bound(model) == average
 
 
+@settings(max_examples=20)
 @given(case=laws())
 def test_one_coordinate_a_step_costs_anything(recorder: Recorder, case: tuple[Masking, Table]) -> None:
     """D_KL of step t over all D coordinates is that of coordinate t alone; the others are copied."""
@@ -109,6 +111,7 @@ def coordinate(law: Law, i: int) -> dict[int | None, Fraction]:
     return found
 
 
+@settings(max_examples=20)
 @given(case=laws(), kept=st.fractions(min_value="1/7", max_value="6/7", max_denominator=7))
 def test_what_is_not_copied_is_paid_for(
     recorder: Recorder, case: tuple[Masking, Table], kept: Fraction
@@ -132,6 +135,7 @@ def test_what_is_not_copied_is_paid_for(
         assert masking.marginal_bound(model) - average == price
 
 
+@settings(max_examples=20)
 @given(case=laws())
 def test_the_best_table_is_the_data(recorder: Recorder, case: tuple[Masking, Table]) -> None:
     """The conditionals of the data reach H(x_0), and no table gets below it."""
