@@ -384,7 +384,7 @@ def test_the_bound_as_a_loss_mixes_first_and_later_steps() -> None:
 
 def test_a_learned_variance_has_a_finite_gradient_at_the_first_step() -> None:
     """The divergence of t = 1 is infinite and goes unused; its gradient must not come through as 0 · ∞."""
-    x_0, scale = torch.full((2, 1, 2, 3), 0.5), torch.tensor(0.5, requires_grad=True)
+    x_0, scale = torch.full((2, 3, 2, 1), 0.5), torch.tensor(0.5, requires_grad=True)
     loss = Diffusion(SHORT, "learned").bound_loss(
         lambda x, t: torch.cat((scale * x, scale * x), dim=1), x_0, torch.tensor([1, 5]), 0.1 * x_0, 17
     )

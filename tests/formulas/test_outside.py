@@ -3,10 +3,12 @@
 import math
 from itertools import pairwise
 
+import mpmath
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mpmath import mpf
 from rounding import UNIT
 from scipy import integrate, stats
 from torch.distributions import Normal, kl_divergence
@@ -14,6 +16,7 @@ from torch.distributions import Normal, kl_divergence
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import bound, forward, gaussian, schedule
 from ddpm_spec.formulas.step import Step
+from ddpm_spec.ops import multiprecision as multiprecision
 from ddpm_spec.schedule import linear_schedule
 
 U = UNIT[torch.float64]
@@ -66,6 +69,14 @@ def test_bits_per_dim(recorder: Recorder, nats: float, dims: int) -> None:
         expected = nats * math.log2(math.e) / dims
         assert abs(bound.bits_per_dim(f64(nats), dims).item() - expected) <= 6 * U * expected
         assert bound.bits_per_dim(f64(nats), dims).item() == bound.bits_per_dim(nats, dims)
+
+
+def test_bits_are_powers_of_two_to_50_digits(recorder: Recorder) -> None:
+    with (
+        recorder.observe("exact law", "2 to the bits is e to the nats, to 50 digits", bound.bits_per_dim),
+        mpmath.workdps(50),
+    ):
+        assert abs(2 ** (3 * bound.bits_per_dim(mpf(7) / 5, 3)) / mpmath.exp(mpf(7) / 5) - 1) < mpf(10) ** -48
 
 
 def test_the_papers_schedule(recorder: Recorder) -> None:

@@ -1,6 +1,6 @@
 """Runs every mutant of the formulas, the schedule and the model against the proofs and the laws.
 
-`python tests/mutation/run.py RESULT.json` from the root of the repository. The tests are collected by
+`python tests/mutation/run.py RESULT.json [PART OF A NAME …]` from the root of the repository. The tests are collected by
 pytest and called as functions. A first pass, with functions that say that they were entered, times each
 test and finds which functions it reaches. Then each mutant gets a process of its own, forked from this
 one, where only the tests that reach the function run, the cheapest first, until one fails.
@@ -27,6 +27,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 import sympy as sp
 import torch
@@ -49,6 +50,8 @@ ROOT = Path(__file__).parents[2]
 NO_LAWS = {"mutation", "ops", "site", "training", "unet", "proofs"}
 NO_LAWS |= {"test_evidence", "test_paper", "test_rounding", "test_spine"}
 GRAPH_PROOFS = ("test_the_training_loss_is_eq_14", "test_a_reverse_step_is_algorithm_2")
+SEVERAL = ("steps", "log_p", "log_q")
+"""Arguments of formulas that hold a number for each step."""
 PATIENCE = 8
 """Killers that are tried before a mutant is compared with the original by algebra."""
 HOPELESS = 12
@@ -338,7 +341,9 @@ def _letters(function: FunctionType) -> list[Any]:
         raise TypeError
     names = inspect.signature(function).parameters
     at = Step(*(letter.value for letter in AT))
-    return [at if n == "at" else sp.Symbol(n, positive="variance" in n or None, real=True) for n in names]
+    several = {n: np.array(sp.symbols(f"{n}:3", real=True)) for n in SEVERAL}
+    known = several | {"at": at}
+    return [known.get(n, sp.Symbol(n, positive="variance" in n or None, real=True)) for n in names]
 
 
 def forked(tasks: list[tuple[FunctionType, Mutant, list[Killer]]], workers: int) -> list[Verdict]:
@@ -373,11 +378,11 @@ def forked(tasks: list[tuple[FunctionType, Mutant, list[Killer]]], workers: int)
     return [verdicts[number] for number in range(len(tasks))]
 
 
-def campaign(items: list[pytest.Item], only: str, workers: int) -> dict[str, Any]:
+def campaign(items: list[pytest.Item], only: list[str], workers: int) -> dict[str, Any]:
     """The score of each function, and what was not killed."""
     start = time.perf_counter()
     _remember_zero_tests()
-    functions = {name: function for name, function in targets().items() if only in name}
+    functions = {name: function for name, function in targets().items() if any(word in name for word in only)}
     tests = killers(items)
     proofs = derivations() + [killer for killer in tests if killer.kind == "proof"]
     laws = [killer for killer in tests if killer.kind == "law"]
@@ -429,7 +434,7 @@ def _remember_zero_tests() -> None:
 class Collected:
     """A pytest plugin that runs the campaign on what was collected instead of the tests."""
 
-    def __init__(self, path: Path, only: str, workers: int) -> None:
+    def __init__(self, path: Path, only: list[str], workers: int) -> None:
         self.path, self.only, self.workers = path, only, workers
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -454,7 +459,7 @@ def main() -> int:
         suppress_health_check=list(HealthCheck),
     )
     settings.load_profile("mutation")
-    path, only = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
+    path, only = Path(sys.argv[1]), sys.argv[2:] or [""]
     options = ["-q", "-s", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
     options += [
         "-m",
