@@ -156,7 +156,7 @@ class Recorder:
             seen = Observation(kind, claim, names, formula_hash(formulas))
         elif seen.formulas != names:
             raise AssertionError(f"“{claim}” is about {seen.formulas}, not {names}")
-        outcome: Literal["passed", "failed"] = "failed"
+        outcome: Literal["passed", "failed"] | None = None
         start = time.perf_counter()
         try:
             with _entered() as codes:
@@ -165,13 +165,18 @@ class Recorder:
             if idle:
                 raise AssertionError(f"“{claim}” never ran {', '.join(idle)}")
             outcome = "passed"
+        except Exception:
+            outcome = "failed"
+            raise
         finally:
-            self.observations[seen.key] = replace(
-                seen,
-                examples=seen.examples + 1,
-                outcome="failed" if "failed" in (outcome, seen.outcome) else "passed",
-                seconds=seen.seconds + time.perf_counter() - start,
-            )
+            # A test that is cut short (Ctrl-C, hypothesis stopping a draw) is no example of anything.
+            if outcome is not None:
+                self.observations[seen.key] = replace(
+                    seen,
+                    examples=seen.examples + 1,
+                    outcome="failed" if "failed" in (outcome, seen.outcome) else "passed",
+                    seconds=seen.seconds + time.perf_counter() - start,
+                )
 
     def prove(self, derivation: Any) -> Any:
         """Check a derivation, record the outcome and return the proof.

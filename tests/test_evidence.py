@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def a_step() -> object:
     return type(steps)(*(table[3].item() for table in steps))
 
 
+@cache
 def proved() -> Evidence:
     """What a run of all derivations records."""
     recorder = Recorder()
@@ -51,6 +53,16 @@ def test_examples_are_counted_and_one_failure_stays() -> None:
             pass
     assert recorder.observations["property", "a claim"].examples == 3
     assert recorder.observations["property", "a claim"].outcome == "failed"
+
+
+def test_an_example_that_is_cut_short_is_none() -> None:
+    recorder = Recorder()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        recorder.observe("property", "a claim", posterior.posterior_variance),
+    ):
+        raise KeyboardInterrupt
+    assert not recorder.observations
 
 
 def test_one_claim_is_about_the_same_formulas_each_time() -> None:

@@ -45,6 +45,7 @@ DERIVATIONS: tuple[Derivation, ...] = (
     score.LANGEVIN,
     score.SCORE_MATCHING,
     coding.MESSAGES,
+    coding.RECEIVED,
     interpolation.MEAN,
     interpolation.NOISE,
     scale.PRIOR,

@@ -23,6 +23,8 @@ __all__ = [
     "SUM",
     "TARGET",
     "TO_NOISE",
+    "bayes_laws",
+    "first_step_laws",
 ]
 
 MU = letter(r"\mu_\theta")
@@ -235,10 +237,28 @@ def _path() -> Derivation:
 # ---------------------------------------------------------------------------------- Eqs. 17 to 22
 
 
+def bayes_laws() -> tuple[tuple[Term, Normal], ...]:
+    """The laws that Bayes' rule given x_0 is about, and their densities."""
+    return (
+        (Q_STEP(t), _step()),
+        (Q_POSTERIOR(t), _posterior()),
+        (Q_GIVEN(t), _given()),
+        (Q_GIVEN(t - 1), _given_prev()),
+    )
+
+
+def first_step_laws() -> tuple[tuple[Term, Normal], ...]:
+    """q(x_1 | x_0), as the first step of Eq. 2 and by Eq. 4."""
+    x_1 = letter("x_1")
+    return (
+        (Q_STEP(1), Normal(x_1, forward.q_step_mean(X_0, AT_1), forward.q_step_variance(AT_1))),
+        (Q_GIVEN(1), Normal(x_1, forward.q_mean(X_0, AT_1), forward.q_variance(AT_1))),
+    )
+
+
 def _sum() -> Derivation:
     p, step, post = P(t), Q_STEP(t), Q_POSTERIOR(t)
     given, given_prev = Q_GIVEN(t), Q_GIVEN(t - 1)
-    x_1 = letter("x_1")
     prior, first = -log(PRIOR(T)), -log(P(1) / Q_STEP(1))
     ratios = -total(Steps(log(p / post), 2))
     divergences = L_T(T), Steps(L_STEP(t), 2), -log(P(1))
@@ -259,12 +279,7 @@ def _sum() -> Derivation:
                 path.Put(
                     BAYES_GIVEN_X_0,
                     identity=Identity(step, log(post) + log(given) - log(given_prev), first=2),
-                    meaning=(
-                        (step, _step()),
-                        (post, _posterior()),
-                        (given, _given()),
-                        (given_prev, _given_prev()),
-                    ),
+                    meaning=bayes_laws(),
                 ),
                 node="eq-20",
             ),
@@ -282,13 +297,7 @@ def _sum() -> Derivation:
                 path.Put(
                     BASE,
                     identity=Identity(Q_STEP(1), log(Q_GIVEN(1))),
-                    meaning=(
-                        (
-                            Q_STEP(1),
-                            Normal(x_1, forward.q_step_mean(X_0, AT_1), forward.q_step_variance(AT_1)),
-                        ),
-                        (Q_GIVEN(1), Normal(x_1, forward.q_mean(X_0, AT_1), forward.q_variance(AT_1))),
-                    ),
+                    meaning=first_step_laws(),
                 ),
                 node="eq-21",
             ),

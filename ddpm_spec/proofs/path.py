@@ -86,8 +86,10 @@ class Given:
 def _rewritten(
     previous: Form, this: Form, identities: tuple[Identity, ...], on_average: bool = False
 ) -> Verdict:
+    if isinstance(previous, Value) and isinstance(this, Value) and not on_average:
+        return for_every_T(previous.term.value - this.term.value, identities)
     if not (isinstance(previous, Expectation) and isinstance(this, Expectation)):
-        return Verdict("not zero", "both lines have to be averages over the path")
+        return Verdict("not zero", "both lines have to be averages over the path, or values on it")
     if previous.z.value != Q.value or this.z.value != Q.value:
         return Verdict("not zero", "both averages have to be over q")
     lines = previous.integrand.value, this.integrand.value

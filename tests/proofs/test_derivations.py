@@ -68,7 +68,8 @@ def test_derivation_is_proved(recorder: Recorder, derivation: Derivation) -> Non
 def test_derivation_belongs_to_the_index(derivation: Derivation) -> None:
     assert set(derivation.nodes) <= NODES.keys()
     stated = {formula for node in derivation.nodes for formula in NODES[node].formulas}
-    assert stated & set(derivation.formulas), "it runs a formula of each node that it claims"
+    algorithm = all(NODES[node].kind == "algorithm" for node in derivation.nodes)
+    assert algorithm or stated & set(derivation.formulas), "it runs a formula of a node that it claims"
 
 
 # What a formula could be instead. Each replaces the body of the function that trains, so the proof has to
