@@ -1,4 +1,4 @@
-"""Every node of the paper has all that a node must have; judged on what this run recorded, so it runs last."""
+"""Every node of the paper has all that a node must have, judged on what this run recorded: it runs last."""
 
 import re
 from pathlib import Path
