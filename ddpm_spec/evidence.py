@@ -44,6 +44,7 @@ __all__ = [
     "formula_hash",
     "load",
     "mutation_hash",
+    "rests_on",
 ]
 
 PATH = Path(__file__).parents[1] / "docs" / "check" / "evidence.json"
@@ -283,22 +284,35 @@ def is_current(observation: Observation) -> bool:
 
 def formula_hash(formulas: Iterable[Formula]) -> str:
     """A hash of the code of these formulas and of every formula that they call, without docstrings."""
-    closure: dict[str, str] = {}
+    code = {name: _code(formula) for name, formula in _with_called(formulas).items()}
+    return hashlib.sha256("\n".join(code[name] for name in sorted(code)).encode()).hexdigest()[:16]
+
+
+def _with_called(formulas: Iterable[Formula]) -> dict[str, Formula]:
+    """These formulas and every formula that they call, by name."""
+    closure: dict[str, Formula] = {}
     pending = list(formulas)
     while pending:
         formula = pending.pop()
         if formula_name(formula) in closure:
             continue
-        closure[formula_name(formula)] = _code(formula)
+        closure[formula_name(formula)] = formula
         called: Iterable[Any] = (formula.__globals__.get(name) for name in formula.__code__.co_names)
         pending += [f for f in called if inspect.isfunction(f) and f.__module__.startswith(_HASHED)]
-    return hashlib.sha256("\n".join(closure[name] for name in sorted(closure)).encode()).hexdigest()[:16]
+    return closure
+
+
+def rests_on(derivation: Any) -> set[str]:
+    """The names of the formulas that a derivation runs, by itself or in the lemmas that it applies."""
+    own = set(_with_called(derivation.formulas))
+    return own.union(*(rests_on(lemma) for lemma in derivation.lemmas))
 
 
 def derivation_hash(derivation: Any) -> str:
-    """A hash of a derivation's lines, of its end, and of the formulas that it ran."""
-    lines = [line.tex for line in derivation.lines] + [derivation.end.tex, formula_hash(derivation.formulas)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    """A hash of a derivation's lines, of its end, of the formulas that it ran, and of its lemmas."""
+    parts = [line.tex for line in derivation.lines] + [derivation.end.tex, formula_hash(derivation.formulas)]
+    parts += [derivation_hash(lemma) for lemma in derivation.lemmas]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def mutation_hash() -> str:

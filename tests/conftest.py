@@ -6,7 +6,8 @@ import time
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ddpm_spec.evidence import Recorder
+from ddpm_spec.evidence import Evidence, Recorder
+from ddpm_spec.proofs import DERIVATIONS
 
 _QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("dev", max_examples=40, **_QUIET)
@@ -21,6 +22,15 @@ _RECORDER = Recorder()
 def recorder() -> Recorder:
     """Where a test says what it is about; see `ddpm_spec.evidence`."""
     return _RECORDER
+
+
+@pytest.fixture(scope="session")
+def proved() -> Evidence:
+    """A record of every derivation, on the code as it is."""
+    recorder = Recorder()
+    for derivation in DERIVATIONS:
+        recorder.prove(derivation)
+    return Evidence(tuple(recorder.observations.values()))
 
 
 _START = pytest.StashKey[float]()

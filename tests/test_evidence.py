@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from ddpm_spec import evidence
 from ddpm_spec.evidence import Evidence, Observation, Recorder, formula_hash, load
 from ddpm_spec.formulas import bound, forward, posterior, reverse
 from ddpm_spec.paper import NODES
-from ddpm_spec.proofs import DERIVATIONS, FalseStep
+from ddpm_spec.proofs import FalseStep
 from ddpm_spec.proofs import posterior as posterior_proofs
 from ddpm_spec.schedule import linear_schedule
 
@@ -21,15 +20,6 @@ from ddpm_spec.schedule import linear_schedule
 def a_step() -> object:
     steps = linear_schedule(5).steps
     return type(steps)(*(table[3].item() for table in steps))
-
-
-@cache
-def proved() -> Evidence:
-    """What a run of all derivations records."""
-    recorder = Recorder()
-    for derivation in DERIVATIONS:
-        recorder.prove(derivation)
-    return Evidence(tuple(recorder.observations.values()))
 
 
 def test_an_example_that_does_not_run_its_formula_is_refused() -> None:
@@ -76,8 +66,8 @@ def test_one_claim_is_about_the_same_formulas_each_time() -> None:
         pass
 
 
-def test_statuses_follow_from_the_derivations() -> None:
-    statuses = proved().statuses()
+def test_statuses_follow_from_the_derivations(proved: Evidence) -> None:
+    statuses = proved.statuses()
     assert statuses["eq-4"] == statuses["eq-6"] == statuses["eq-7"] == "proved"
     assert statuses["lemma-gaussian-sum"] == "proved"
     assert statuses["eq-3"] == statuses["eq-16"] == statuses["c-8"] == "proved"
@@ -85,8 +75,8 @@ def test_statuses_follow_from_the_derivations() -> None:
     assert statuses["eq-2"] == "no evidence", "a definition counts only when its formulas were run"
 
 
-def test_half_an_induction_proves_nothing() -> None:
-    record = proved()
+def test_half_an_induction_proves_nothing(proved: Evidence) -> None:
+    record = proved
     only_base = Evidence(tuple(o for o in record.observations if "from $t-1$" not in o.claim))
     assert only_base.status(NODES["eq-4"]) != "proved"
 
@@ -99,8 +89,8 @@ def test_numbers_alone_are_called_numbers() -> None:
     assert record.status(NODES["eq-7"]) == "checked numerically"
 
 
-def test_a_step_that_is_only_numerical_proves_nothing() -> None:
-    record = proved()
+def test_a_step_that_is_only_numerical_proves_nothing(proved: Evidence) -> None:
+    record = proved
     weakened = tuple(replace(o, outcome="numerical") if "eq-7" in o.nodes else o for o in record.observations)
     assert Evidence(weakened).status(NODES["eq-7"]) == "checked numerically"
 
@@ -119,8 +109,8 @@ def test_an_assumption_is_called_one_when_its_formulas_ran() -> None:
     assert Evidence(tuple(recorder.observations.values())).status(NODES["lemma-jensen"]) == "assumed"
 
 
-def test_one_failure_fails_the_node() -> None:
-    record = proved()
+def test_one_failure_fails_the_node(proved: Evidence) -> None:
+    record = proved
     failed = Observation("property", "x", ("posterior.posterior_mean",), "", outcome="failed")
     assert Evidence((*record.observations, failed)).status(NODES["eq-7"]) == "failed"
 
@@ -171,8 +161,8 @@ def test_hash_covers_what_a_formula_calls() -> None:
     assert formula_hash([forward.q_sample]) != alone
 
 
-def test_other_code_than_was_observed_is_outdated() -> None:
-    record = proved()
+def test_other_code_than_was_observed_is_outdated(proved: Evidence) -> None:
+    record = proved
     stale = tuple(replace(o, hash="0" * 16) if "eq-7" in o.nodes else o for o in record.observations)
     statuses = Evidence(stale).statuses()
     assert statuses["eq-7"] == "outdated"
@@ -203,12 +193,14 @@ def test_no_file_is_no_evidence(tmp_path: Path) -> None:
 
 
 def test_comparison_of_two_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    proved: Evidence,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     path, other = tmp_path / "a.json", tmp_path / "b.json"
     recorder = Recorder()
-    for derivation in DERIVATIONS:
-        recorder.prove(derivation)
+    recorder.observations = {o.key: o for o in proved.observations}
     recorder.write(path, full_run_seconds=0)
     monkeypatch.setattr(evidence, "PATH", path)
     monkeypatch.setattr(evidence.load, "__defaults__", (path,))

@@ -31,7 +31,8 @@ def cosine_beta(t: Number, T: Number, s: Number) -> Number:
 
     With a and b the angles of t − 1 and t this is 1 − cos²b/cos²a. Formed so, it loses five digits at
     t = 1, where the quotient is nearly 1; as sin(a+b) sin(b−a)/cos²a it keeps them, with b − a taken
-    from its own formula. Rounding: 2(1+κ)u with κ taken at the two angles.
+    from its own formula. Rounding: 5(1+κ)u with κ taken at the two angles,
+    each of which has five roundings behind it.
     """
     a, step = cosine_angle(t - 1, T, s), two_pi(s) / (4 * T * (1 + s))
     return sin(2 * a + step) * sin(step) / cos(a) ** 2

@@ -5,6 +5,7 @@ import sympy as sp
 from ddpm_spec.formulas import decoder, forward, gaussian, objective, posterior, reverse
 from ddpm_spec.ops import exp, infinity, log, sqrt, two_pi
 from ddpm_spec.ops.typeset import Level, Term, letter, named, rows
+from ddpm_spec.paper import Formula
 from ddpm_spec.proofs.calculus import (
     ZERO,
     AtMost,
@@ -352,7 +353,9 @@ def _as_noise() -> Derivation:
     )
 
 
-def _weight(title: str, variance: Term, reason: str, weight: Term, how: str) -> Derivation:
+def _weight(
+    title: str, variance: Term, reason: str, weight: Term, how: str, *formulas: Formula
+) -> Derivation:
     return Derivation(
         title=title,
         nodes=("c-6",),
@@ -362,7 +365,7 @@ def _weight(title: str, variance: Term, reason: str, weight: Term, how: str) -> 
         ),
         end=Value(objective.eps_weight(variance, AT)),
         end_tex="w_t",
-        formulas=(objective.eps_weight,),
+        formulas=(objective.eps_weight, *formulas),
     )
 
 
@@ -386,4 +389,5 @@ WEIGHT_BETA_TILDE = _weight(
     r"Eq. 12 for $\sigma_t^2 = \tilde\beta_t$, which is written out.",
     AT.beta / (2 * AT.alpha * AT.one_minus_alpha_bar_prev),
     r"$\beta_t$ cancels once, and $1-\bar\alpha_t$.",
+    posterior.posterior_variance,
 )

@@ -6,7 +6,6 @@ that an identity that needs β_t = 1 − α_t or ᾱ_t = α_t ᾱ_{t−1} finds 
 
 import sympy as sp
 
-from ddpm_spec.formulas import forward
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops.typeset import Level, Term, letter
 from ddpm_spec.proofs.zero import UnitInterval
@@ -24,7 +23,7 @@ EPS, EPS_HAT, Z = letter(r"\epsilon"), letter(r"\epsilon_\theta"), letter("z")
 SIGMA_SQUARED = positive(r"\sigma_t^2")
 
 _alpha, _alpha_bar_prev = UnitInterval("alpha_t"), UnitInterval("alpha_bar_{t-1}")
-_alpha_bar = forward.alpha_bar(_alpha, _alpha_bar_prev)
+_alpha_bar = _alpha * _alpha_bar_prev
 
 AT = Step(
     beta=letter(r"\beta_t", 1 - _alpha),

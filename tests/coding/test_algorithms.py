@@ -54,7 +54,7 @@ def test_what_is_received_is_what_was_sent(recorder: Recorder, share: float) -> 
     blind = FiniteDiffusion(
         tables.prior, dict.fromkeys(range(1, T + 1), np.empty(0)), {}, tables.reverse, tables.decoder
     )
-    with recorder.observe("property", claim, send, receive):
+    with recorder.observe("exact law", claim, send, receive):
         for seed in range(20):
             x_0 = np.random.default_rng(seed).integers(LEVELS, size=2)
             message = send(tables, x_0, seed)

@@ -88,7 +88,7 @@ def test_a_page_with_nothing_wrong(build: Build) -> None:
         ("[[nowhere]]", "[[nowhere]] leads nowhere"),
         ("![[ddpm#One]]\n\n[[ddpm#Three]]", "[[ddpm#Three]] leads nowhere: no page shows that section"),
         ("![[eq-7#proof]]", "![[eq-7#proof]]: a node has the parts statement"),
-        ("![[alg-3#derivation]]", "ddpm_spec.proofs derives nothing for alg-3"),
+        ("![[eq-1#derivation]]", "ddpm_spec.proofs derives nothing for eq-1"),
     ],
 )
 def test_what_is_wrong_is_named(build: Build, markdown: str, line: str) -> None:
