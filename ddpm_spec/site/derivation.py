@@ -6,7 +6,6 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ddpm_spec.proofs.engine import (
     Value,
 )
 from ddpm_spec.site import SiteError
+from ddpm_spec.site.prose import prose
 
 __all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
 
@@ -161,10 +161,10 @@ def _paragraph(kind: str, text: str) -> str:
 
 def _check(check: Check) -> str:
     word, kind = ("✓ proved", "proved") if check.verdict.proved else ("≈ checked at points", "numeric")
-    method = check.verdict.method
+    method = prose(check.verdict.method)
     return (
-        f'<details class="check {kind}"><summary>{word}</summary>'
-        f"<p>{escape(method[:1].upper() + method[1:])}.</p></details>"
+        f'<details class="check {kind}" markdown>\n<summary markdown="span">{word}</summary>\n\n'
+        f'<p markdown="span">{method[:1].upper() + method[1:]}.</p>\n\n</details>'
     )
 
 

@@ -102,9 +102,9 @@ class _Html(InlineProcessor):
 
 
 class _Equations(_Html):
-    """The same, but not inside a link."""
+    """The same, but not inside what is clicked on already."""
 
-    ANCESTOR_EXCLUDES = ("a",)
+    ANCESTOR_EXCLUDES = ("a", "summary")
 
 
 def _linked(text: str, href: str | None) -> str:

@@ -13,7 +13,7 @@ RAW = re.compile(r"\\\(|\\\[|\$\$|\$\\?[A-Za-z]|\[\[|\]\]|\[@|\{ ?#|!!!|\\\\begi
 """Markup that should have been rendered."""
 
 VISIBLE_TEXT = """() => {
-    for (const element of document.querySelectorAll("pre, code, .katex-mathml, script")) element.remove();
+    for (const element of document.querySelectorAll("pre, code, .katex, script")) element.remove();
     return document.body.innerText;
 }"""
 
