@@ -245,6 +245,24 @@ def test_sampler_asks_for_noise_in_order_and_calls_the_network_once_a_step() -> 
     assert called == [[3, 3], [2, 2], [1, 1]]
 
 
+def test_the_bound_asks_for_the_noise_of_every_step() -> None:
+    schedule, x_0 = Schedule.from_betas([0.1, 0.2, 0.3]), torch.zeros(2, 1, 1, 1)
+    for compute in (Diffusion(schedule).bound, Diffusion(schedule).path_bound):
+        asked, called = [], []
+
+        def noise(t: int, asked: list[int] = asked) -> Tensor:
+            asked.append(t)
+            return torch.ones(2, 1, 1, 1)
+
+        def network(x_t: Tensor, t: Tensor, called: list[list[int]] = called) -> Tensor:
+            called.append(t.tolist())
+            return x_t
+
+        compute(network, x_0, 17, noise)
+        assert asked == [1, 2, 3]
+        assert called == [[1, 1], [2, 2], [3, 3]]
+
+
 def test_interpolation_meets_the_reconstructions() -> None:
     """At λ = 0 and 1 it is the decoding of one image; in between it moves on a line for an affine network."""
     schedule = linear_schedule(20, 0.01, 0.3)

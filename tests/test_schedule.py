@@ -101,6 +101,10 @@ def test_row_zero_is_the_data() -> None:
     assert first == Step(0.0, 1.0, 1.0, 1.0, 0.0, 0.0)
 
 
+def test_a_constant_schedule_is_constant() -> None:
+    assert constant_schedule(3, 0.2).steps.beta[1:].tolist() == [0.2, 0.2, 0.2]
+
+
 def test_two_steps_are_the_two_end_points() -> None:
     for build in (linear_schedule, quadratic_schedule):
         assert build(2, 0.1, 0.3).steps.beta[1:].tolist() == pytest.approx([0.1, 0.3], rel=4 * 2.0**-53)

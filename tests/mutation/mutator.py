@@ -23,6 +23,8 @@ __all__ = ["Mutant", "install", "marked", "mutants", "source"]
 FORGOTTEN = {"sqrt", "log", "exp", "sin", "cos", "tanh", "abs"}
 CONFUSED = {"mean": "sum", "sum": "mean"}
 # Calls whose arguments are no mathematics: exchanging them only crashes.
+# What is no number: no slip puts it in the place of one.
+NO_NUMBER = {"at", "before", "last", "network", "noise"}
 COMMUTING = {"min", "max"}
 MACHINERY = {"torch", "range", "len", "enumerate", "isinstance", "reshape", "where"}
 FLIPS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -211,6 +213,8 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
         return
     for i in range(len(node.args) - 1):
         a, b = node.args[i : i + 2]
+        if any(isinstance(x, ast.Name) and x.id in NO_NUMBER for x in (a, b)):
+            continue
         pairs = ((a, a), (b, b)) if name in COMMUTING else ((b, a), (a, a), (b, b))
         for pair in pairs:
             yield ast.Call(node.func, [*node.args[:i], *pair, *node.args[i + 2 :]], node.keywords)

@@ -51,7 +51,11 @@ def test_mutants_differ_from_the_function_and_from_each_other() -> None:
 
 
 def test_everything_that_does_mathematics_is_a_target() -> None:
-    names = {"posterior.posterior_mean", "decoder.log_bin_probability", "schedule.Schedule.from_betas"}
+    names = {
+        "formulas.posterior.posterior_mean",
+        "formulas.decoder.log_bin_probability",
+        "schedule.Schedule.from_betas",
+    }
     names |= {"schedule.Schedule.at", "diffusion.Diffusion.loss", "diffusion.Diffusion.p_sample"}
     assert names <= targets().keys()
 
