@@ -61,7 +61,6 @@ PLAIN_FORMULAS = [
     (sampling.p_sample, (data, variance, data)),
     (objective.simple_loss, (data, data)),
     (interpolation.mix, (data, data, unit)),
-    (interpolation.mixed_noise, (unit,)),
 ]
 
 
@@ -91,6 +90,13 @@ def test_other_formulas(
     inputs = [draw.draw(values) for values in domain]
     with recorder.observe("rounding bound", f"{formula.__name__} within 2(1+κ)u", formula):
         check_rounding(formula, inputs, dtype)
+
+
+@PRECISIONS
+@given(weight=unit)
+def test_mixed_noise(recorder: Recorder, weight: float, dtype: torch.dtype) -> None:
+    with recorder.observe("rounding bound", "mixed_noise within 3(1+κ)u", interpolation.mixed_noise):
+        check_rounding(interpolation.mixed_noise, [weight], dtype, c=3)
 
 
 @PRECISIONS
