@@ -247,7 +247,7 @@ ALGORITHMS: dict[str, tuple[str, ...]] = {
         r"Draw $x_T \sim \mathcal{N}(0, I)$.",
         r"For $t = T, \dots, 1$:",
         r"draw $z \sim \mathcal{N}(0, I)$, but $z = 0$ at $t = 1$;",
-        rf"set $x_{{t-1}} = {_STEP.tex}$.",
+        rf"set $x_{{t-1}} = {_STEP.tex}$",
         "Return $x_0$.",
     ),
     "alg-3": (
