@@ -57,10 +57,10 @@ TOGETHER = 16
 """Mutants of one function that a process is given at once; a fork costs as much as several of them."""
 PATIENCE = 8
 """Killers that are tried before a mutant is compared with the original by algebra."""
-HOPELESS = 10
+HOPELESS = 5
 """Killers that a mutant crashes before it is left as one that merely crashes."""
 SECONDS = 2
-"""Of processor time for one test, beside five times what it takes without a mutant; then it has crashed."""
+"""Of processor time for one test, beside twice what it takes without a mutant; then it has crashed."""
 
 
 class Silent:
@@ -203,7 +203,7 @@ CAUGHT = (AssertionError, engine.FalseStep, outcomes.Failed)
 
 def outcome(killer: Killer) -> Outcome:
     """Whether the test or the proof holds. A failed assertion and a false step kill; the rest is a crash."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS + 5 * (killer.seconds or SECONDS))
+    signal.setitimer(signal.ITIMER_VIRTUAL, 2 * (killer.seconds or SECONDS) + SECONDS)
     try:
         killer.run()
     except CAUGHT:
@@ -372,7 +372,7 @@ def judge_in_turn(tasks: list[Task], met: set[str]) -> list[Verdict]:
         original = function.__code__
         verdict = judge(function, mutant, reaching, both=len(met) < 2)
         function.__code__ = original
-        names = {verdict.proof, verdict.law, *verdict.crashes}
+        names = (verdict.proof, verdict.law, *verdict.crashes[:1])
         clean = all(outcome(killer) == "passed" for killer in reaching if killer.name in names)
         if verdicts and not (clean and (verdict.killed or verdict.crashed)):
             break
@@ -400,7 +400,8 @@ def forked(tasks: list[Task], workers: int) -> list[Verdict]:
     while waiting or running:
         while waiting and len(running) < workers:
             numbers = waiting.pop()
-            pipe, process = _child(judge_in_turn, [tasks[n] for n in numbers], met[tasks[numbers[0]][0]])
+            function = tasks[numbers[0]][0]
+            pipe, process = _child(judge_in_turn, [tasks[n] for n in numbers], met[function])
             running[pipe] = numbers, process
         for pipe in multiprocessing.connection.wait(list(running)):
             numbers, process = running.pop(pipe)
