@@ -14,7 +14,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from ddpm_spec.training import checkpoints, data, evaluation, pictures, quality, report, runs
+from ddpm_spec.evaluation import quality
+from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
+from ddpm_spec.evaluation.draw import draw
+from ddpm_spec.training import checkpoints, data, pictures, report, runs
 from ddpm_spec.training.console import STARTED, Interrupt, console, progress_bar
 from ddpm_spec.training.errors import InputError
 from ddpm_spec.training.loop import Trainer, accelerator_for
@@ -146,14 +149,14 @@ def _evaluate(
     start = time.monotonic()
     with trainer.accelerator.autocast():
         with progress_bar("sampling", T * -(-plan.samples // plan.sample_batch)) as bar:
-            samples = evaluation.draw(
+            samples = draw(
                 trainer.average, trainer.diffusion, images.shape, images.levels,
                 count=plan.samples, progress=functools.partial(advance, bar), **common,
             )  # fmt: skip
         seconds["samples"], start = time.monotonic() - start, time.monotonic()
-        held_out = images.held_out[evaluation.spread(plan.bound_images, len(images.held_out))]
+        held_out = images.held_out[spread(plan.bound_images, len(images.held_out))]
         with progress_bar("bound", T * -(-len(held_out) // plan.sample_batch)) as bar:
-            bound = evaluation.held_out_bound(
+            bound = held_out_bound(
                 trainer.average, trainer.diffusion, held_out, images.levels,
                 progress=functools.partial(advance, bar), **common,
             )  # fmt: skip
@@ -184,7 +187,7 @@ def _evaluate(
         kernel_density=figures[2],
         held_out=judge.figures(images.held_out),
         bound=bound,
-        histogram=evaluation.histogram_bits(images, held_out),
+        histogram=histogram_bits(images, held_out),
         bin_in_sigmas=2 / (images.levels - 1) / sigma_1,
         seconds=seconds,
         environment=runs.environment(device, trainer.accelerator.num_processes),
@@ -225,7 +228,7 @@ def sample(args: list[str]) -> None:
             bar.advance(rows / T)
             interrupt.check(f"stopped; nothing was written to {folder}")
 
-        drawn = evaluation.draw(
+        drawn = draw(
             network, settings.diffusion(), images.shape, images.levels, count=options.n, batch=options.batch,
             seed=options.seed, device=accelerator.device, progress=advance,
         )  # fmt: skip

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ddpm_spec.training.evaluation import Bound
-from ddpm_spec.training.quality import Figures
+from ddpm_spec.evaluation.bound import Bound
+from ddpm_spec.evaluation.quality import Figures
 from ddpm_spec.training.runs import write_atomically
 from ddpm_spec.training.settings import Settings
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ddpm_spec.training.quality import Figures
+from ddpm_spec.evaluation.quality import Figures
 from ddpm_spec.training.report import missed_targets
 
 

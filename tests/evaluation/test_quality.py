@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from ddpm_spec.training.data import load
 from scipy.linalg import sqrtm
 
-from ddpm_spec.training.data import load
-from ddpm_spec.training.evaluation import histogram_bits, spread
-from ddpm_spec.training.quality import Figures, Judge, class_gaussians, frechet, kernel_density, vectors
+from ddpm_spec.evaluation.bound import histogram_bits, spread
+from ddpm_spec.evaluation.quality import Figures, Judge, class_gaussians, frechet, kernel_density, vectors
 
 
 @pytest.fixture(scope="module")
