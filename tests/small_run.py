@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ddpm_spec.data import Images
 from ddpm_spec.training import checkpoints
-from ddpm_spec.training.data import Images
 from ddpm_spec.training.loop import Trainer, accelerator_for
 from ddpm_spec.training.settings import Evaluation, Machine, Network, Process, Settings, Training
 

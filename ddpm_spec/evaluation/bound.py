@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ddpm_spec.data import Images, to_unit
 from ddpm_spec.diffusion import BoundTerms, Diffusion, Network
 from ddpm_spec.evaluation.draw import Progress
 from ddpm_spec.formulas.bound import bits_per_dim, variance_mismatch
@@ -13,7 +14,6 @@ from ddpm_spec.formulas.forward import q_step_variance
 from ddpm_spec.formulas.posterior import posterior_variance
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.noise import normal, row_keys
-from ddpm_spec.training.data import Images, to_unit
 
 __all__ = ["Bound", "held_out_bound", "histogram_bits", "spread"]
 

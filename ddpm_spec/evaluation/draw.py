@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ddpm_spec.data import from_unit
 from ddpm_spec.diffusion import Diffusion, Network
 from ddpm_spec.noise import normal, row_keys
-from ddpm_spec.training.data import from_unit
 
 __all__ = ["Progress", "draw"]
 

@@ -14,7 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
 
-from ddpm_spec.training.data import Images
+from ddpm_spec.data import Images
 
 __all__ = ["Figures", "Judge", "class_gaussians", "frechet", "kernel_density"]
 

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ddpm_spec.training.errors import InputError
+from ddpm_spec.errors import InputError
 
 __all__ = ["Checkpoint", "fill", "latest", "read", "reserve", "steps_in", "write"]
 

@@ -14,12 +14,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
+from ddpm_spec import data
+from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
 from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
 from ddpm_spec.evaluation.draw import draw
-from ddpm_spec.training import checkpoints, data, pictures, report, runs
+from ddpm_spec.training import checkpoints, pictures, report, runs
 from ddpm_spec.training.console import STARTED, Interrupt, console, progress_bar
-from ddpm_spec.training.errors import InputError
 from ddpm_spec.training.loop import Trainer, accelerator_for
 from ddpm_spec.training.options import TrainOptions, parse_sample, parse_train
 from ddpm_spec.training.settings import Settings

@@ -10,7 +10,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ddpm_spec.training.errors import InputError
+from ddpm_spec.errors import InputError
 
 __all__ = ["STARTED", "Bar", "Interrupt", "Interrupted", "console", "progress_bar", "run_command"]
 

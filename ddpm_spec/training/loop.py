@@ -9,11 +9,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from ddpm_spec.data import Images, indices, to_unit
+from ddpm_spec.errors import InputError
 from ddpm_spec.noise import normal, row_keys, uniform
 from ddpm_spec.training import ema
 from ddpm_spec.training.checkpoints import Checkpoint
-from ddpm_spec.training.data import Images, indices, to_unit
-from ddpm_spec.training.errors import InputError
 from ddpm_spec.training.settings import Settings
 
 __all__ = ["Trainer", "accelerator_for", "belongs_to"]

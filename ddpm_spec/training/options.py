@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from ddpm_spec.training.errors import InputError
+from ddpm_spec.errors import InputError
 from ddpm_spec.training.settings import Settings, preset
 
 __all__ = ["SampleOptions", "TrainOptions", "parse_sample", "parse_train"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ddpm_spec.training.errors import InputError
+from ddpm_spec.errors import InputError
 
 __all__ = ["environment", "new_folder", "numbered_folder", "write_atomically"]
 

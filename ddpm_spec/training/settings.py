@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from ddpm_spec.diffusion import Convention, Diffusion
+from ddpm_spec.errors import InputError
 from ddpm_spec.schedule import linear_schedule
-from ddpm_spec.training.errors import InputError
 from ddpm_spec.unet import UNet
 
 __all__ = ["PRESETS", "Evaluation", "Machine", "Network", "Process", "Settings", "Training", "preset"]

@@ -5,9 +5,9 @@ import math
 
 import pytest
 import torch
-from ddpm_spec.training.data import to_unit
 from small_run import trainer
 
+from ddpm_spec.data import to_unit
 from ddpm_spec.evaluation.bound import held_out_bound
 from ddpm_spec.noise import normal, row_keys
 

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from ddpm_spec.training.data import load
 from scipy.linalg import sqrtm
 
+from ddpm_spec.data import load
 from ddpm_spec.evaluation.bound import histogram_bits, spread
 from ddpm_spec.evaluation.quality import Figures, Judge, class_gaussians, frechet, kernel_density, vectors
 

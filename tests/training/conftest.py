@@ -6,7 +6,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
 
-from ddpm_spec.training.data import Images, load
+from ddpm_spec.data import Images, load
 
 
 @pytest.fixture(autouse=True)

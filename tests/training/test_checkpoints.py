@@ -9,9 +9,9 @@ import pytest
 import torch
 from small_run import same, trainer
 
+from ddpm_spec.errors import InputError
 from ddpm_spec.training import checkpoints
 from ddpm_spec.training.checkpoints import Checkpoint
-from ddpm_spec.training.errors import InputError
 
 
 def tiny(step: int) -> Checkpoint:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from small_run import SMALL, finished, same, trainer
 
+from ddpm_spec.data import to_unit
+from ddpm_spec.errors import InputError
 from ddpm_spec.training import checkpoints, ema
-from ddpm_spec.training.data import to_unit
-from ddpm_spec.training.errors import InputError
 from ddpm_spec.training.loop import Trainer, accelerator_for
 
 

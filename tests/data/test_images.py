@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from ddpm_spec.training.data import from_unit, indices, load, to_unit
+from ddpm_spec.data import from_unit, indices, load, to_unit
 
 
 def test_the_first_1500_train_and_the_last_297_are_held_out():
