@@ -136,6 +136,14 @@ class Diffusion:
             return self._mean(predicted, x_t, at), reverse.learned_variance(log_variance)
         return self._mean(predicted, x_t, at), self._fixed_variance(t, at, like=x_t)
 
+    def predict_x_0(self, network: Network, x_t: Tensor, t: Tensor) -> Tensor:
+        """x̂_0, which the reverse mean implies by Eq. 7: Eq. 15 for predicted noise, clipped where it clips.
+
+        Takes what `reverse_law` takes; at large t the mean holds little of x̂_0: give x_t in float64.
+        """
+        mean, _ = self.reverse_law(network, x_t, t)
+        return reverse.x_0_from_mean(x_t, mean, self.schedule.at(t, like=x_t))
+
     def _mean(self, predicted: Tensor, x_t: Tensor, at: Step) -> Tensor:
         if self.convention == "paper":
             if self.prediction == "eps":
@@ -186,14 +194,14 @@ class Diffusion:
         self,
         network: Network,
         latents: tuple[Tensor, Tensor],
-        weight: float,
+        weight: float | Tensor,
         t: int,
         noise: Callable[[int], Tensor],
     ) -> Tensor:
         """An image between two (§4.4): their x_t mixed with this weight on the second, and decoded.
 
         latents: what `q_sample` gives for the two images at t, (B, C, H, W); kept while the weight moves.
-        weight: λ in [0, 1]; 0 and 1 are reconstructions. `noise` as in `decode`.
+        weight: λ in [0, 1], one or (B, 1, 1, 1); 0 and 1 are reconstructions. `noise` as in `decode`.
         """
         *_, x_0 = self.decode(network, interpolation.mix(*latents, weight), t, noise)
         return x_0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ddpm_spec.diffusion import BoundTerms, Diffusion, Network
-from ddpm_spec.formulas import bound, reverse
+from ddpm_spec.formulas import bound
 
 __all__ = ["RateDistortion", "distortion", "rate", "rate_distortion"]
 
@@ -42,9 +42,7 @@ def distortion(model: Diffusion, network: Network, x_0: Tensor, noise: Callable[
     for t in range(1, model.schedule.T + 1):
         time = torch.full((len(x_0),), t, device=x_0.device)
         x_t = model.q_sample(x_0, time, noise(t).double())
-        mean, _ = model.reverse_law(network, x_t, time)
-        x_0_hat = reverse.x_0_from_mean(x_t, mean, model.schedule.at(time, like=x_0))
-        squares.append(((x_0_hat - x_0) ** 2).mean())
+        squares.append(((model.predict_x_0(network, x_t, time) - x_0) ** 2).mean())
     # [−1, 1] is 255 grey values wide.
     return torch.stack(squares).sqrt() * 255 / 2
 
