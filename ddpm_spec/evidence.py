@@ -241,22 +241,30 @@ def _entered() -> Iterator[set[CodeType]]:
 
 
 def _circumstances(now: str, seconds: float) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607
-        cwd=PATH.parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # The record itself is not what was tested.
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/check/evidence.json")
+    commit = _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     loaded = [name for name in ("torch", "sympy", "hypothesis") if name in sys.modules]
     return {
         "date": now,
-        "commit": commit.stdout.strip() or "not in a git checkout",
+        "commit": commit or "not in a git checkout",
         "seconds": round(seconds),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{name: version(name) for name in loaded},
     }
+
+
+def _git(*words: str) -> str:
+    """What git answers about this checkout; nothing where there is none."""
+    asked = subprocess.run(
+        ["git", *words],  # noqa: S607
+        cwd=PATH.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip()
 
 
 # ------------------------------------------------------------------------------------------- hashes
