@@ -7,11 +7,15 @@ processes that share a batch, or on what was drawn before.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 __all__ = ["bits", "fold", "normal", "row_keys", "uniform"]
+
+Word = Any
+"""64 bits: a tensor of int64, or a Python integer, for which one is as good as the other."""
 
 
 def _signed(x: int) -> int:
@@ -24,21 +28,26 @@ _FIRST = _signed(0xBF58476D1CE4E5B9)
 _SECOND = _signed(0x94D049BB133111EB)
 
 
-def _shifted(x: Tensor, places: int) -> Tensor:
-    """Logical right shift: torch shifts signed integers arithmetically."""
+def _wrapped(x: Word) -> Word:
+    """The signed integer of 64 bits that is x modulo 2^64; a tensor's products and sums wrap by themselves."""
+    return x if isinstance(x, Tensor) else _signed(x % (1 << 64))
+
+
+def _shifted(x: Word, places: int) -> Word:
+    """Logical right shift: signed integers are shifted arithmetically."""
     return (x >> places) & ((1 << (64 - places)) - 1)
 
 
-def _mix(x: Tensor) -> Tensor:
-    """The finaliser of SplitMix64, a bijection of 64-bit integers; products wrap around."""
-    x = (x ^ _shifted(x, 30)) * _FIRST
-    x = (x ^ _shifted(x, 27)) * _SECOND
+def _mix(x: Word) -> Word:
+    """The finaliser of SplitMix64, a bijection of 64-bit integers."""
+    x = _wrapped((x ^ _shifted(x, 30)) * _FIRST)
+    x = _wrapped((x ^ _shifted(x, 27)) * _SECOND)
     return x ^ _shifted(x, 31)
 
 
-def fold(key: Tensor, number: Tensor | int) -> Tensor:
-    """A key for `number` under `key`; both int64, shapes broadcast."""
-    return _mix(_mix(key + _GAMMA) + number)
+def fold(key: Word, number: Word) -> Word:
+    """A key for `number` under `key`: int64 tensors, whose shapes broadcast, or integers that fit 64 bits."""
+    return _mix(_wrapped(_mix(_wrapped(key + _GAMMA)) + number))
 
 
 def row_keys(seed: int, stream: str, step: int, positions: Tensor) -> Tensor:
@@ -51,8 +60,8 @@ def row_keys(seed: int, stream: str, step: int, positions: Tensor) -> Tensor:
         positions: int64, shape (B,).
     """
     name = int.from_bytes(stream.encode()[:7].ljust(7, b"\0"), "big")
-    root = torch.tensor(seed, dtype=torch.int64, device=positions.device)
-    return fold(fold(fold(root, name), step), positions)
+    # What all rows share is mixed as an integer: no kernel is launched for it.
+    return fold(fold(fold(seed, name), step), positions)
 
 
 def bits(keys: Tensor, count: int) -> Tensor:

@@ -16,6 +16,15 @@ def test_the_generator_is_splitmix64():
     assert [x % 2**64 for x in bits(torch.tensor([0]), 3)[0].tolist()] == published
 
 
+def test_integers_and_tensors_are_mixed_alike():
+    ends = [0, 1, -1, 2**63 - 1, -(2**63), 0x0123456789ABCDEF]
+    for key in ends:
+        for number in ends:
+            expected = fold(torch.tensor(key), torch.tensor(number))
+            assert fold(key, number) == expected.item()
+            assert fold(key, torch.tensor([number])).tolist() == [expected.item()]
+
+
 def test_a_row_depends_on_its_own_key_only():
     keys = row_keys(5, "eps", 9, torch.arange(6))
     whole = normal(keys, (3, 5))
