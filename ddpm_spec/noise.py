@@ -29,7 +29,7 @@ _SECOND = _signed(0x94D049BB133111EB)
 
 
 def _wrapped(x: Word) -> Word:
-    """The signed integer of 64 bits that is x modulo 2^64; a tensor's products and sums wrap by themselves."""
+    """The signed integer of 64 bits that is x modulo 2^64; a tensor wraps by itself."""
     return x if isinstance(x, Tensor) else _signed(x % (1 << 64))
 
 
