@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ddpm_spec.errors import InputError
 
-__all__ = ["Checkpoint", "fill", "latest", "read", "reserve", "steps_in", "write"]
+__all__ = ["Checkpoint", "fill", "flush", "latest", "read", "reserve", "steps_in", "write"]
 
 Tensors = dict[str, Tensor]
 KEPT = 2
@@ -98,7 +98,7 @@ def write(run: Path, checkpoint: Checkpoint) -> Path:
         draft.mkdir()
         _write_files(draft, checkpoint)
         draft.rename(target)
-        _flush(run)
+        flush(run)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(draft, ignore_errors=True)
         older = steps_in(run)
@@ -126,7 +126,7 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
         path = folder / f"{name}.safetensors"
         save_file({key: value.contiguous() for key, value in tensors.items()}, path)
         digests[path.name] = _sha256(path)
-        _flush(path)
+        flush(path)
     state = {
         "format": FORMAT,
         "step": checkpoint.step,
@@ -135,11 +135,12 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
     }
     path = folder / "state.json"
     path.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    _flush(path)
-    _flush(folder)
+    flush(path)
+    flush(folder)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Waits until a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

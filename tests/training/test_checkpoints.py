@@ -32,7 +32,7 @@ def test_the_newest_two_are_kept(tmp_path):
 
 
 # Five flushes (three files, the state, the folder), the rename, one flush of the run, then removals.
-STAGES = [("_flush", n) for n in range(1, 7)] + [("save_file", 2), ("shutil.rmtree", 2)]
+STAGES = [("flush", n) for n in range(1, 7)] + [("save_file", 2), ("shutil.rmtree", 2)]
 
 
 @pytest.mark.parametrize(("function", "call"), STAGES)
@@ -64,7 +64,7 @@ def test_killed_while_saving_a_good_checkpoint_survives(tmp_path, monkeypatch, f
     assert os.waitstatus_to_exitcode(status) == 9
     newest = checkpoints.latest(tmp_path)
     step = int(newest.name.rpartition("-")[2])
-    assert step == (3 if (function, call) in {("_flush", 6), ("shutil.rmtree", 2)} else 2)
+    assert step == (3 if (function, call) in {("flush", 6), ("shutil.rmtree", 2)} else 2)
     for whole in checkpoints.steps_in(tmp_path):
         assert same(checkpoints.read(tmp_path / f"checkpoint-{whole}", {"data": "a"}), tiny(whole))
     checkpoints.write(tmp_path, tiny(4))  # and the next save goes on, and clears what was left behind
