@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from ddpm_spec.noise import bits, fold
 
@@ -134,6 +135,7 @@ class UNet(nn.Module):
         attention: sides of the feature maps that get self-attention; the middle always has it.
         dropout: rate inside every residual block. Acts where `forward` is given keys.
         groups: groups of every group norm.
+        checkpointing: what is inside the stages is computed again in the backward pass, not kept.
 
     Raises:
         ValueError: if a width is not a multiple of `groups`, `channels` is odd or below 4, or the image
@@ -152,6 +154,7 @@ class UNet(nn.Module):
         attention: Sequence[int] = (16,),
         dropout: float = 0.1,
         groups: int = 32,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         if channels < 4 or channels % 2 or channels % groups:
@@ -166,6 +169,7 @@ class UNet(nn.Module):
                 "give fewer multipliers"
             )
         self.channels = channels
+        self.checkpointing = checkpointing
         time_width = 4 * channels
 
         def stage(width: int, out: int, side: int) -> Stage:
@@ -228,13 +232,19 @@ class UNet(nn.Module):
         h = self.conv_in(x_t.to(self.conv_in.weight.dtype))
         skips = [h]
         for layer in self.down:
-            h = layer(h, time, keys) if isinstance(layer, Stage) else layer(h)
+            h = self._stage(layer, h, time, keys) if isinstance(layer, Stage) else layer(h)
             skips.append(h)
         for layer in self.middle:
-            h = layer(h, time, keys)
+            h = self._stage(layer, h, time, keys)
         for layer in self.up:
             if isinstance(layer, Stage):
-                h = layer(torch.cat([h, skips.pop()], dim=1), time, keys)
+                h = self._stage(layer, torch.cat([h, skips.pop()], dim=1), time, keys)
             else:
                 h = layer(h)
         return self.conv_out(F.silu(self.norm_out(h)))
+
+    def _stage(self, stage: nn.Module, h: Tensor, time: Tensor, keys: Tensor | None) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            # The masks follow from the keys, so there is no state of a generator to put back.
+            return checkpoint(stage, h, time, keys, use_reentrant=False, preserve_rng_state=False)
+        return stage(h, time, keys)

@@ -1,5 +1,18 @@
 """The images: uint8 grey levels, where they come from, and which of them stand in which batch."""
 
-from ddpm_spec.data.images import Images, from_unit, indices, load, to_unit
+from ddpm_spec.data.batches import Batches, fetch, indices
+from ddpm_spec.data.images import Images, Store, from_unit, to_unit
+from ddpm_spec.data.sources import DataName, Source, load
 
-__all__ = ["Images", "from_unit", "indices", "load", "to_unit"]
+__all__ = [
+    "Batches",
+    "DataName",
+    "Images",
+    "Source",
+    "Store",
+    "fetch",
+    "from_unit",
+    "indices",
+    "load",
+    "to_unit",
+]

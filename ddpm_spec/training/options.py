@@ -12,15 +12,13 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.training.settings import Settings, preset
+from ddpm_spec.training.presets import preset
+from ddpm_spec.training.settings import Settings
 
-__all__ = ["SampleOptions", "TrainOptions", "parse_sample", "parse_train"]
+__all__ = ["SampleOptions", "TrainOptions", "parse", "parse_sample", "parse_train"]
 
 Options = TypeVar("Options")
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
-
-RESUMED_MAY_CHANGE = frozenset({"steps", "save_every", "variance", "convention"})
-"""Besides the evaluation and the machine: what does not enter the updates already made."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ class TrainOptions:
     """Folder for the run, new or empty. Without it: runs/<preset>-<n>, n the next free number."""
     resume: Folder = None
     """Run folder to go on with, from its last checkpoint and with its settings. Of these, only --steps,
-    --save-every, --variance, --convention and the options of evaluation and machine may be given anew."""
+    --save-every, --sample-every, --accumulate, --checkpointing, --variance between fixed ones,
+    --convention and the options of source, evaluation and machine may be given anew."""
     settings: Annotated[Settings, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")] = field(
         default_factory=Settings
     )
@@ -75,7 +74,7 @@ def parse_train(args: list[str]) -> TrainOptions:
     else:
         base = preset(name or "digits")
     default = TrainOptions(preset=name or "digits", settings=base)
-    options = _parse(TrainOptions, args, default, "python -m ddpm_spec.train")
+    options = parse(TrainOptions, args, default, "python -m ddpm_spec.train")
     options.settings.check()
     if resume is not None:
         _refuse_changes(base, options.settings)
@@ -88,7 +87,7 @@ def parse_sample(args: list[str]) -> SampleOptions:
     Raises:
         InputError: as for `parse_train`.
     """
-    options = _parse(SampleOptions, args, None, "python -m ddpm_spec.sample")
+    options = parse(SampleOptions, args, None, "python -m ddpm_spec.sample")
     for name in ("n", "batch"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name} is {getattr(options, name)}; it must be at least 1")
@@ -109,7 +108,12 @@ def _given(args: list[str], flag: str) -> str | None:
     return None
 
 
-def _parse(kind: type[Options], args: list[str], default: Options | None, prog: str) -> Options:
+def parse(kind: type[Options], args: list[str], default: Options | None, prog: str) -> Options:
+    """The options of one command.
+
+    Raises:
+        InputError: in one line, where tyro prints a box or an option is unknown.
+    """
     said = io.StringIO()
     given: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -144,11 +148,11 @@ def _flags(kind: Any) -> list[str]:
 
 def _refuse_changes(saved: Settings, asked: Settings) -> None:
     """A resumed run keeps what its updates were made with."""
-    for group in ("network", "process", "training"):
-        for name, value in vars(getattr(saved, group)).items():
-            if name not in RESUMED_MAY_CHANGE and getattr(getattr(asked, group), name) != value:
-                flag = f"--{name.replace('_', '-')}"
-                raise InputError(
-                    f"a resumed run keeps its settings, here {flag} {value}; "
-                    f"leave {flag} away, or start a new run"
-                )
+    new = asked.lasting()
+    for name, value in saved.lasting().items():
+        if new[name] != value:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(
+                f"a resumed run keeps its settings, here {flag} {value}; "
+                f"leave {flag} away, or start a new run"
+            )

@@ -1,4 +1,4 @@
-"""Every choice of a run, as options with defaults, and the presets that fill them.
+"""Every choice of a run, as options with defaults.
 
 A preset is a `Settings`; options on the command line replace single fields; what results is saved
 with the run as `settings.json`. The docstring under a field is its `--help`.
@@ -12,12 +12,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from ddpm_spec.diffusion import Convention, Diffusion
+from ddpm_spec.data import DataName, Source
+from ddpm_spec.diffusion import Convention, Diffusion, Prediction, Variance
 from ddpm_spec.errors import InputError
-from ddpm_spec.schedule import linear_schedule
+from ddpm_spec.schedule import (
+    Schedule,
+    constant_schedule,
+    cosine_schedule,
+    linear_schedule,
+    quadratic_schedule,
+)
+from ddpm_spec.training.runs import write_atomically
 from ddpm_spec.unet import UNet
 
-__all__ = ["PRESETS", "Evaluation", "Machine", "Network", "Process", "Settings", "Training", "preset"]
+__all__ = ["Evaluation", "Machine", "Network", "Process", "Settings", "Training"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,9 @@ class Network:
     """Rate inside the residual blocks. Paper: 0.1 for CIFAR10, 0 elsewhere."""
     groups: int = 8
     """Groups of every group norm; must divide channels. Paper: 32."""
+    checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: the same gradients in less
+    memory, a third more work."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +55,18 @@ class Process:
 
     T: int = 1000
     """Number of steps. Paper: 1000."""
+    schedule: Literal["linear", "quadratic", "constant", "cosine"] = "linear"
+    """How beta_t goes from beta-1 to beta-T; constant needs the two equal, cosine has neither. Paper: linear;
+    quadratic and constant were tried."""
     beta_1: float = 1e-4
-    """First variance of the linear schedule. Paper: 1e-4."""
+    """First variance of the schedule. Paper: 1e-4."""
     beta_T: float = 0.02  # noqa: N815 (the paper's name)
-    """Last variance of the linear schedule. Paper: 0.02."""
-    variance: Literal["beta", "beta_tilde"] = "beta"
-    """The variance of a reverse step: beta_t, or the posterior's, beta_tilde. Paper: either."""
+    """Last variance of the schedule. Paper: 0.02."""
+    prediction: Prediction = "eps"
+    """What the network predicts: the noise, the image or the posterior mean. Paper: eps; all in Table 2."""
+    variance: Variance = "beta"
+    """The variance of a reverse step: beta_t, the posterior's, beta_tilde, or learned by the network, with
+    --objective bound only. Paper: either of the fixed ones; learned in Table 2."""
     convention: Convention = "paper"
     """Sampling and bound as the paper prints them, or as its official code has them: the implied x_0
     clipped to [-1, 1], a tanh for the normal cdf, another variance at t = 1."""
@@ -59,10 +76,16 @@ class Process:
 class Training:
     """Algorithm 1."""
 
+    objective: Literal["simple", "bound"] = "simple"
+    """The squared error of what is predicted, or the terms of the bound, Eq. 5. Paper: simple; both in
+    Table 2."""
     steps: int = 1500
     """Updates to make. Paper: 800,000 for CIFAR10."""
     batch: int = 64
-    """Images in one update, over all processes together. Paper: 128."""
+    """Images in one update, over all processes together. Paper: 128; 64 for 256×256."""
+    accumulate: int = 1
+    """Parts in which each process takes its share of a batch, one after the other: less memory, the same
+    update. Paper: 1."""
     lr: float = 2e-3
     """Learning rate of Adam. Paper: 2e-4; 2e-5 for 256×256."""
     warmup: int = 100
@@ -77,6 +100,8 @@ class Training:
     """Every random number of the run follows from it."""
     save_every: int = 500
     """Updates between two checkpoints; one is always saved at the end."""
+    sample_every: int = 0
+    """Updates between two grids of samples drawn on the way; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +126,21 @@ class Machine:
     """What the network computes in: float32, or bfloat16 by autocast. Paper: float32."""
     threads: int = 0
     """CPU threads; 0 takes what torch takes, one a core."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile on the network; auto: on a GPU."""
+    workers: int = 4
+    """Processes that decode images, where they are not kept decoded; 0: none."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides a run's numbers."""
 
-    data: Literal["digits"] = "digits"
-    """The images: digits are the 1,797 handwritten ones of scikit-learn, 8×8 with 17 grey levels."""
+    data: DataName = "digits"
+    """The images. digits: 1,797 handwritten ones of scikit-learn, 8×8 with 17 grey levels. fashion-mnist:
+    70,000 of clothes, 28×28, from Debian's package dataset-fashion-mnist. hub: a set of the Hugging Face hub.
+    folder: a folder of image files. lsun: LSUN's LMDB folders."""
+    source: Source = field(default_factory=Source)
     network: Network = field(default_factory=Network)
     process: Process = field(default_factory=Process)
     training: Training = field(default_factory=Training)
@@ -119,7 +151,7 @@ class Settings:
         """The network, for images of this many channels and this side."""
         return UNet(
             in_channels=image_channels,
-            out_channels=image_channels,
+            out_channels=image_channels * (2 if self.process.variance == "learned" else 1),
             image_size=image_size,
             **asdict(self.network),
         )
@@ -127,28 +159,66 @@ class Settings:
     def diffusion(self) -> Diffusion:
         """The process."""
         p = self.process
-        return Diffusion(linear_schedule(p.T, p.beta_1, p.beta_T), p.variance, convention=p.convention)
+        return Diffusion(self._schedule(), p.variance, p.prediction, p.convention)
+
+    def _schedule(self) -> Schedule:
+        p = self.process
+        if p.schedule == "constant":
+            return constant_schedule(p.T, p.beta_1)
+        if p.schedule == "cosine":
+            return cosine_schedule(p.T)
+        make = linear_schedule if p.schedule == "linear" else quadratic_schedule
+        return make(p.T, p.beta_1, p.beta_T)
 
     def check(self) -> None:
-        """Refuses a value out of range, naming the option.
+        """Refuses a value out of range, and values without meaning together, naming the option.
 
         Raises:
             InputError: with what would be right.
         """
-        for group in (self.network, self.process, self.training, self.evaluation, self.machine):
+        for group in (
+            self.source,
+            self.network,
+            self.process,
+            self.training,
+            self.evaluation,
+            self.machine,
+        ):
             for name, value in vars(group).items():
                 rule = _RULES.get(name)
                 if rule and not rule[0](value):
                     raise InputError(f"--{name.replace('_', '-')} is {_shown(value)}; it must be {rule[1]}")
-        if self.process.beta_1 > self.process.beta_T:
+        p, t = self.process, self.training
+        if p.beta_1 > p.beta_T:
             raise InputError(
-                f"--beta-1 is {self.process.beta_1} and --beta-T is {self.process.beta_T}; "
-                "the schedule must not decrease"
+                f"--beta-1 is {p.beta_1} and --beta-T is {p.beta_T}; the schedule must not decrease"
             )
+        if p.schedule == "constant" and p.beta_1 != p.beta_T:
+            raise InputError(
+                f"--schedule is constant, but --beta-1 is {p.beta_1} and --beta-T is {p.beta_T}; "
+                "it needs the two equal, say 0.01"
+            )
+        if p.variance == "learned" and t.objective == "simple":
+            raise InputError(
+                "--variance is learned, but --objective is simple, and a squared error gives a variance "
+                "no gradient; use --objective bound"
+            )
+        if t.batch % t.accumulate:
+            raise InputError(
+                f"--batch is {t.batch} and --accumulate is {t.accumulate}; the first must be a multiple "
+                "of the second"
+            )
+
+    def lasting(self) -> dict[str, Any]:
+        """What enters the updates, by option: a resumed run keeps it. The images have their own digest."""
+        groups = (self.network, self.process, self.training)
+        values = {name: value for group in groups for name, value in vars(group).items()}
+        may_change = _MAY_CHANGE | ({"variance"} if self.training.objective == "simple" else set())
+        return {"data": self.data} | {k: v for k, v in values.items() if k not in may_change}
 
     def save(self, path: Path) -> None:
         """As JSON, in the field order."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_atomically(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "Settings":
@@ -167,6 +237,10 @@ class Settings:
             raise InputError(
                 f"{path} is damaged or from another version ({error}); restore it, or start a new run"
             ) from None
+
+
+_MAY_CHANGE = {"steps", "save_every", "sample_every", "accumulate", "checkpointing", "convention"}
+"""What does not enter the updates already made. Neither does the variance, but where the bound is trained."""
 
 
 def _shown(value: Any) -> str:
@@ -217,23 +291,14 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_norm": (lambda x: x > 0, "above 0 (inf for no limit)"),
     "ema": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
     "seed": (lambda x: -(2**63) <= x < 2**63, "an integer of 64 bits"),
+    "accumulate": _at_least(1),
     "save_every": _at_least(1),
+    "sample_every": _at_least(0),
     "sample_batch": _at_least(1),
     "samples": _at_least(2),
     "bound_images": _at_least(2),
     "threads": _at_least(0),
+    "workers": _at_least(0),
+    "image_size": _at_least(0),
+    "cache_gb": _at_least(0),
 }
-
-PRESETS: dict[str, Settings] = {"digits": Settings()}
-"""The presets by name; `python -m ddpm_spec.train --preset NAME`."""
-
-
-def preset(name: str) -> Settings:
-    """The preset of this name.
-
-    Raises:
-        InputError: if there is none.
-    """
-    if name not in PRESETS:
-        raise InputError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
-    return PRESETS[name]

@@ -1,0 +1,140 @@
+"""Which image stands where in which batch, and how it gets to the device."""
+
+import functools
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ddpm_spec.data.images import Images, Store
+from ddpm_spec.errors import InputError
+from ddpm_spec.noise import bits, row_keys
+
+__all__ = ["Batches", "fetch", "indices"]
+
+ON_DEVICE = 2 * 2**30
+"""Bytes of images that may live on the device."""
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int, device: torch.device) -> Tensor:
+    """The permutation of one epoch. A batch meets at most two new ones at a time."""
+    everyone = torch.arange(count, device=device)
+    return bits(row_keys(seed, "order", epoch, everyone), 1).squeeze(1).argsort(stable=True)
+
+
+def indices(seed: int, step: int, batch: int, positions: Tensor, count: int) -> Tensor:
+    """Which of `count` images stand at these positions of the batch of this step: int64, (B,).
+
+    Every epoch is a permutation of all images, a function of (seed, epoch). Batches run on through the
+    end of an epoch, so every image is seen equally often.
+    """
+    place = step * batch + positions
+    chosen = torch.empty_like(place)
+    for epoch in range(step * batch // count, ((step + 1) * batch - 1) // count + 1):
+        order = _order(seed, epoch, count, positions.device)
+        chosen = torch.where(place // count == epoch, order[place % count], chosen)
+    return chosen
+
+
+class _Answers(Dataset[Tensor | InputError]):
+    """A store that returns its refusals: torch would wrap one in the traceback of its worker."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __getitem__(self, chosen: Tensor) -> Tensor | InputError:
+        try:
+            return self.store[chosen]
+        except InputError as error:
+            return error
+
+
+def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False) -> Iterator[Tensor]:
+    """The images of each entry of `chosen`, in that order: uint8 on the CPU.
+
+    Decoded ahead by `workers` processes, which end with the iterator; with 0 workers, when asked for.
+    `pin` puts them into page-locked memory.
+
+    Raises:
+        InputError: if an image cannot be read.
+    """
+    loader: DataLoader[Tensor | InputError] = DataLoader(
+        _Answers(store),
+        batch_size=None,
+        sampler=chosen,
+        num_workers=workers,
+        pin_memory=pin,
+        generator=torch.Generator(),  # torch seeds its workers from it, and would draw from the global one
+    )
+    for images in loader:
+        if isinstance(images, InputError):
+            raise images
+        yield images
+
+
+class Batches:
+    """The training images of each step, on the device.
+
+    What a step holds is `indices`, whatever fetches it. Sets of up to 2 GiB are copied to the device once
+    and indexed there. Larger ones that are kept decoded are indexed on the CPU. The rest is decoded ahead
+    by worker processes, in the order of the steps; a jump, as to another `step` or other `positions`,
+    only costs the images fetched ahead.
+
+    Args:
+        images: the data set.
+        seed: of the order.
+        batch: images in the global batch.
+        device: where the images go.
+        workers: processes that decode; 0: this one.
+    """
+
+    def __init__(
+        self, images: Images, *, seed: int, batch: int, device: torch.device, workers: int = 0
+    ) -> None:
+        self._store = images.train
+        self._seed, self._batch, self._device, self._workers = seed, batch, device, workers
+        if isinstance(self._store, Tensor) and self._store.nbytes <= ON_DEVICE:
+            self._store = self._store.to(device)
+        self._stream: Iterator[Tensor] = iter(())
+        self._next: tuple[int, Tensor] | None = None
+
+    def rows(self, step: int, positions: Tensor) -> Tensor:
+        """The images at these positions of the batch of this step: uint8, (B, C, H, W), on the device.
+
+        Where images are decoded ahead, it is for the same positions at the next step: ask once a step
+        for all rows of this process, always with the same tensor, and slice what comes back.
+
+        Raises:
+            InputError: if an image cannot be read.
+        """
+        if isinstance(self._store, Tensor):
+            rows = self._store[self._indices(step, positions.to(self._store.device))]
+            if self._device.type == "cuda" and rows.device.type == "cpu":
+                rows = rows.pin_memory()
+            return rows.to(self._device, non_blocking=True)
+        if self._next is None or self._next[0] != step or self._next[1] is not positions:
+            self._stream = self._ahead(step, positions.cpu())
+        self._next = step + 1, positions
+        return next(self._stream).to(self._device, non_blocking=True)
+
+    def _ahead(self, step: int, positions: Tensor) -> Iterator[Tensor]:
+        chosen = _Steps(self, step, positions)
+        return fetch(self._store, chosen, self._workers, pin=self._device.type == "cuda")
+
+    def _indices(self, step: int, positions: Tensor) -> Tensor:
+        return indices(self._seed, step, self._batch, positions, len(self._store))
+
+
+class _Steps:
+    """The numbers of the images of this step, the next, and so on without end."""
+
+    def __init__(self, batches: Batches, step: int, positions: Tensor) -> None:
+        self.batches, self.step, self.positions = batches, step, positions
+
+    def __iter__(self) -> Iterator[Tensor]:
+        step = self.step
+        while True:
+            yield self.batches._indices(step, self.positions)
+            step += 1
