@@ -1,18 +1,37 @@
 """Samples by Algorithm 2, in batches, from keyed noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from ddpm_spec.data import from_unit
+from ddpm_spec.data.images import from_unit
 from ddpm_spec.diffusion import Diffusion, Network
 from ddpm_spec.noise import normal, row_keys
 
-__all__ = ["Progress", "draw"]
+__all__ = ["Progress", "draw", "keyed", "sample_path"]
 
 Progress = Callable[[int], None]
 """Called with the number of network rows done since the last call."""
+
+
+def keyed(
+    seed: int, stream: str, rows: Tensor, shape: tuple[int, ...], progress: Progress = lambda rows: None
+) -> Callable[[int], Tensor]:
+    """The noise of these rows, a function of t: row i's is a function of (seed, stream, t, i)."""
+
+    def noise(t: int) -> Tensor:
+        progress(len(rows))
+        return normal(row_keys(seed, stream, t, rows), shape)
+
+    return noise
+
+
+def sample_path(
+    network: Network, diffusion: Diffusion, shape: tuple[int, ...], rows: Tensor, seed: int
+) -> Iterator[Tensor]:
+    """x_{T−1}, …, x_0 of Algorithm 2 for these rows."""
+    yield from diffusion.sample(network, keyed(seed, "sample", rows, shape))
 
 
 def draw(
@@ -26,21 +45,18 @@ def draw(
     seed: int,
     device: torch.device,
     progress: Progress = lambda rows: None,
+    start: int = 0,
 ) -> Tensor:
-    """`count` images of Algorithm 2, uint8 grey levels, (count, C, H, W).
+    """Images `start` to `count` − 1 of Algorithm 2, uint8 grey levels, (count − start, C, H, W).
 
     The noise of image i at time t is a function of (seed, t, i): the batch size does not enter, nor
     does `count`. What is left of it is the rounding of the network's sums, far below a grey level.
     """
     drawn = []
-    for first in range(0, count, batch):
+    for first in range(start, count, batch):
         rows = torch.arange(first, min(first + batch, count), device=device)
-
-        def noise(t: int, rows: Tensor = rows) -> Tensor:
-            return normal(row_keys(seed, "sample", t, rows), shape)
-
         with torch.inference_mode():
-            for x in diffusion.sample(network, noise):  # noqa: B007
+            for x in diffusion.sample(network, keyed(seed, "sample", rows, shape)):  # noqa: B007
                 progress(len(rows))
         drawn.append(from_unit(x, levels).cpu())
     return torch.cat(drawn)

@@ -2,13 +2,22 @@
 
 import io
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["grid", "loss_curve"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "INK", "grid", "grid_png", "legend", "loss_curve", "panels", "png"]
+
+INK = "#7a7f87"
+COLOURS = ("#3b82c4", "#d9822b", "#4a9d5b", "#a46bb8")
+"""Legible on light and on dark ground, and apart for the colour-blind."""
 
 GAP = 2
 TILE = 40
@@ -31,26 +40,52 @@ def grid(images: Tensor, levels: int) -> Image.Image:
     return Image.fromarray(canvas.squeeze(2) if channels == 1 else canvas)
 
 
+def grid_png(images: Tensor, levels: int) -> bytes:
+    """The same as the bytes of a PNG file."""
+    out = io.BytesIO()
+    grid(images, levels).save(out, format="png", optimize=True)
+    return out.getvalue()
+
+
 def loss_curve(losses: NDArray[np.float32]) -> bytes:
     """The loss of every step and its running mean, as PNG that is legible on light and dark ground."""
-    from matplotlib.figure import Figure  # not on the way to the first training step
-
-    ink, colour = "#7a7f87", "#3b82c4"
     window = max(1, len(losses) // 50)
     mean = np.convolve(losses, np.full(window, 1 / window), mode="valid")
+    figure, (axes,) = panels(1)
+    axes.plot(np.arange(1, len(losses) + 1), losses, color=COLOURS[0], alpha=0.3, linewidth=0.6)
+    axes.plot(np.arange(window, len(losses) + 1), mean, color=COLOURS[0], linewidth=1.8)
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel("L_simple / D")
+    return png(figure)
+
+
+def panels(count: int) -> tuple["Figure", list["Axes"]]:
+    """A figure with this many plots side by side, on transparent ground, in ink that any ground bears."""
+    from matplotlib.figure import Figure  # not on the way to the first training step
+
     figure = Figure(figsize=(7.2, 3.0), dpi=150, layout="constrained")
     figure.patch.set_alpha(0)
-    axes = figure.subplots()
-    axes.patch.set_alpha(0)
-    axes.plot(np.arange(1, len(losses) + 1), losses, color=colour, alpha=0.3, linewidth=0.6)
-    axes.plot(np.arange(window, len(losses) + 1), mean, color=colour, linewidth=1.8)
-    axes.set_yscale("log")
-    axes.set_xlabel("step", color=ink)
-    axes.set_ylabel("L_simple / D", color=ink)
-    axes.tick_params(colors=ink, which="both")
-    axes.grid(color=ink, alpha=0.25, which="both", linewidth=0.5)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    return png.getvalue()
+    plots = list(np.atleast_1d(figure.subplots(1, count)))
+    for axes in plots:
+        axes.patch.set_alpha(0)
+        axes.tick_params(colors=INK, which="both")
+        axes.xaxis.label.set_color(INK)
+        axes.yaxis.label.set_color(INK)
+        axes.grid(color=INK, alpha=0.25, linewidth=0.5)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    return figure, plots
+
+
+def legend(axes: "Axes") -> None:
+    """Names the curves, where there are several."""
+    if len(axes.get_lines()) > 1:
+        axes.legend(frameon=False, labelcolor=INK)
+
+
+def png(figure: "Figure") -> bytes:
+    """The figure as the bytes of a PNG file."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()

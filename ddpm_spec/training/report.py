@@ -19,7 +19,7 @@ from ddpm_spec.evaluation.quality import Figures
 from ddpm_spec.training.runs import write_atomically
 from ddpm_spec.training.settings import Settings
 
-__all__ = ["Report", "Section", "print_report", "sections", "write"]
+__all__ = ["Report", "Section", "print_report", "print_sections", "sections", "write"]
 
 TARGETS = {"confidence": 0.97, "rarest_class": 0.03, "frechet": 52.0, "novelty": 0.8}
 """What a sound run of the digits reaches; frechet from above, the others from below."""
@@ -187,12 +187,17 @@ def _settings(r: Report) -> Section:
 
 def print_report(report: Report) -> None:
     """The report as text on stdout."""
+    print_sections(_headline(report), sections(report), Path(report.run))
+
+
+def print_sections(headline: str, sections: list[Section], folder: Path) -> None:
+    """Tables and notes as text on stdout; an image by its path in the folder."""
     out = Console(highlight=False)
-    out.print(Text(f"\n{_headline(report)}", style="bold"))
-    for section in sections(report):
+    out.print(Text(f"\n{headline}", style="bold"))
+    for section in sections:
         out.print(Text(f"\n{section.title}", style="bold"))
         if section.image:
-            out.print(Text(f"  {report.run}/{section.image}"), soft_wrap=True)
+            out.print(Text(f"  {folder / section.image}"), soft_wrap=True)
         if section.rows:
             table = Table(
                 *section.header, box=box.SIMPLE_HEAD, show_header=any(section.header), pad_edge=True

@@ -1,0 +1,70 @@
+"""The command `ddpm_spec.evaluate`, from options to files."""
+
+import json
+from pathlib import Path
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation import report
+from ddpm_spec.evaluation.measure import Measure
+from ddpm_spec.evaluation.model import Model, open_model
+from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
+from ddpm_spec.evaluation.results import evaluate as measured
+from ddpm_spec.training import pictures, processes
+from ddpm_spec.training.console import Interrupt, console
+from ddpm_spec.training.runs import write_atomically
+
+__all__ = ["evaluate"]
+
+
+def evaluate(args: list[str]) -> None:
+    """`python -m ddpm_spec.evaluate`.
+
+    Raises:
+        InputError: for anything the user can mend.
+        Interrupted: by SIGINT or SIGTERM; the finished batches are kept.
+    """
+    with Interrupt() as interrupt:
+        processes.join()
+        options = processes.from_first(lambda: parse_evaluate(args))
+        with processes.together():
+            model = open_model(options.model, options.preset, options.device)
+        plan = model.settings.evaluation
+        folder = _folder(options, model)
+        batch = options.batch or plan.sample_batch
+        measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
+        which = _which(options, model)
+        samples = options.samples or plan.samples
+        images = plan.bound_images if options.images is None else options.images
+        results = measured(measure, which, samples, images, options.inception)
+        if model.accelerator.is_main_process:
+            curves = results.pop("curves")
+            write_atomically(folder / "results.json", (json.dumps(results, indent=2) + "\n").encode())
+            write_atomically(folder / "curves.json", (json.dumps(curves) + "\n").encode())
+            write_atomically(folder / "bound.png", report.bound_picture(curves))
+            for name in which:
+                grid = pictures.grid_png(measure.samples(name, min(samples, 256)), model.images.levels)
+                write_atomically(folder / f"samples-{name}.png", grid)
+            report.print_results(results, folder)
+            console.print(f"\nresults: {folder / 'results.json'}")
+        model.accelerator.wait_for_everyone()
+        model.accelerator.end_training()
+
+
+def _folder(options: EvaluateOptions, model: Model) -> Path:
+    if options.out:
+        folder = options.out
+    elif "run" in model.origin:
+        folder = Path(options.model) / "evaluation"
+    else:
+        folder = Path(f"evaluation-{Path(options.model).name}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); name another with --out") from None
+    return folder
+
+
+def _which(options: EvaluateOptions, model: Model) -> list[str]:
+    if options.weights == "both" or "run" not in model.origin:
+        return list(model.networks)
+    return [options.weights]

@@ -1,0 +1,108 @@
+"""What is measured of a model: samples and the terms of the bound, batch by batch, each only once."""
+
+import dataclasses
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ddpm_spec.data import Store
+from ddpm_spec.diffusion import Convention, Diffusion
+from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.bound import Terms, spread, terms
+from ddpm_spec.evaluation.draw import Progress, draw
+from ddpm_spec.evaluation.model import Model
+from ddpm_spec.evaluation.parts import Parts, Tensors
+from ddpm_spec.training.console import Interrupt
+
+__all__ = ["CONVENTIONS", "Measure", "Split"]
+
+Split = Literal["train", "test"]
+CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One model, one seed, one folder of finished batches."""
+
+    model: Model
+    folder: Path
+    interrupt: Interrupt
+    seed: int = 0
+    batch: int = 256
+    convention: Convention | None = None
+    """How to sample; None: as the settings of the model say."""
+
+    @property
+    def parts(self) -> Parts:
+        """The finished batches."""
+        return Parts(self.folder / "parts", self.model.accelerator, self.interrupt)
+
+    def diffusion(self, convention: Convention | None = None) -> Diffusion:
+        """The model's process, under a convention."""
+        own = self.model.settings.diffusion()
+        return dataclasses.replace(own, convention=convention or self.convention or own.convention)
+
+    def purpose(self, kind: str, weights: str, **more: Any) -> dict[str, Any]:
+        """Everything that decides numbers of this kind."""
+        machine = self.model.settings.machine
+        device = self.model.accelerator.device.type
+        return {
+            "kind": kind,
+            "weights": self.model.digests[weights],
+            "data": self.model.images.digest,
+            "process": asdict(self.model.settings.process),
+            "seed": self.seed,
+            "computed_in": [device, machine.dtype],
+            **more,
+        }
+
+    def samples(self, weights: str, count: int) -> Tensor:
+        """`count` images of Algorithm 2, uint8 grey levels."""
+        diffusion, images = self.diffusion(), self.model.images
+
+        def make(first: int, end: int, progress: Progress) -> Tensors:
+            with self.model.accelerator.autocast():
+                drawn = draw(
+                    self.model.networks[weights], diffusion, images.shape, images.levels, start=first,
+                    count=end, batch=self.batch, seed=self.seed, device=self.model.accelerator.device,
+                    progress=progress,
+                )  # fmt: skip
+            return {"samples": drawn}
+
+        purpose = self.purpose("samples", weights, convention=diffusion.convention)
+        title = f"samples ({weights})"
+        return self.parts.collect(title, purpose, count, self.batch, diffusion.schedule.T, make)["samples"]
+
+    def terms(self, weights: str, split: Split, count: int) -> dict[Convention, Terms]:
+        """The terms of Eq. 5 on `count` images, evenly spread, under both conventions.
+
+        Raises:
+            InputError: if there are not so many images.
+        """
+        images, device = self.model.images, self.model.accelerator.device
+        store: Store = images.train if split == "train" else images.held_out
+        if count > len(store):
+            raise InputError(f"--images is {count}; {images.name} has {len(store)} {split} images")
+        chosen = spread(count, len(store))
+        diffusions = [self.diffusion(convention) for convention in CONVENTIONS]
+
+        def make(first: int, end: int, progress: Progress) -> Tensors:
+            with self.model.accelerator.autocast():
+                measured = terms(
+                    self.model.networks[weights], diffusions, store[chosen[first:end]].to(device),
+                    images.levels, rows=torch.arange(first, end, device=device), seed=self.seed,
+                    progress=progress,
+                )  # fmt: skip
+            return {
+                f"{convention}.{name}": tensor
+                for convention, found in zip(CONVENTIONS, measured, strict=True)
+                for name, tensor in found._asdict().items()
+            }
+
+        purpose = self.purpose("bound", weights, split=split, images=count)
+        title = f"bound ({weights}, {split})"
+        found = self.parts.collect(title, purpose, count, self.batch, diffusions[0].schedule.T, make)
+        return {c: Terms(*(found[f"{c}.{name}"] for name in Terms._fields)) for c in CONVENTIONS}

@@ -1,0 +1,119 @@
+"""What is evaluated: a run, or weights that others have trained, and the images they are held against."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from ddpm_spec import data
+from ddpm_spec.data import Images
+from ddpm_spec.errors import InputError
+from ddpm_spec.training import checkpoints, processes
+from ddpm_spec.training.machine import accelerator_for, compiled, resolved
+from ddpm_spec.training.presets import preset
+from ddpm_spec.training.settings import Machine, Settings
+
+__all__ = ["Device", "Model", "open_model", "open_run"]
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Networks with the process they were trained for, and the data."""
+
+    name: str
+    settings: Settings
+    images: Images
+    networks: dict[str, nn.Module]
+    """By the name of their weights: ema and raw of a run, given for weights without one."""
+    digests: dict[str, str]
+    """SHA-256 of the file of each."""
+    origin: dict[str, Any]
+    """What a report says of where they come from, as JSON."""
+    accelerator: Accelerator
+
+
+def open_model(argument: str, data_preset: str | None, device: Device = "auto") -> Model:
+    """A run folder, or what `open_weights` takes, whose data are then those of a preset.
+
+    Raises:
+        InputError: if it is neither, or is damaged, or the data do not fit or cannot be had.
+    """
+    if (Path(argument) / "settings.json").exists():
+        if data_preset:
+            raise InputError(f"{argument} is a run and knows its data; leave --preset away")
+        return open_run(Path(argument), device)
+    from ddpm_spec.interop import open_weights
+
+    opened = open_weights(argument)
+    if data_preset is None:
+        raise InputError(
+            f"{argument} does not say on what images it was trained; name a preset with these, as in "
+            "--preset cifar10"
+        )
+    settings = _here(dataclasses.replace(preset(data_preset), process=opened.process), device)
+    images = _images(settings)
+    if images.shape != opened.image_shape:
+        raise InputError(
+            f"{argument} makes images of {_shown(opened.image_shape)}, --preset {data_preset} has "
+            f"{_shown(images.shape)}; name the preset it was trained on"
+        )
+    accelerator = accelerator_for(settings)
+    network = _ready(opened.network, settings, accelerator)
+    return Model(
+        argument, settings, images, {"given": network},
+        {"given": opened.provenance["sha256"]}, opened.provenance, accelerator,
+    )  # fmt: skip
+
+
+def open_run(run: Path, device: Device = "auto") -> Model:
+    """The last checkpoint of a run.
+
+    Raises:
+        InputError: if there is none, or it is damaged, or its data are not what they were.
+    """
+    settings = _here(Settings.load(run / "settings.json"), device)
+    folder = checkpoints.latest(run)
+    images = _images(settings)
+    accelerator = accelerator_for(settings)
+    channels, side, _ = images.shape
+    networks: dict[str, nn.Module] = {}
+    for name in ("ema", "raw"):
+        network = settings.unet(channels, side)
+        checkpoints.fill(network, folder, name)  # compares the digest of the file
+        networks[name] = _ready(network, settings, accelerator)
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    if state["belongs_to"]["data"] != images.digest:
+        raise InputError(f"{run} was trained on other images than {settings.data} holds now; put those back")
+    digests = {name: state["sha256"][f"{name}.safetensors"] for name in networks}
+    origin = {"run": str(run), "checkpoint": folder.name, "step": state["step"]}
+    return Model(str(run), settings, images, networks, digests, origin, accelerator)
+
+
+def _here(settings: Settings, device: Device) -> Settings:
+    """The settings on the machine at hand, which need not be the one of the training."""
+    machine = Machine(device=device, dtype=settings.machine.dtype, workers=settings.machine.workers)
+    return dataclasses.replace(settings, machine=machine)
+
+
+def _images(settings: Settings) -> Images:
+    return processes.one_a_machine(
+        lambda: data.load(settings.data, settings.source, workers=settings.machine.workers)
+    )
+
+
+def _ready(network: nn.Module, settings: Settings, accelerator: Accelerator) -> nn.Module:
+    network = network.to(memory_format=torch.channels_last).to(accelerator.device)
+    network.eval().requires_grad_(False)
+    compiled(network, resolved(settings, accelerator))
+    return network
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

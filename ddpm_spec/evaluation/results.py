@@ -1,0 +1,117 @@
+"""The results of an evaluation: computed once, as JSON, and read by tables and figures."""
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from ddpm_spec.data import Images
+from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.bound import curves, summary
+from ddpm_spec.evaluation.features import Features
+from ddpm_spec.evaluation.inception import fid_and_is, inception_weights
+from ddpm_spec.evaluation.measure import Measure, Split
+from ddpm_spec.evaluation.provenance import provenance
+from ddpm_spec.evaluation.quality import Judge
+
+__all__ = ["Results", "bounds", "evaluate", "quality"]
+
+Results = dict[str, Any]
+
+
+def bounds(measure: Measure, weights: str, counts: dict[Split, int]) -> tuple[Results, Results]:
+    """Bound and curves of these weights, by split and convention."""
+    images = measure.model.images
+    dims = math.prod(images.shape)
+    found: tuple[Results, Results] = ({}, {})
+    for split, count in counts.items():
+        terms = measure.terms(weights, split, count)
+        found[0][split] = {c: asdict(summary(t, dims, measure.diffusion(c))) for c, t in terms.items()}
+        found[1][split] = {c: asdict(curves(t, dims, images.levels)) for c, t in terms.items()}
+    return found
+
+
+def quality(measure: Measure, weights: str, count: int, judges: tuple[Judge, Features] | None) -> Results:
+    """Figures of the samples of these weights that need no Inception."""
+    samples = measure.samples(weights, count)
+    if judges is None:
+        return {"samples": count}
+    judge, features = judges
+    return {
+        "samples": count,
+        **asdict(judge.figures(samples)),
+        "pixel_frechet": judge.distance(samples),
+        "feature_frechet": features.distance(samples),
+    }
+
+
+def judges_of(images: Images, seed: int) -> tuple[Judge, Features] | None:
+    """What judges samples of small grey images with labels; for others there is Inception."""
+    if images.shape[0] != 1 or not len(images.train_labels):
+        return None
+    return Judge(images), Features(images, seed)
+
+
+def evaluate(
+    measure: Measure, which: list[str], samples: int, images: int, inception: Path | None
+) -> Results:
+    """Everything that is said of these weights. All processes call it; what it writes are the batches.
+
+    Raises:
+        InputError: if there are fewer images than asked for.
+        Interrupted: by a signal.
+    """
+    start, model = time.monotonic(), measure.model
+    sizes = {"train": len(model.images.train), "test": len(model.images.held_out)}
+    counts: dict[Split, int] = {split: images or sizes[split] for split in get_args(Split)}
+    judges = judges_of(model.images, measure.seed)
+    results: Results = {
+        "model": model.name,
+        "origin": model.origin,
+        "data": model.images.name,
+        "data_sha256": model.images.digest,
+        "levels": model.images.levels,
+        "seed": measure.seed,
+        "sampled_by": measure.diffusion().convention,
+        "weights": {},
+        "curves": {},
+    }
+    for name in which:
+        terms, course = bounds(measure, name, counts)
+        said = {"sha256": model.digests[name], "bound": terms}
+        said["quality"] = quality(measure, name, samples, judges)
+        results["weights"][name], results["curves"][name] = said, course
+    if judges:
+        results["reference"] = _reference(model.images, *judges)
+    if model.accelerator.is_main_process:
+        results["inception"] = _inception(measure, which, samples, inception)
+    results["seconds"] = round(time.monotonic() - start, 1)
+    results["provenance"] = provenance(model.accelerator)
+    return results
+
+
+def _reference(images: Images, judge: Judge, features: Features) -> Results:
+    """The same figures of the held-out images, and what the classifier of the features is worth."""
+    return {
+        "images": len(images.held_out),
+        **asdict(judge.figures(images.held_out)),
+        "pixel_frechet": judge.distance(images.held_out),
+        "feature_frechet": features.distance(images.held_out),
+        "classifier_accuracy": features.accuracy,
+        "classifier_seed": features.seed,
+    }
+
+
+def _inception(measure: Measure, which: list[str], samples: int, given: Path | None) -> Results:
+    """FID and IS of each of the weights, or why there are none."""
+    images = measure.model.images
+    if images.shape[0] != 3 or images.levels != 256:
+        return {"none": f"FID and IS are for colour images of 256 levels, which {images.name} has not"}
+    try:
+        weights = inception_weights(given)
+    except InputError as error:
+        return {"none": str(error)}
+    references = {"train": images.train, "test": images.held_out}
+    device = measure.model.accelerator.device
+    return {name: fid_and_is(measure.samples(name, samples), references, weights, device) for name in which}
