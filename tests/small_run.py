@@ -6,7 +6,8 @@ from typing import Any
 
 from ddpm_spec.data import Images
 from ddpm_spec.training import checkpoints
-from ddpm_spec.training.loop import Trainer, accelerator_for
+from ddpm_spec.training.loop import Trainer
+from ddpm_spec.training.machine import accelerator_for
 from ddpm_spec.training.settings import Evaluation, Machine, Network, Process, Settings, Training
 
 __all__ = ["FLAGS", "SMALL", "finished", "same", "trainer"]

@@ -5,7 +5,7 @@ A checkpoint is a folder `checkpoint-<step>` inside the run:
     ema.safetensors     averaged weights, the ones to sample with
     raw.safetensors     weights as trained
     resume.safetensors  Adam's moments, by parameter name, and the loss of every step so far
-    state.json          step, digests of the data and the settings, SHA-256 of the three files
+    state.json          step, what it belongs to, what it was made on, SHA-256 of the three files
 
 It is written under another name, flushed to disk, then renamed; only after that is an older one
 removed, and the one before the newest is kept.
@@ -27,11 +27,11 @@ from torch import Tensor, nn
 
 from ddpm_spec.errors import InputError
 
-__all__ = ["Checkpoint", "fill", "flush", "latest", "read", "reserve", "steps_in", "write"]
+__all__ = ["Checkpoint", "fill", "flush", "image_format", "latest", "read", "reserve", "steps_in", "write"]
 
 Tensors = dict[str, Tensor]
 KEPT = 2
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Checkpoint:
     """The loss of every update, float32, shape (step,)."""
     belongs_to: dict[str, Any]
     """What a run must share with it: the data's digest, the settings that decide the weights."""
+    made_on: dict[str, Any]
+    """What a run may change, at the price of the last bits."""
 
 
 def steps_in(run: Path) -> list[int]:
@@ -131,6 +133,7 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
         "format": FORMAT,
         "step": checkpoint.step,
         "belongs_to": checkpoint.belongs_to,
+        "made_on": checkpoint.made_on,
         "sha256": digests,
     }
     path = folder / "state.json"
@@ -161,7 +164,12 @@ def _state(folder: Path) -> dict[str, Any]:
                 f"{folder} has format {state['format']}, this version reads {FORMAT}; use the version it was "
                 "made with"
             )
-        return {"step": int(state["step"]), "belongs_to": state["belongs_to"], "sha256": state["sha256"]}
+        return {
+            "step": int(state["step"]),
+            "belongs_to": dict(state["belongs_to"]),
+            "made_on": dict(state["made_on"]),
+            "sha256": dict(state["sha256"]),
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, f"state.json: {error}") from None
 
@@ -203,7 +211,21 @@ def read(folder: Path, belongs_to: dict[str, Any]) -> Checkpoint:
             )
     ema, raw, moments = (_tensors(folder, name) for name in ("ema", "raw", "resume"))
     losses = moments.pop("losses", torch.empty(0))
-    return Checkpoint(state["step"], ema, raw, moments, losses, state["belongs_to"])
+    return Checkpoint(state["step"], ema, raw, moments, losses, state["belongs_to"], state["made_on"])
+
+
+def image_format(folder: Path) -> tuple[tuple[int, int, int], int]:
+    """Shape (C, H, W) and grey levels of the images that the checkpoint was trained on.
+
+    Raises:
+        InputError: if its state is damaged.
+    """
+    known = _state(folder)["belongs_to"]
+    try:
+        channels, height, width = map(int, known["shape"])
+        return (channels, height, width), int(known["levels"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, f"state.json: {error}") from None
 
 
 def fill(network: nn.Module, folder: Path, name: str) -> None:

@@ -1,6 +1,6 @@
 """The commands `ddpm_spec.train` and `ddpm_spec.sample`, from options to files."""
 
-import dataclasses
+import contextlib
 import functools
 import io
 import json
@@ -12,20 +12,27 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 
 from ddpm_spec import data
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
 from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
 from ddpm_spec.evaluation.draw import draw
-from ddpm_spec.training import checkpoints, pictures, report, runs
-from ddpm_spec.training.console import STARTED, Interrupt, console, progress_bar
-from ddpm_spec.training.loop import Trainer, accelerator_for
+from ddpm_spec.training import checkpoints, pictures, processes, report, runs
+from ddpm_spec.training.console import STARTED, Interrupt, Interrupted, console, notice, progress_bar
+from ddpm_spec.training.log import Log
+from ddpm_spec.training.loop import Diverged, Trainer
+from ddpm_spec.training.machine import accelerator_for, compiled, description, resolved, say_what_differs
 from ddpm_spec.training.options import TrainOptions, parse_sample, parse_train
 from ddpm_spec.training.settings import Settings
 
-__all__ = ["sample", "train"]
+__all__ = ["DIVERGED", "fit", "sample", "train"]
+
+DIVERGED = "diverged.json"
+"""In the folder of a run that came to no end: the first bad step, what was not finite, its value."""
+
+GRID = 64
+"""Samples in a grid that is drawn on the way."""
 
 
 def train(args: list[str]) -> None:
@@ -34,36 +41,55 @@ def train(args: list[str]) -> None:
     Raises:
         InputError: for anything the user can mend; nothing has been trained then, or it is saved.
         Interrupted: by SIGINT or SIGTERM, after saving.
+        StoppedElsewhere: where another process has failed.
     """
-    options = parse_train(args)
     with Interrupt() as interrupt:
-        images = data.load(options.settings.data)
-        accelerator = accelerator_for(options.settings)
-        settings = _resolved(options.settings, accelerator)
-        _check_fit(settings, images, accelerator)
-        trainer = Trainer(settings, images, accelerator)
-        run = _run_folder(options, trainer)
-        if options.resume:
-            trainer.restore(checkpoints.read(checkpoints.latest(run), trainer.belongs_to))
-        if accelerator.is_main_process:
-            settings.save(run / "settings.json")
-            console.print(f"{run}: {settings.data} on {accelerator.device}, {_count(trainer):,} parameters")
-        seconds = {"training": _fit(trainer, run, interrupt)}
-        if accelerator.is_main_process:
-            finished = _evaluate(trainer, images, run, interrupt, seconds)
+        processes.join()
+        options = processes.from_first(lambda: parse_train(args))
+        trainer, images, run, seconds = fit(options, interrupt)
+        if processes.is_first():  # the others have nothing to wait for
+            finished = _evaluate(trainer, images, run, interrupt, {"training": seconds})
             report.write(finished, run)
             report.print_report(finished)
             console.print(f"\nreport: {run / 'report.html'}")
-        accelerator.wait_for_everyone()
-        accelerator.end_training()
+        trainer.accelerator.end_training()
 
 
-def _resolved(settings: Settings, accelerator: Accelerator) -> Settings:
-    """The settings with device and threads as they turned out, so that a resumed run has the same."""
-    machine = dataclasses.replace(
-        settings.machine, device=accelerator.device.type, threads=torch.get_num_threads()
+def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Images, Path, float]:
+    """Trains what the options say to its last step: the trainer, its images, its folder, the seconds taken.
+
+    Raises:
+        InputError: as `train`; `Diverged`, one of them, after noting it in the run.
+        Interrupted: by a signal, after saving.
+        StoppedElsewhere: where another process has failed.
+    """
+    images = _load(options.settings)
+    with processes.together():
+        accelerator = accelerator_for(options.settings)
+        _check_fit(options.settings, images, accelerator)
+    settings = processes.from_first(lambda: resolved(options.settings, accelerator))
+    trainer = Trainer(settings, images, accelerator)
+    run = processes.from_first(lambda: _open_run(options, trainer))
+    trainer.share()
+    return trainer, images, run, _fit(trainer, run, interrupt)
+
+
+def _load(settings: Settings) -> data.Images:
+    """The images, which must be the same on every machine.
+
+    Raises:
+        InputError: if they are not, or cannot be had.
+    """
+    images = processes.one_a_machine(
+        lambda: data.load(settings.data, settings.source, workers=settings.machine.workers)
     )
-    return dataclasses.replace(settings, machine=machine)
+    digest = processes.from_first(lambda: images.digest)
+    with processes.together():
+        if images.digest != digest:
+            raise InputError(
+                f"{settings.data} here is not what the first process has; give every machine the same images"
+            )
+    return images
 
 
 def _check_fit(settings: Settings, images: data.Images, accelerator: Accelerator) -> None:
@@ -83,10 +109,11 @@ def _check_fit(settings: Settings, images: data.Images, accelerator: Accelerator
             f"--bound-images is {settings.evaluation.bound_images}; "
             f"it must be at most {len(images.held_out)}, the held-out images there are"
         )
-    if settings.training.batch % accelerator.num_processes:
+    parts = accelerator.num_processes * settings.training.accumulate
+    if settings.training.batch % parts:
         raise InputError(
-            f"--batch is {settings.training.batch}; it must be a multiple of {accelerator.num_processes}, "
-            "the number of processes"
+            f"--batch is {settings.training.batch}; it must be a multiple of {parts}, "
+            "the number of processes times --accumulate"
         )
 
 
@@ -94,42 +121,83 @@ def _count(trainer: Trainer) -> int:
     return sum(p.numel() for p in trainer.network.parameters())
 
 
-def _run_folder(options: TrainOptions, trainer: Trainer) -> Path:
-    """The folder of this run, made by the first process, the same for all."""
-    found: list[Any] = [options.resume]
-    if trainer.accelerator.is_main_process and not options.resume:
-        checkpoints.reserve(options.run or Path("runs"), trainer.network)
-        found = [
-            runs.new_folder(options.run)
-            if options.run
-            else runs.numbered_folder(Path("runs"), options.preset)
-        ]
-    elif options.resume:
-        checkpoints.reserve(options.resume, trainer.network)
-    return Path(broadcast_object_list(found)[0])
+def _open_run(options: TrainOptions, trainer: Trainer) -> Path:
+    """The folder of this run: a new one, or one to go on in, from its last checkpoint if it has one."""
+    settings = trainer.settings
+    checkpoints.reserve(options.resume or options.run or Path("runs"), trainer.network)
+    if options.resume:
+        run = options.resume
+        if checkpoints.steps_in(run):
+            saved = checkpoints.read(checkpoints.latest(run), trainer.belongs_to)
+            trainer.restore(saved)
+            say_what_differs(saved.made_on, description(settings, trainer.accelerator))
+        else:
+            notice(f"{run} holds no checkpoint yet; it starts from its beginning")
+    elif options.run:
+        run = runs.new_folder(options.run)
+    else:
+        run = runs.numbered_folder(Path("runs"), options.preset)
+    settings.save(run / "settings.json")
+    console.print(
+        f"{run}: {settings.data} on {trainer.accelerator.device.type}, {_count(trainer):,} parameters"
+    )
+    return run
 
 
 def _fit(trainer: Trainer, run: Path, interrupt: Interrupt) -> float:
-    """Trains to the end, or to a signal; seconds taken."""
-    start, total = time.monotonic(), trainer.settings.training.steps
-    batch = trainer.settings.training.batch
+    """Trains to the end, or to a signal; seconds taken.
 
-    def save(checkpoint: checkpoints.Checkpoint) -> None:
-        if trainer.accelerator.is_main_process:
-            checkpoints.write(run, checkpoint)
+    Raises:
+        Diverged: as the loop does, after noting it in the run.
+        Interrupted: by a signal, after saving.
+    """
+    start, total = time.monotonic(), trainer.settings.training.steps
+    log = Log(run, trainer.step) if processes.is_first() else None
 
     with progress_bar("training", total) as bar:
         bar.skip(trainer.step)
-        for loss in trainer.run(save):
-            bar.advance(batch, f"loss {loss:.4f}  ")
-            if interrupt.signal_number is not None and trainer.step < total:
-                save(trainer.state())
-                break
-    interrupt.check(
-        f"stopped at step {trainer.step:,} of {total:,} and saved; "
-        f"go on with: python -m ddpm_spec.train --resume {run}"
-    )
+        seen = trainer.step
+        looks = trainer.run(
+            lambda checkpoint: checkpoints.write(run, checkpoint),
+            draw=lambda: _draw_grid(trainer, run, interrupt, log),
+            signal=lambda: interrupt.signal_number or 0,
+        )
+        try:
+            for look in looks:
+                rate = bar.advance(
+                    trainer.settings.training.batch, f"loss {look.loss:.4f}  ", look.step - seen
+                )
+                seen = look.step
+                if log:
+                    log.look(look, rate)
+        except Diverged as end:
+            noted = {"step": end.step, "cause": end.cause, "value": str(end.value)}
+            runs.write_atomically(run / DIVERGED, (json.dumps(noted, indent=2) + "\n").encode())
+            raise
+        finally:
+            if log:
+                log.close()
+    if trainer.stopped_by and trainer.step < total:
+        raise Interrupted(
+            trainer.stopped_by,
+            f"stopped at step {trainer.step:,} of {total:,} and saved; "
+            f"go on with: python -m ddpm_spec.train --resume {run}",
+        )
     return time.monotonic() - start
+
+
+def _draw_grid(trainer: Trainer, run: Path, interrupt: Interrupt, log: Log | None) -> None:
+    """grid-<step>.png: samples from the noise that every grid of the run begins with."""
+    with contextlib.suppress(Interrupted), trainer.accelerator.autocast():
+        samples = draw(
+            trainer.average, trainer.diffusion, trainer.image_shape, trainer.levels,
+            count=GRID, batch=trainer.settings.evaluation.sample_batch,
+            seed=trainer.settings.training.seed, device=trainer.accelerator.device,
+            progress=lambda rows: interrupt.check("no time for a grid"),
+        )  # fmt: skip
+        runs.write_atomically(run / f"grid-{trainer.step}.png", pictures.grid_png(samples, trainer.levels))
+        if log:
+            log.grid(pictures.grid(samples, trainer.levels), trainer.step)
 
 
 def _evaluate(
@@ -163,7 +231,7 @@ def _evaluate(
             )  # fmt: skip
     seconds["bound"], start = time.monotonic() - start, time.monotonic()
     losses = trainer.losses[: trainer.step].cpu().numpy()
-    runs.write_atomically(run / "samples.png", _png(samples, images.levels))
+    runs.write_atomically(run / "samples.png", pictures.grid_png(samples, images.levels))
     runs.write_atomically(run / "loss.png", pictures.loss_curve(losses))
     judge, seed = quality.Judge(images), settings.training.seed
     figures = [
@@ -196,14 +264,8 @@ def _evaluate(
     )
 
 
-def _png(images: torch.Tensor, levels: int) -> bytes:
-    out = io.BytesIO()
-    pictures.grid(images, levels).save(out, format="png", optimize=True)
-    return out.getvalue()
-
-
 def sample(args: list[str]) -> None:
-    """`python -m ddpm_spec.sample`.
+    """`python -m ddpm_spec.sample`: the images are not needed, only the run.
 
     Raises:
         InputError: for anything the user can mend.
@@ -211,12 +273,13 @@ def sample(args: list[str]) -> None:
     """
     options = parse_sample(args)
     settings = Settings.load(options.run / "settings.json")
-    images = data.load(settings.data)
     accelerator = accelerator_for(settings)
+    settings = resolved(settings, accelerator)
     checkpoint = checkpoints.latest(options.run)
-    channels, side, _ = images.shape
-    network = settings.unet(channels, side).to(memory_format=torch.channels_last).to(accelerator.device)
+    shape, levels = checkpoints.image_format(checkpoint)
+    network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
     checkpoints.fill(network, checkpoint, options.weights)
+    compiled(network, settings)
     T = settings.process.T
     folder = runs.new_folder(options.out) if options.out else runs.numbered_folder(options.run, "samples")
     with (
@@ -230,14 +293,14 @@ def sample(args: list[str]) -> None:
             interrupt.check(f"stopped; nothing was written to {folder}")
 
         drawn = draw(
-            network, settings.diffusion(), images.shape, images.levels, count=options.n, batch=options.batch,
+            network, settings.diffusion(), shape, levels, count=options.n, batch=options.batch,
             seed=options.seed, device=accelerator.device, progress=advance,
         )  # fmt: skip
     array = io.BytesIO()
     np.save(array, drawn.numpy(), allow_pickle=False)
     runs.write_atomically(folder / "samples.npy", array.getvalue())
-    runs.write_atomically(folder / "samples.png", _png(drawn, images.levels))
+    runs.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
     made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
     made |= {"run": str(options.run), "checkpoint": checkpoint.name}
     runs.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
-    console.print(f"{folder}: samples.npy {drawn.shape[0]}×{'×'.join(map(str, images.shape))}, samples.png")
+    console.print(f"{folder}: samples.npy {drawn.shape[0]}×{'×'.join(map(str, shape))}, samples.png")

@@ -12,13 +12,36 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ddpm_spec.errors import InputError
 
-__all__ = ["STARTED", "Bar", "Interrupt", "Interrupted", "console", "progress_bar", "run_command"]
+__all__ = [
+    "STARTED",
+    "Bar",
+    "Interrupt",
+    "Interrupted",
+    "StoppedElsewhere",
+    "console",
+    "notice",
+    "progress_bar",
+    "run_command",
+]
 
 STARTED = time.monotonic()
 """When the command began, before torch was imported."""
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress and messages go to stderr; stdout carries the report."""
+_LAUNCHED = "WORLD_SIZE" in os.environ
+"""Whether a launcher has started this process; RANK is its number then."""
+
+console = Console(
+    stderr=True, highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0" and _LAUNCHED
+)
+"""Progress and messages go to stderr, from the first process only; stdout carries the report."""
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+"""What went wrong is said by the process where it went wrong."""
+
+
+def notice(text: str) -> None:
+    """Says something that does not stop the command."""
+    console.print(f"[bold yellow]note:[/] {_escaped(text)}")
 
 
 class Interrupted(Exception):
@@ -29,6 +52,14 @@ class Interrupted(Exception):
         self.signal_number = signal_number
 
 
+class StoppedElsewhere(Exception):
+    """Another process of the run has failed, and says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("another process of this run has failed")
+        self.status = status
+
+
 def run_command(command: Callable[[list[str]], None], args: list[str]) -> int:
     """Runs a command and returns its exit status; a person's error is one line, without traceback.
 
@@ -37,8 +68,10 @@ def run_command(command: Callable[[list[str]], None], args: list[str]) -> int:
     try:
         command(args)
     except InputError as error:
-        console.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        _errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
         return 2
+    except StoppedElsewhere as stop:
+        return stop.status
     except Interrupted as stop:
         console.print(_escaped(str(stop)))
         return 128 + stop.signal_number
@@ -57,7 +90,8 @@ def _escaped(text: str) -> str:
 class Interrupt:
     """Turns the first SIGINT or SIGTERM into a request to stop at the next safe point.
 
-    A second one stops at once: the saved checkpoints stay whole.
+    A second one stops at once: the saved checkpoints stay whole. Under a launcher it does not: the
+    launcher passes on every signal that the terminal has sent already, and kills what does not end.
     """
 
     def __init__(self) -> None:
@@ -72,7 +106,7 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self.signal_number is not None:
+        if self.signal_number is not None and not _LAUNCHED:
             raise KeyboardInterrupt
         self.signal_number = number
 
@@ -95,16 +129,17 @@ class Bar:
         self._done = self._skipped = done
         self._progress.update(self._task, completed=done)
 
-    def advance(self, images: float, note: str = "") -> None:
-        """One more network call, which is worth so many images."""
-        self._done += 1
+    def advance(self, images: float, note: str = "", calls: int = 1) -> float:
+        """More network calls, each worth so many images; images per second so far."""
+        self._done += calls
         rate = (self._done - self._skipped) * images / max(time.monotonic() - self._start, 1e-9)
         note = f"{note}{rate:,.{0 if rate >= 10 else 1}f} images/s"
-        self._progress.update(self._task, advance=1, note=note)
+        self._progress.update(self._task, advance=calls, note=note)
         tenth = 10 * self._done // self._total
         if tenth > self._tenth and not console.is_terminal:
             self._tenth = tenth
             console.print(f"{self._title}: {self._done:,} of {self._total:,}, {note}")
+        return rate
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["shadow", "update"]
 
@@ -14,6 +14,6 @@ def shadow(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def update(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """average ← decay · average + (1 − decay) · network, in place, for every parameter."""
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+def update(averages: tuple[Tensor, ...], parameters: tuple[Tensor, ...], decay: float) -> None:
+    """average ← decay · average + (1 − decay) · parameter, in place, for every parameter."""
+    torch._foreach_lerp_(averages, parameters, 1 - decay)

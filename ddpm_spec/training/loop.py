@@ -1,78 +1,99 @@
 """Algorithm 1: the training loop."""
 
+import contextlib
 import functools
 import math
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from ddpm_spec.data import Images, indices, to_unit
+from ddpm_spec.data import Batches, Images, to_unit
 from ddpm_spec.errors import InputError
 from ddpm_spec.noise import normal, row_keys, uniform
-from ddpm_spec.training import ema
+from ddpm_spec.training import ema, processes
 from ddpm_spec.training.checkpoints import Checkpoint
+from ddpm_spec.training.machine import compiled, description
 from ddpm_spec.training.settings import Settings
 
-__all__ = ["Trainer", "accelerator_for", "belongs_to"]
+__all__ = ["Diverged", "Look", "Trainer", "belongs_to"]
 
 CHECK_EVERY = 20
-"""Steps between two looks at the loss; a look waits for the device."""
+"""Most steps between two looks at the loss; a look waits for the device and the other processes."""
+CHECK_SECONDS = 2.0
+"""Where steps are slow, looks are as many steps apart as take about this long."""
 
 
-def accelerator_for(settings: Settings) -> Accelerator:
-    """The device, the dtype and the processes that these settings ask for.
+@dataclass(frozen=True)
+class Look:
+    """What a look at the losses tells."""
 
-    Raises:
-        InputError: if there is no such device.
-    """
-    machine = settings.machine
-    if machine.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device is cuda, but torch sees no GPU here; use --device cpu")
-    if machine.threads:
-        torch.set_num_threads(machine.threads)
-    mixed = "bf16" if machine.dtype == "bfloat16" else "no"
-    return Accelerator(cpu=machine.device == "cpu", mixed_precision=mixed)
+    step: int
+    loss: float
+    """Mean over the last CHECK_EVERY updates."""
+    gradient_norm: float
+    """Of the last update, before clipping."""
+    learning_rate: float
+    """Of the last update."""
+
+
+class Diverged(InputError):
+    """The loss, or the gradient under a finite loss, is not finite: a result as much as an error."""
+
+    def __init__(self, step: int, cause: str, value: float) -> None:
+        super().__init__(
+            f"the {cause} is {value} at step {step}; lower --lr, or lengthen --warmup "
+            "(saved checkpoints are from before)"
+        )
+        self.step, self.cause, self.value = step, cause, value
 
 
 def belongs_to(settings: Settings, images: Images) -> dict[str, Any]:
     """What two runs must share for a checkpoint of one to continue the other."""
-    training = {k: v for k, v in vars(settings.training).items() if k not in ("steps", "save_every")}
-    schedule = {k: getattr(settings.process, k) for k in ("T", "beta_1", "beta_T")}
-    network = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(settings.network).items()}
-    return {"data": images.digest} | network | schedule | training
+    lasting = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.lasting().items()}
+    return lasting | {"data": images.digest, "shape": list(images.shape), "levels": images.levels}
 
 
 class Trainer:
     """The state (step, parameters, EMA, optimizer) and the step that advances it.
 
     Everything random in a step is drawn from keys of (seed, step, position in the global batch), so
-    processes that share a batch draw the rows that one process would.
+    processes that share a batch draw the rows that one process would, and so do the parts in which a
+    process may take its share. What is left is the order in which the gradient is added up.
     """
 
     def __init__(self, settings: Settings, images: Images, accelerator: Accelerator) -> None:
         self.settings = settings
         self.accelerator = accelerator
         self.diffusion = settings.diffusion()
-        self.levels = images.levels
+        self.image_shape, self.levels = images.shape, images.levels
         self.belongs_to = belongs_to(settings, images)
         torch.manual_seed(settings.training.seed)  # for the initial weights, and nothing else
-        channels, side, _ = images.shape
-        network = settings.unet(channels, side).to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(network.parameters(), lr=settings.training.lr, fused=True)
-        self.average = ema.shadow(network).to(accelerator.device)
-        self.model, self.optimizer = accelerator.prepare(network, optimizer)
-        self.images = images.train.to(accelerator.device)
+        channels, side, _ = self.image_shape
+        self.network: nn.Module = settings.unet(channels, side).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.training.lr, fused=True)
+        self.average = ema.shadow(self.network).to(accelerator.device)
+        compiled(self.network, settings)
+        self.model, self.optimizer = accelerator.prepare(self.network, optimizer)
+        # Walking through the modules at every step would take as long as the average itself.
+        self.parameters, self.averages = tuple(self.network.parameters()), tuple(self.average.parameters())
+        self.batches = Batches(
+            images,
+            seed=settings.training.seed,
+            batch=settings.training.batch,
+            device=accelerator.device,
+            workers=settings.machine.workers,
+        )
         self.losses = torch.zeros(settings.training.steps, device=accelerator.device)
+        self.norms = torch.zeros_like(self.losses)
         self.step = 0
-
-    @property
-    def network(self) -> nn.Module:
-        """The network itself, without what accelerate wraps around it."""
-        model: nn.Module = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
-        return model
+        self.stopped_by = 0
+        """The signal that any process was sent, once all of them have stopped for it."""
+        self._looked_at, self._next_look, self._clock = 0, 1, time.monotonic()
 
     @functools.cached_property
     def positions(self) -> Tensor:
@@ -88,8 +109,7 @@ class Trainer:
         def keys(stream: str) -> Tensor:
             return row_keys(s.seed, stream, step, positions)
 
-        x_0 = self.images[indices(s.seed, step, s.batch, positions, len(self.images))]
-        x_0 = to_unit(x_0, self.levels)
+        x_0 = to_unit(self.batches.rows(step, positions), self.levels)
         if s.flip:
             mirrored = uniform(keys("flip"), 1)[:, :, None, None] < 0.5
             x_0 = torch.where(mirrored, x_0.flip(-1), x_0)
@@ -101,71 +121,103 @@ class Trainer:
         s = self.settings.training
         return s.lr * min(1.0, step / s.warmup if s.warmup else 1.0)
 
+    def loss(self, x_0: Tensor, t: Tensor, eps: Tensor, keys: Tensor) -> Tensor:
+        """What is minimised, averaged over these rows."""
+        network = functools.partial(self.model, keys=keys)
+        if self.settings.training.objective == "bound":
+            return self.diffusion.bound_loss(network, x_0, t, eps, self.levels)
+        return self.diffusion.loss(network, x_0, t, eps)
+
     def update(self) -> None:
         """One gradient step (Algorithm 1, line 5) and one step of the average."""
         s = self.settings.training
-        x_0, t, eps, keys = self.batch(self.step, self.positions)
-        loss = self.diffusion.loss(functools.partial(self.model, keys=keys), x_0, t, eps)
-        self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), s.max_norm)
+        drawn = self.batch(self.step, self.positions)
+        for part in range(s.accumulate):
+            # Processes add up their gradients once an update: behind the last part.
+            last = part == s.accumulate - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
+                loss = self.loss(*(x.chunk(s.accumulate)[part] for x in drawn)) / s.accumulate
+                self.accelerator.backward(loss)
+            self.losses[self.step] += loss.detach()
+        self.norms[self.step] = nn.utils.clip_grad_norm_(self.parameters, s.max_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        ema.update(self.average, self.network, s.ema)
-        self.losses[self.step] = loss.detach()
+        for parameter in self.parameters:
+            parameter.grad = None
+        ema.update(self.averages, self.parameters, s.ema)
         self.step += 1
 
-    def run(self, save: Callable[[Checkpoint], object]) -> Iterator[float]:
-        """Updates until `steps` are made, saving on the way; yields the recent loss after each.
+    def run(
+        self,
+        save: Callable[[Checkpoint], object],
+        *,
+        draw: Callable[[], object] = lambda: None,
+        signal: Callable[[], int] = lambda: 0,
+    ) -> Iterator[Look]:
+        """Updates until `steps` are made, or a signal has come; looks at the losses on the way.
 
-        The caller may stop between two updates and save `state()`.
+        Args:
+            save: is given a checkpoint every `save_every` steps and at the end, on the first process.
+            draw: is called every `sample_every` steps, on the first process.
+            signal: the number of the signal that this process has been sent, or 0. All processes stop at
+                the same step, which is saved; `stopped_by` then holds the number.
 
         Raises:
-            InputError: when the loss is no longer finite, with the step.
+            Diverged: when the loss or the gradient is no longer finite. That state is not saved.
         """
         s = self.settings.training
-        recent = float("nan")
-        while self.step < s.steps:
+        while self.step < s.steps and not self.stopped_by:
             self.update()
-            if self.step % CHECK_EVERY == 0 or self.step == s.steps or math.isnan(recent):
-                recent = self._recent()
-            if self.step % s.save_every == 0 or self.step == s.steps:
-                save(self.state())
-            yield recent
+            saving = self.step % s.save_every == 0 or self.step == s.steps
+            drawing = s.sample_every > 0 and self.step % s.sample_every == 0
+            alone = self.accelerator.num_processes == 1
+            if saving or drawing or self.step >= self._next_look or (alone and signal()):
+                yield self._look(signal())
+            if saving or self.stopped_by:
+                self._first(lambda: save(self.state()))
+            if drawing:
+                self._first(draw)
 
-    def _recent(self) -> float:
-        """The mean loss of the steps since the last look."""
-        first = max(0, self.step - CHECK_EVERY)
-        chunk = self.losses[first : self.step]
-        mean = float(chunk.mean())
-        if not math.isfinite(mean):
-            bad = first + int(chunk.isfinite().logical_not().nonzero()[0]) + 1
-            raise InputError(
-                f"the loss is {float(self.losses[bad - 1])} at step {bad}; lower --lr, or lengthen --warmup "
-                "(saved checkpoints are from before)"
-            )
-        return mean
+    def _first(self, work: Callable[[], object]) -> None:
+        with processes.together():
+            if processes.is_first():
+                work()
+
+    def _look(self, signal: int = 0) -> Look:
+        """What the steps since the last look came to; what any process was sent, all now know."""
+        first, end = self._looked_at, self.step
+        # The norm is that of the gradient of all processes, and the same on each.
+        self.losses[first:end] = self.accelerator.reduce(self.losses[first:end], "mean")
+        begin = max(0, end - CHECK_EVERY)
+        losses, norms = torch.stack([self.losses[begin:end], self.norms[begin:end]]).tolist()
+        for step, loss, norm in zip(range(begin + 1, end + 1), losses, norms, strict=True):
+            for cause, value in (("loss", loss), ("gradient", norm)):
+                if not math.isfinite(value):
+                    processes.fail_alike(Diverged(step, cause, value))
+        pace = (time.monotonic() - self._clock) / max(1, end - first)
+        number, pace = processes.most(signal, pace)
+        self.stopped_by = int(number)
+        self._looked_at, self._clock = end, time.monotonic()
+        self._next_look = end + max(1, min(CHECK_EVERY, int(CHECK_SECONDS / max(pace, 1e-9))))
+        return Look(end, sum(losses) / len(losses), norms[-1], self.learning_rate(end - 1))
 
     def state(self) -> Checkpoint:
         """A checkpoint of now.
 
         Raises:
-            InputError: if a recent loss is not finite: such a state is not worth keeping.
+            Diverged: if a recent loss is not finite: such a state is not worth keeping.
         """
-        if self.step:
-            self._recent()
-        names = [name for name, _ in self.network.named_parameters()]
-        state = self.optimizer.state_dict()["state"]
-        moments = {
-            f"{kind}.{name}": state[index][kind]
-            for index, name in enumerate(names)
-            if index in state
-            for kind in ("exp_avg", "exp_avg_sq")
-        }
-        losses = self.accelerator.reduce(self.losses[: self.step].clone(), "mean")
+        if self.step > self._looked_at:
+            self._look()
         return Checkpoint(
-            self.step, _cpu(self.average), _cpu(self.network), _cpu(moments), losses.cpu(), self.belongs_to
+            step=self.step,
+            ema=_cpu(self.average),
+            raw=_cpu(self.network),
+            moments=_cpu(self._moments()),
+            losses=self.losses[: self.step].cpu(),
+            belongs_to=self.belongs_to,
+            made_on=description(self.settings, self.accelerator),
         )
 
     def restore(self, saved: Checkpoint) -> None:
@@ -179,28 +231,53 @@ class Trainer:
                 f"the run is at step {saved.step} already, --steps asks for {self.settings.training.steps}; "
                 "ask for more, or leave --steps away"
             )
-        device = self.accelerator.device
+        self._begin_at(saved.step)
         try:
-            # The fused optimizer reads parameter and moments side by side in memory: same strides.
             self.average.load_state_dict(saved.ema)
             self.network.load_state_dict(saved.raw)
-            state = {
-                index: {
-                    "step": torch.tensor(float(saved.step), device=device),
-                    "exp_avg": torch.empty_like(p).copy_(saved.moments[f"exp_avg.{name}"]),
-                    "exp_avg_sq": torch.empty_like(p).copy_(saved.moments[f"exp_avg_sq.{name}"]),
-                }
-                for index, (name, p) in enumerate(self.network.named_parameters())
-                if saved.step
-            }
+            for name, moment in self._moments().items():
+                moment.copy_(saved.moments[name])
         except (KeyError, RuntimeError):
             raise InputError(
                 "the checkpoint's tensors are not those of this network; it is another run's"
             ) from None
+        self.losses[: saved.step] = saved.losses.to(self.losses.device)
+
+    def share(self) -> None:
+        """Gives all processes the state of the first, which alone needs to have restored it."""
+        step = processes.from_first(lambda: self.step)
+        if not processes.is_first():
+            self._begin_at(step)
+        processes.share([*self.parameters, *self.averages, *self._moments().values(), self.losses])
+
+    def _begin_at(self, step: int) -> None:
+        """As after `step` updates, with moments of 0.
+
+        They are strided like their parameters: the fused optimizer reads both side by side.
+        """
+        state = {
+            index: {
+                "step": torch.tensor(float(step), device=p.device),
+                "exp_avg": torch.zeros_like(p),
+                "exp_avg_sq": torch.zeros_like(p),
+            }
+            for index, p in enumerate(self.parameters)
+            if step
+        }
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.losses[: saved.step] = saved.losses.to(device)
-        self.step = saved.step
+        self.step = self._looked_at = step
+        self._next_look = step + 1
+
+    def _moments(self) -> dict[str, Tensor]:
+        """Adam's moments as they are, by `<moment>.<parameter>`; none before the first update."""
+        state = self.optimizer.state
+        return {
+            f"{kind}.{name}": state[p][kind]
+            for name, p in self.network.named_parameters()
+            if p in state
+            for kind in ("exp_avg", "exp_avg_sq")
+        }
 
 
 def _cpu(tensors: nn.Module | dict[str, Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from ddpm_spec.training.checkpoints import Checkpoint
 
 def tiny(step: int) -> Checkpoint:
     x = torch.full((3, 2), float(step))
-    return Checkpoint(step, {"w": x}, {"w": x + 1}, {"exp_avg.w": x + 2}, torch.ones(step), {"data": "a"})
+    return Checkpoint(step, {"w": x}, {"w": x + 1}, {"exp_avg.w": x + 2}, torch.ones(step), {"data": "a"}, {})
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -80,7 +80,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
     if child == 0:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
         try:
-            checkpoints.write(tmp_path, Checkpoint(2, big, big, {}, torch.ones(2), {"data": "a"}))
+            checkpoints.write(tmp_path, Checkpoint(2, big, big, {}, torch.ones(2), {"data": "a"}, {}))
         except InputError as error:
             os._exit(7 if "checkpoint of step 1 is safe" in str(error) and "\n" not in str(error) else 8)
         os._exit(0)

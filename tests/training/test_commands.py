@@ -22,7 +22,8 @@ from ddpm_spec.training import checkpoints, report
 from ddpm_spec.training.commands import sample, train
 from ddpm_spec.training.console import run_command
 from ddpm_spec.training.options import parse_train
-from ddpm_spec.training.settings import PRESETS, Settings
+from ddpm_spec.training.presets import PRESETS
+from ddpm_spec.training.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def error_of(capsys: pytest.CaptureFixture[str], command, *args: object) -> str:
 
 @pytest.mark.cli
 def test_the_run_folder_is_complete(run):
-    names = {p.name for p in run.iterdir()}
+    names = {p.name for p in run.iterdir()} - {"log"}  # there if TensorBoard is
     files = {"settings.json", "samples.png", "loss.png", "report.html", "report.json"}
     assert names == files | {f"checkpoint-{step}" for step in checkpoints.steps_in(run)}
     assert {p.name for p in checkpoints.latest(run).iterdir()} == {
@@ -202,7 +203,10 @@ def test_samples_go_to_the_next_free_folder(run, capsys):
         ("extra", "there is no option extra; see python -m ddpm_spec.train --help"),
         ("--steps many", "invalid literal for int"),
         ("--steps", "Missing value for argument '--steps'"),
-        ("--variance learned", "invalid choice 'learned' for argument '--variance'"),
+        ("--variance other", "invalid choice 'other' for argument '--variance'"),
+        ("--variance learned", "a squared error gives a variance no gradient; use --objective bound"),
+        ("--schedule constant", "it needs the two equal, say 0.01"),
+        ("--batch 6 --accumulate 4", "--batch is 6 and --accumulate is 4; the first must be a multiple"),
         ("--steps 0", "--steps is 0; it must be at least 1"),
         ("--batch 0", "--batch is 0; it must be at least 1"),
         ("--lr -1", "--lr is -1.0; it must be above 0"),

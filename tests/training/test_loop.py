@@ -10,7 +10,8 @@ from small_run import SMALL, finished, same, trainer
 from ddpm_spec.data import to_unit
 from ddpm_spec.errors import InputError
 from ddpm_spec.training import checkpoints, ema
-from ddpm_spec.training.loop import Trainer, accelerator_for
+from ddpm_spec.training.loop import Trainer
+from ddpm_spec.training.machine import accelerator_for
 
 
 def test_a_second_identical_run_ends_in_identical_weights(images, tmp_path):
@@ -111,7 +112,7 @@ def test_the_average_is_the_weighted_sum_of_all_weights():
     for k in range(5):
         with torch.no_grad():
             network.weight.fill_(float(k))
-        ema.update(average, network, 0.9)
+        ema.update(tuple(average.parameters()), tuple(network.parameters()), 0.9)
         expected = 0.9 * expected + 0.1 * k
     assert torch.allclose(average.weight, expected, rtol=1e-6)
     assert not average.weight.requires_grad

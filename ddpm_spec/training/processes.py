@@ -1,0 +1,146 @@
+"""Processes that train one model together, and what they tell each other besides gradients.
+
+A launcher (`accelerate launch`, torchrun) starts them, on one machine or several, and says in the
+environment who is who. What is said here goes from CPU to CPU by gloo and never waits for a GPU. Without
+a launcher there is one process, and nothing to say.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.training.console import StoppedElsewhere
+
+__all__ = [
+    "count",
+    "fail_alike",
+    "from_first",
+    "is_first",
+    "join",
+    "most",
+    "one_a_machine",
+    "share",
+    "together",
+]
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(days=1)
+"""How long processes wait for each other: the first may decode a data set or draw samples meanwhile. One
+that dies is noticed at once, by its closed connection."""
+
+
+def join() -> None:
+    """Joins the processes that a launcher has announced.
+
+    Raises:
+        InputError: if they cannot be reached.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        return
+    try:
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
+        )
+    except (RuntimeError, ValueError) as error:
+        place = ":".join(os.environ.get(name, "?") for name in ("MASTER_ADDR", "MASTER_PORT"))
+        raise InputError(
+            f"the other processes cannot be reached at {place} ({str(error).splitlines()[0]}); "
+            "give every launcher the same address and port, and each its own --machine_rank"
+        ) from None
+
+
+def count() -> int:
+    """How many there are."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_first() -> bool:
+    """Whether this is the one that writes files and talks to the person."""
+    return _rank() == 0
+
+
+def most(*numbers: float) -> tuple[float, ...]:
+    """The largest of each of these numbers over all processes, on all of them."""
+    if count() == 1:
+        return numbers
+    agreed = torch.tensor(numbers, dtype=torch.float64)
+    dist.all_reduce(agreed, dist.ReduceOp.MAX)
+    return tuple(agreed.tolist())
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What all processes enter together; if one fails inside, all of them stop here.
+
+    Raises:
+        StoppedElsewhere: where nothing failed, or another process has failed too and says why. Else the
+            error goes on.
+    """
+    failure: BaseException | None = None
+    try:
+        yield
+    except BaseException as error:
+        failure = error
+    spoken = failure is None or isinstance(failure, StoppedElsewhere)
+    first, status = most(0 if spoken else count() - _rank(), 0 if failure is None else 1 + _status(failure))
+    if failure is not None and (spoken or first == count() - _rank()):
+        raise failure
+    if status:
+        raise StoppedElsewhere(int(status) - 1)
+
+
+def _rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def _status(failure: BaseException) -> int:
+    """The exit status that this leads to."""
+    if isinstance(failure, SystemExit):
+        return failure.code if isinstance(failure.code, int) else 0
+    return failure.status if isinstance(failure, StoppedElsewhere) else 2
+
+
+def fail_alike(error: InputError) -> NoReturn:
+    """Raises what every process has found; the first one says it."""
+    raise error if is_first() else StoppedElsewhere(2)
+
+
+def one_a_machine(work: Callable[[], T]) -> T:
+    """Runs this on all processes, on one of each machine before the others, which find its files."""
+    ahead = int(os.environ.get("LOCAL_RANK", "0")) == 0
+    found: list[T] = []
+    for turn in (True, False):
+        with together():
+            if ahead is turn:
+                found.append(work())
+    return found[0]
+
+
+def from_first(work: Callable[[], T]) -> T:
+    """What the first process gets from this, on all of them.
+
+    Raises:
+        StoppedElsewhere: if it fails; on the first process, as it fails.
+    """
+    found: list[Any] = [None]
+    with together():
+        if is_first():
+            found = [work()]
+    if count() > 1:
+        dist.broadcast_object_list(found)
+    return found[0]
+
+
+def share(tensors: Iterable[Tensor]) -> None:
+    """Gives every process the first one's values, in place."""
+    if count() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor.detach(), 0)
