@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "INK", "grid", "grid_png", "legend", "loss_curve", "panels", "png"]
+__all__ = ["COLOURS", "INK", "grid", "grid_png", "labelled_grid", "legend", "loss_curve", "panels", "png"]
 
 INK = "#7a7f87"
 COLOURS = ("#3b82c4", "#d9822b", "#4a9d5b", "#a46bb8")
@@ -60,11 +60,14 @@ def loss_curve(losses: NDArray[np.float32]) -> bytes:
     return png(figure)
 
 
-def panels(count: int) -> tuple["Figure", list["Axes"]]:
-    """A figure with this many plots side by side, on transparent ground, in ink that any ground bears."""
+def panels(count: int, aspect: float = 0.42) -> tuple["Figure", list["Axes"]]:
+    """A figure with this many plots side by side, on transparent ground, in ink that any ground bears.
+
+    aspect: height over width of the whole.
+    """
     from matplotlib.figure import Figure  # not on the way to the first training step
 
-    figure = Figure(figsize=(7.2, 3.0), dpi=150, layout="constrained")
+    figure = Figure(figsize=(7.2, 7.2 * aspect), dpi=150, layout="constrained")
     figure.patch.set_alpha(0)
     plots = list(np.atleast_1d(figure.subplots(1, count)))
     for axes in plots:
@@ -89,3 +92,36 @@ def png(figure: "Figure") -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
+
+
+def labelled_grid(
+    images: Tensor, levels: int, *, columns: list[str], rows: list[str], x_label: str = "", y_label: str = ""
+) -> bytes:
+    """Images (uint8 levels, (R, K, C, H, W)) as a table with a name for each column and row, as PNG.
+
+    An empty name leaves the place empty.
+    """
+    high, wide, _, height, width = images.shape
+    scale = max(1, TILE // max(height, width))
+    gap = max(1, round(GAP / TILE * scale * height))
+    pixels = np.round(images.numpy() * (255 / (levels - 1))).astype(np.uint8)
+    pixels = pixels.repeat(scale, axis=3).repeat(scale, axis=4).transpose(0, 1, 3, 4, 2)
+    tall, broad = height * scale + gap, width * scale + gap
+    canvas = np.zeros((high * tall - gap, wide * broad - gap, 4), dtype=np.uint8)  # the gaps are transparent
+    for row in range(high):
+        for column in range(wide):
+            top, left = row * tall, column * broad
+            place = canvas[top : top + tall - gap, left : left + broad - gap]
+            place[..., :3] = pixels[row, column]
+            place[..., 3] = 255
+    figure, (axes,) = panels(1, aspect=canvas.shape[0] / canvas.shape[1])
+    axes.imshow(canvas, interpolation="nearest")
+    axes.grid(visible=False)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks([k * broad + (broad - gap) / 2 for k in range(wide)], columns)
+    axes.set_yticks([k * tall + (tall - gap) / 2 for k in range(high)], rows)
+    axes.tick_params(length=0)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    return png(figure)

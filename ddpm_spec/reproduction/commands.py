@@ -1,0 +1,96 @@
+"""The command `ddpm_spec.reproduce`, from options to files."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.provenance import commit
+from ddpm_spec.reproduction import output
+from ddpm_spec.reproduction.options import ReproduceOptions, parse_reproduce
+from ddpm_spec.reproduction.plan import Plan
+from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.training import processes, runs
+from ddpm_spec.training.console import Interrupt, console
+from ddpm_spec.training.machine import accelerator_for
+from ddpm_spec.training.presets import preset
+from ddpm_spec.training.settings import Settings
+
+__all__ = ["reproduce"]
+
+
+def reproduce(args: list[str]) -> None:
+    """`python -m ddpm_spec.reproduce`.
+
+    Raises:
+        InputError: for anything the user can mend.
+        Interrupted: by SIGINT or SIGTERM; runs and finished batches are kept.
+        StoppedElsewhere: where another process has failed.
+    """
+    start = time.monotonic()
+    with Interrupt() as interrupt:
+        processes.join()
+        options = processes.from_first(lambda: parse_reproduce(args))
+        if options.list:
+            _list()
+            return
+        plan = _plan(options, interrupt)
+        folder = options.out or options.runs / "results"
+        processes.from_first(lambda: _made(folder))
+        target = TARGETS[options.target]
+        made = target.make(plan)
+        if processes.is_first():
+            accelerator = accelerator_for(plan.settings)
+            provenance = {
+                "commit": commit(),
+                "seconds": round(time.monotonic() - start, 1),
+                **runs.environment(accelerator.device, accelerator.num_processes),
+            }
+            result = output.as_json(options.target, target, options.preset, made, provenance)
+            path = output.write(result, made.picture, folder)
+            output.show(result, folder)
+            console.print(f"\n{path}")
+
+
+def _list() -> None:
+    out = Console(highlight=False)
+    for name, target in TARGETS.items():
+        of = ", ".join(target.presets)
+        out.print(Text(f"{name:8} {target.place:8} {target.explains} (paper: {of})"), soft_wrap=True)
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); name another with --out") from None
+
+
+def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
+    settings = preset(options.preset)
+    if options.steps:
+        training = dataclasses.replace(settings.training, steps=options.steps)
+        settings = dataclasses.replace(settings, training=training)
+    if options.from_:
+        saved = Settings.load(options.from_ / "settings.json")
+        if (saved.data, saved.source.path) != (settings.data, settings.source.path):
+            raise InputError(
+                f"{options.from_} was trained on {saved.data} {saved.source.path}".rstrip()
+                + f", --preset {options.preset} has other images; name the preset it was trained with"
+            )
+        settings = saved
+    return Plan(
+        preset=options.preset,
+        settings=settings,
+        runs=options.runs,
+        run=options.from_,
+        interrupt=interrupt,
+        seed=options.seed,
+        samples=options.samples or settings.evaluation.samples,
+        bound_images=options.images or settings.evaluation.bound_images,
+        batch=options.batch or settings.evaluation.sample_batch,
+        inception=options.inception,
+    )

@@ -1,0 +1,197 @@
+"""The figures, each of one run."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.reproduction import images
+from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, one_run
+from ddpm_spec.reproduction.tables import LSUN, explained
+from ddpm_spec.training import pictures
+
+__all__ = ["figure_5", "figure_6", "figure_7", "figure_8", "figure_9", "figure_10", "samples"]
+
+
+def _shown(run: Run, what: str) -> list[str]:
+    """What is to be said under a picture."""
+    model = run.measure.model
+    return [
+        f"{what} {model.images.name}, {model.origin['step']:,} updates, averaged weights, convention "
+        f"{run.measure.diffusion().convention}, unselected. From {run.named}."
+    ]
+
+
+def samples(data: str) -> Callable[[Plan], Made]:
+    """Figs. 3 and 4: 64 samples; `data` is what the paper shows."""
+
+    def make(plan: Plan) -> Made:
+        run = one_run(plan)
+        count = min(64, plan.samples)
+        grid = pictures.grid_png(run.measure.samples(WEIGHTS, count), run.measure.model.images.levels)
+        name = run.measure.model.images.name
+        stand = (
+            "" if plan.preset in LSUN else f"The paper shows {data} here; these are samples of another set."
+        )
+        notes = [*_shown(run, f"{count} samples of"), *filter(None, [stand])]
+        return Made(picture=grid, alt=f"{count} generated images of {name}", notes=notes, runs=[run.source])
+
+    return make
+
+
+def figure_5(plan: Plan) -> Made:
+    """Rate and distortion, over reverse time and over each other."""
+    run = one_run(plan)
+    curves, T = run.bound[1]["test"], plan.settings.process.T
+    levels = run.measure.model.images.levels
+    figure, (first, second, third) = pictures.panels(3)
+    received = range(T - 1, -1, -1)  # T − t for t = 1..T
+    for colour, (name, found) in zip(pictures.COLOURS, curves.items(), strict=False):
+        first.plot(received, found["distortion"], color=colour, label=name)
+        second.plot(received, found["rate"], color=colour)
+        third.plot(found["rate"], found["distortion"], color=colour)
+    for axes, x, y in (
+        (first, "reverse steps T − t", f"distortion (RMSE of 0..{levels - 1})"),
+        (second, "reverse steps T − t", "rate (bits/dim)"),
+        (third, "rate (bits/dim)", "distortion (RMSE)"),
+    ):
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+    pictures.legend(first)
+    notes = _shown(run, f"{run.count['test']} held-out images of")
+    notes.append("Rate and distortion as in Table 4. Official: x̂_0 clipped to [−1, 1].")
+    return Made(
+        picture=pictures.png(figure),
+        alt="Distortion and rate over the reverse process, and distortion over rate",
+        notes=notes, runs=[run.source], numbers={"test": curves},
+    )  # fmt: skip
+
+
+def figure_6(plan: Plan) -> Made:
+    """Predicted images on the way, one path a row."""
+    run = one_run(plan)
+    times = images.evenly(plan.settings.process.T, 10)
+    drawn = images.progressive(run.measure, WEIGHTS, min(8, plan.samples), times)
+    grid = pictures.labelled_grid(
+        drawn, run.measure.model.images.levels, columns=[str(t) for t in times], rows=[""] * len(drawn),
+        x_label="t",
+    )  # fmt: skip
+    notes = _shown(run, "Predicted x̂_0 (Eq. 15) at time t of Algorithm 2; at 0 x_0 itself.")
+    return Made(picture=grid, alt="Predicted images, sharper as t falls", notes=notes, runs=[run.source])
+
+
+def figure_7(plan: Plan) -> Made:
+    """Images from the same frozen latents."""
+    run = one_run(plan)
+    T, count, draws = plan.settings.process.T, 3, 8
+    times = [math.ceil(T * k / 4) for k in (4, 3, 2, 1)]
+    drawn = images.from_latents(run.measure, WEIGHTS, count, times, draws).transpose(0, 1)
+    rows = [f"t = {t}" if k == count // 2 else "" for t in times for k in range(count)]
+    grid = pictures.labelled_grid(
+        drawn.flatten(0, 1), run.measure.model.images.levels, columns=["x_t", *[""] * draws], rows=rows
+    )
+    notes = _shown(run, f"First column: x_t of {count} paths of Algorithm 2, frozen. Right of it, in each "
+                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t) with fresh noise.")  # fmt: skip
+    return Made(
+        picture=grid, alt="Images drawn from the same frozen x_t, more alike as t falls", notes=notes,
+        runs=[run.source],
+    )  # fmt: skip
+
+
+MIXING = [k / 10 for k in range(11)]
+
+
+def _pairs(run: Run, count: int) -> Tensor:
+    """Neighbours among evenly spread held-out images: int64, (count, 2)."""
+    of = len(run.measure.model.images.held_out)
+    return (torch.arange(2 * count) * of // (2 * count)).reshape(count, 2)
+
+
+def _between(run: Run, pairs: Tensor, times: list[int]) -> Tensor:
+    """Rows of source, interpolations and source: (pairs · times, 2 + weights, C, H, W)."""
+    held_out = run.measure.model.images.held_out
+    mixed = images.interpolations(run.measure, WEIGHTS, pairs, times, MIXING)
+    ends = [held_out[pairs[:, side]][:, None, None].expand(-1, len(times), 1, -1, -1, -1) for side in (0, 1)]
+    return torch.cat([ends[0], mixed, ends[1]], dim=2).flatten(0, 1)
+
+
+COLUMNS = ["source", "rec.", *(f"{weight:g}" for weight in MIXING[1:-1]), "rec.", "source"]
+
+
+def figure_8(plan: Plan) -> Made:
+    """Interpolations of six pairs, half-way through."""
+    run = one_run(plan)
+    t = math.ceil(plan.settings.process.T / 2)
+    rows = _between(run, _pairs(run, 6), [t])
+    grid = pictures.labelled_grid(
+        rows, run.measure.model.images.levels, columns=COLUMNS, rows=[""] * len(rows), x_label="λ"
+    )
+    notes = _shown(run, f"Two held-out images, their x_t at t = {t} mixed with weight λ on the second, and "
+                        "decoded with the same noise for all λ; at 0 and 1 reconstructions.")  # fmt: skip
+    return Made(picture=grid, alt="Interpolations between pairs of images", notes=notes, runs=[run.source])
+
+
+def figure_9(plan: Plan) -> Made:
+    """Interpolations of one pair, over t."""
+    run = one_run(plan)
+    times = images.evenly(plan.settings.process.T, 8)
+    rows = _between(run, _pairs(run, 1), times)
+    grid = pictures.labelled_grid(
+        rows, run.measure.model.images.levels, columns=COLUMNS, rows=[str(t) for t in times], x_label="λ",
+        y_label="t",
+    )  # fmt: skip
+    notes = _shown(run, "One pair of held-out images, mixed at different t: coarse to fine. At t = 0 the "
+                        "images themselves are mixed.")  # fmt: skip
+    return Made(
+        picture=grid, alt="Interpolations of one pair, from new images at large t to cross-fading at 0",
+        notes=notes, runs=[run.source],
+    )  # fmt: skip
+
+
+def figure_10(plan: Plan) -> Made:
+    """Quality of predicted images over time: IS and FID, or our own measures for small grey images."""
+    run = one_run(plan)
+    T = plan.settings.process.T
+    times = images.evenly(T, 20)
+    drawn = images.progressive(run.measure, WEIGHTS, plan.samples, times)
+    judges = run.judges
+    if judges is None:
+        course = _inception_course(run, drawn)
+    else:
+        judge, features = judges
+        course = {
+            "Fréchet, features": [features.distance(drawn[:, k])["train"] for k in range(len(times))],
+            "Fréchet, pixels": [judge.distance(drawn[:, k])["train"] for k in range(len(times))],
+            "confidence": [judge.figures(drawn[:, k]).confidence for k in range(len(times))],
+        }
+    figure, plots = pictures.panels(len(course))
+    taken = [T - t for t in times]
+    for axes, (name, values) in zip(plots, course.items(), strict=True):
+        axes.plot(taken, values, color=pictures.COLOURS[0], marker="o", markersize=3)
+        axes.set_xlabel("reverse steps T − t")
+        axes.set_ylabel(name)
+        if "Fréchet" in name or name == "FID":
+            axes.set_yscale("log")
+    notes = _shown(run, f"Quality of x̂_0 over time, {plan.samples:,} samples of")
+    if judges:
+        notes += ["The paper shows IS and FID; these are other measures.", *explained(run)]
+    return Made(
+        picture=pictures.png(figure), alt=f"{', '.join(course)} over the reverse process", notes=notes,
+        runs=[run.source], numbers={"times": times, **course},
+    )  # fmt: skip
+
+
+def _inception_course(run: Run, drawn: Tensor) -> dict[str, list[float]]:
+    """IS and FID over time.
+
+    Raises:
+        InputError: if there are no weights for them.
+    """
+    found = [run.inception(drawn[:, k]) for k in range(drawn.shape[1])]
+    for one in found:
+        if isinstance(one, str):
+            raise InputError(f"Fig. 10 is made of IS and FID: {one}")
+    told = [one for one in found if not isinstance(one, str)]
+    return {"IS": [one["is"] for one in told], "FID": [one["fid"]["train"] for one in told]}

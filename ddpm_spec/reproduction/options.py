@@ -1,0 +1,74 @@
+"""The options of `ddpm_spec.reproduce`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.training.options import parse
+
+__all__ = ["ReproduceOptions", "parse_reproduce"]
+
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """Makes a table or figure of the paper again: trains what is missing, measures, writes it.
+
+    Runs are found by their settings and reused; finished batches are kept, so a second call goes on where
+    the first was stopped.
+    """
+
+    target: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TARGET")] = ""
+    """table1 … table4, fig3 … fig10; --list explains each."""
+    list: bool = False
+    """Only say what there is."""
+    preset: str = "digits"
+    """Data and settings. Paper: cifar10, lsun-* or celeba-hq-256; --list says which."""
+    runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
+    """Where runs are looked for, and new ones made."""
+    from_: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
+    """The run to take, where one is enough: nothing is trained."""
+    out: Folder = None
+    """Where table and figure go. Without it: RUNS/results."""
+    steps: int | None = None
+    """Updates of each run. Without it: as the preset says."""
+    samples: int | None = None
+    """Images to draw for measures of quality. Without it: as the preset says. Paper: 50,000."""
+    images: int | None = None
+    """Images of each set for the bound. Without it: as the preset says. Paper: all."""
+    seed: int = 0
+    """Of samples and bounds; the preset has that of the training."""
+    batch: int | None = None
+    """Images in one network call. Without it: as the preset says."""
+    inception: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file with Inception's weights, for FID and IS. Without it: from torch's cache, or downloaded."""
+
+
+def parse_reproduce(args: list[str]) -> ReproduceOptions:
+    """The options, checked.
+
+    Raises:
+        InputError: for an unknown target or option, or a value that is none or out of range.
+    """
+    options = parse(ReproduceOptions, args, None, "python -m ddpm_spec.reproduce")
+    if options.list:
+        return options
+    if options.target not in TARGETS:
+        said = f"there is no target {options.target!r}" if options.target else "no target was named"
+        raise InputError(f"{said}; choose from {', '.join(TARGETS)}")
+    for name, least in (("steps", 1), ("samples", 2), ("images", 2), ("batch", 1)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name} is {value}; it must be at least {least}")
+    if not -(2**63) <= options.seed < 2**63:
+        raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    if options.from_ and options.target in ("table1", "table2"):
+        raise InputError(
+            f"{options.target} is made of several runs; leave --from away, --runs names their folder"
+        )
+    return options

@@ -1,0 +1,90 @@
+"""What was made, as files and on the terminal."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Shown
+from rich.text import Text
+
+from ddpm_spec.reproduction.plan import Made
+from ddpm_spec.reproduction.targets import Target
+from ddpm_spec.training.runs import write_atomically
+
+__all__ = ["as_json", "markdown", "show", "write"]
+
+
+def as_json(name: str, target: Target, preset: str, made: Made, provenance: dict[str, Any]) -> dict[str, Any]:
+    """Everything but the picture."""
+    return {
+        "target": name,
+        "place": target.place,
+        "title": target.explains,
+        "preset": preset,
+        "papers_own": preset in target.presets,
+        "tables": [asdict(table) for table in made.tables],
+        "picture": f"{name}-{preset}.png" if made.picture else None,
+        "alt": made.alt,
+        "notes": made.notes,
+        "runs": made.runs,
+        "numbers": made.numbers,
+        "provenance": provenance,
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The same for a reader: tables, the picture by its name, notes, where it is from."""
+    parts = []
+    for table in result["tables"]:
+        lines = [table["header"], ["---"] * len(table["header"]), *table["rows"]]
+        rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+        parts.append(f"{table['caption']}\n\n" + "\n".join(rows))
+    if result["picture"]:
+        parts.append(f"![{result['alt']}]({result['picture']})")
+    parts += [*result["notes"], origin(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def origin(result: dict[str, Any]) -> str:
+    """One line: command, commit, hardware, time."""
+    p = result["provenance"]
+    where = p["device"] if p["device"] != "CPU" else f"{p['processor']}, {p['cores']} cores"
+    commit = (p["commit"] or "no checkout")[:12] + ("+" if (p["commit"] or "").endswith("+") else "")
+    return (
+        f"`python -m ddpm_spec.reproduce {result['target']} --preset {result['preset']}`: commit {commit}, "
+        f"{where}, torch {p['torch']}, {p['seconds']:.0f} s."
+    )
+
+
+def write(result: dict[str, Any], picture: bytes | None, folder: Path) -> Path:
+    """Writes JSON, Markdown and picture; the path of the first.
+
+    Raises:
+        InputError: if the disk is full or refuses.
+    """
+    stem = f"{result['target']}-{result['preset']}"
+    if picture:
+        write_atomically(folder / f"{stem}.png", picture)
+    write_atomically(folder / f"{stem}.md", markdown(result).encode())
+    path = folder / f"{stem}.json"
+    write_atomically(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    return path
+
+
+def show(result: dict[str, Any], folder: Path) -> None:
+    """On stdout."""
+    out = Console(highlight=False)
+    out.print(Text(f"\n{result['place']}: {result['title']} ({result['preset']})", style="bold"))
+    for table in result["tables"]:
+        out.print(Text(f"\n{table['caption']}"))
+        shown = Shown(*table["header"], box=box.SIMPLE_HEAD)
+        for row in table["rows"]:
+            shown.add_row(*(Text(cell) for cell in row))
+        out.print(shown)
+    if result["picture"]:
+        out.print(Text(f"  {folder / result['picture']}"), soft_wrap=True)
+    for note in [*result["notes"], origin(result)]:
+        out.print(Text(note))
