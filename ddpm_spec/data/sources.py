@@ -1,12 +1,17 @@
 """Where the images come from, by name."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
+from ddpm_spec.data import cache, idx, records
+from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.images import Images
+from ddpm_spec.errors import InputError
 
 __all__ = ["DataName", "Source", "load"]
 
@@ -19,36 +24,56 @@ writers of the held-out digits into training."""
 
 @dataclass(frozen=True)
 class Source:
-    """Where the images are, and how they are read."""
+    """Where the images are, and how they are read. digits needs none of this."""
 
     path: str = ""
     """hub: the name of the set. folder, lsun: the folder that holds the parts. fashion-mnist: the folder of
-    its four files, if not that of Debian."""
+    its four files; none: that of Debian."""
     train_part: str = "train"
-    """Split of the hub, sub-folder or LMDB folder with the training images."""
+    """Split, sub-folder or LMDB folder with the training images."""
     held_out_part: str = "test"
-    """The same with the held-out images. '': the last tenth of the training images, at most 10,000, is held
-    out."""
+    """The same with the held-out images; '': the last tenth of the training images, at most 10,000."""
     image_size: int = 0
-    """Side to which images are cropped and resized; 0: they are square and all of one size."""
+    """Side to crop and resize to; 0: the images are square and all of one size."""
     grey: bool = False
     """One channel instead of red, green and blue."""
     cache: str = ""
-    """Folder for decoded images; '': the user's cache folder, ddpm_spec."""
+    """Folder for decoded images; '': ddpm_spec in the user's cache folder."""
     cache_gb: float = 32.0
-    """Sets that take more decoded than this, in GB, are decoded as needed."""
+    """A set that takes more GB than this is decoded as needed, with a digest of names and sizes only."""
 
 
-def load(name: DataName, source: Source = Source(), *, workers: int = 0) -> Images:
+def load(
+    name: DataName,
+    source: Source = Source(),
+    *,
+    workers: int = 0,
+    progress: cache.Progress = lambda done, of: None,
+) -> Images:
     """The data set of this name.
+
+    Images of the hub, of folders and of LSUN are cropped to their central square, resized, and kept decoded
+    in the cache; if they take more than `cache_gb`, the training images are decoded as needed and the
+    held-out ones once, into memory. Decoding for the cache takes `workers` processes.
 
     Raises:
         InputError: if it cannot be found or read, with what would help.
         ValueError: if there is no such name.
     """
     if name == "digits":
-        return _digits()
-    raise ValueError(f"there is no data set {name!r}")
+        images = _digits()
+    elif name == "fashion-mnist":
+        images = idx.fashion_mnist(Path(source.path) if source.path else idx.DEBIAN)
+    elif name in ("hub", "folder", "lsun"):
+        return _decoded(name, source, workers, progress)
+    else:
+        raise ValueError(f"there is no data set {name!r}")
+    if source.image_size not in (0, images.shape[-1]):
+        raise InputError(
+            f"--image-size is {source.image_size}, but {name} has side {images.shape[-1]} and is not "
+            "resized; use --image-size 0"
+        )
+    return images
 
 
 def _digits() -> Images:
@@ -59,3 +84,44 @@ def _digits() -> Images:
     labels = raw.target.astype(np.int64)
     cut = DIGITS_TRAIN
     return Images("digits", 17, images[:cut], images[cut:], labels[:cut], labels[cut:])
+
+
+def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progress) -> Images:
+    files = _open(name, source, source.train_part)
+    if source.held_out_part:
+        split = files, _open(name, source, source.held_out_part)
+    else:
+        cut = len(files) - min(-(-len(files) // 10), 10_000)
+        if not cut:
+            raise InputError(f"{source.path} holds one image; it takes two to hold one out")
+        split = records.Part(files, 0, cut), records.Part(files, cut, len(files))
+    train, held_out = (Decoded(part, source.image_size, source.grey) for part in split)
+    if train.shape[1:] != held_out.shape[1:]:
+        raise InputError(
+            f"training images have side {train.side}, held-out ones {held_out.side}; give --image-size"
+        )
+    train_labels, held_out_labels = (part.labels for part in split)
+    if (np.prod(train.shape) + np.prod(held_out.shape)) / 1e9 > source.cache_gb:
+        everything = held_out[torch.arange(len(held_out))]
+        fingerprint = f"{train.fingerprint} {held_out.fingerprint}"
+        return Images(name, 256, train, everything, train_labels, held_out_labels, fingerprint)
+    folder = Path(source.cache).expanduser() if source.cache else _user_cache()
+    (train_tensor, train_digest), (held_out_tensor, held_out_digest) = (
+        cache.kept(store, folder / f"{name}-{store.fingerprint[:20]}", workers=workers, progress=progress)
+        for store in (train, held_out)
+    )
+    digests = f"{train_digest} {held_out_digest}"
+    return Images(name, 256, train_tensor, held_out_tensor, train_labels, held_out_labels, digests)
+
+
+def _open(name: DataName, source: Source, part: str) -> records.Records:
+    if not source.path:
+        raise InputError(f"--data is {name}, which needs a place; name it with --path")
+    if name == "hub":
+        return records.Hub(source.path, part)
+    place = Path(source.path).expanduser() / part
+    return records.Folder(place) if name == "folder" else records.Lmdb(place)
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddpm_spec"

@@ -1,0 +1,108 @@
+"""Decoded images kept in a file and mapped into memory.
+
+One folder a set: `images.u8`, the bytes of the tensor, and `about.json`, its shape and SHA-256. It is
+written under another name and renamed when it is complete, so what has the right name is whole.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from ddpm_spec.data.batches import fetch
+from ddpm_spec.data.images import Store
+from ddpm_spec.errors import InputError
+
+__all__ = ["Progress", "kept"]
+
+Progress = Callable[[int, int], object]
+"""Called with the images decoded so far and all there are."""
+
+PART = 256
+"""Images a worker decodes at a time."""
+
+
+def kept(
+    store: Store, folder: Path, *, workers: int = 0, progress: Progress = lambda done, of: None
+) -> tuple[Tensor, str]:
+    """All images of the store, uint8 (N, C, H, W), mapped from `folder`, and their SHA-256.
+
+    Decodes them into it where it is not there, cut short or of another shape. Processes that want the same
+    folder wait for the first of them.
+
+    Raises:
+        InputError: if an image cannot be read, or the folder not be written.
+    """
+    draft = folder.with_name(f"{folder.name}.part")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            digest = _whole(folder, store.shape)
+            if digest is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(draft, ignore_errors=True)
+                _check_room(folder, math.prod(store.shape))
+                draft.mkdir()
+                digest = _write(store, draft, workers, progress)
+                draft.rename(folder)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise InputError(
+            f"the cache {folder} cannot be written ({error.strerror}); free some disk, name another folder "
+            "with --cache, or decode as needed with --cache-gb 0"
+        ) from None
+    except InputError:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    size = math.prod(store.shape)
+    images = torch.from_file(str(folder / "images.u8"), shared=False, size=size, dtype=torch.uint8)
+    return images.view(store.shape), digest
+
+
+def _whole(folder: Path, shape: tuple[int, ...]) -> str | None:
+    """The digest noted in this folder, if it holds images of this shape."""
+    try:
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        size = (folder / "images.u8").stat().st_size
+        return about["sha256"] if about["shape"] == list(shape) and size == math.prod(shape) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder.parent).free
+    if free < needed:
+        raise InputError(
+            f"the cache {folder} takes {needed / 1e9:.1f} GB and its disk has {free / 1e9:.1f} GB free; "
+            "free some, name another folder with --cache, or decode as needed with --cache-gb 0"
+        )
+
+
+def _write(store: Store, draft: Path, workers: int, progress: Progress) -> str:
+    state, done = hashlib.sha256(), 0
+    with (draft / "images.u8").open("wb") as file:
+        for images in fetch(store, torch.split(torch.arange(len(store)), PART), workers):
+            content = images.numpy().data
+            file.write(content)
+            state.update(content)
+            done += len(images)
+            progress(done, len(store))
+        _flush(file)
+    about = {"shape": list(store.shape), "sha256": state.hexdigest()}
+    with (draft / "about.json").open("w", encoding="utf-8") as notes:
+        notes.write(json.dumps(about) + "\n")
+        _flush(notes)
+    return state.hexdigest()
+
+
+def _flush(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

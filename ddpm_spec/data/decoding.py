@@ -1,0 +1,72 @@
+"""From image files to uint8 tensors of one size, when asked for."""
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ddpm_spec.data.records import Records
+from ddpm_spec.errors import InputError
+
+__all__ = ["Decoded"]
+
+
+class Decoded:
+    """Records cropped to their central square, resized, and put into uint8: a `Store`.
+
+    Args:
+        records: the files.
+        side: of the result, by Lanczos' filter where the square is larger or smaller. 0: the images are
+            square and of one size, that of the first.
+        grey: one channel (Rec. 601 luma) instead of red, green and blue.
+
+    Raises:
+        InputError: if side is 0 and the first image is not square, or, when asked for, another differs.
+    """
+
+    def __init__(self, records: Records, side: int, grey: bool) -> None:
+        self.records, self.mode = records, "L" if grey else "RGB"
+        self.resized = side > 0
+        first = records.open(0).size
+        if not self.resized and first[0] != first[1]:
+            raise InputError(
+                f"the first image is {first[0]}×{first[1]}; crop and resize by --image-size, say "
+                f"--image-size {min(first)}"
+            )
+        self.side = side or first[0]
+        self.fingerprint = hashlib.sha256(
+            repr((records.fingerprint, self.shape, self.resized)).encode()
+        ).hexdigest()
+        """Of the files and of what is made of them."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        return len(self.records), len(self.mode), self.side, self.side
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        """The images with these numbers: uint8, (B, C, H, W)."""
+        pixels = np.stack([self._pixels(index) for index in indices.tolist()])
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+    def _pixels(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C)."""
+        image: Image.Image = self.records.open(index)
+        if not self.resized and image.size != (self.side, self.side):
+            raise InputError(
+                f"image {index} is {image.width}×{image.height}, the first is {self.side}×{self.side}; "
+                "crop and resize by --image-size"
+            )
+        image = image.convert(self.mode)
+        square = min(image.size)
+        left, top = (image.width - square) // 2, (image.height - square) // 2
+        # Cut first: a resize of the part alone would look across its border.
+        image = image.crop((left, top, left + square, top + square))
+        image = image.resize((self.side, self.side), Image.Resampling.LANCZOS)
+        return np.asarray(image, np.uint8).reshape(self.side, self.side, -1)

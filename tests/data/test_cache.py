@@ -1,0 +1,145 @@
+"""The cache: what has its name is whole, whatever happened on the way."""
+
+import hashlib
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ddpm_spec.data import cache
+from ddpm_spec.errors import InputError
+
+IMAGES = torch.arange(300 * 3 * 4 * 4).remainder(251).to(torch.uint8).view(300, 3, 4, 4)
+
+
+class Never:
+    """A store that must not be asked."""
+
+    shape = tuple(IMAGES.shape)
+
+    def __len__(self) -> int:
+        return len(IMAGES)
+
+    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("decoded again")
+
+
+class Fails(Never):
+    """A store whose image 270 cannot be read."""
+
+    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        if 270 in indices:
+            raise InputError("image 270 is damaged")
+        return IMAGES[indices]
+
+
+class Slow(Never):
+    """A store that takes its time."""
+
+    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.5)
+        return IMAGES[indices]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "deep" / "set"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_are_decoded_once_and_their_digest_is_kept(folder, workers):
+    seen: list[tuple[int, int]] = []
+    images, digest = cache.kept(IMAGES, folder, workers=workers, progress=lambda *n: seen.append(n))
+    assert images.equal(IMAGES)
+    assert digest == hashlib.sha256(IMAGES.numpy().tobytes()).hexdigest()
+    assert seen == [(256, 300), (300, 300)]
+    again, same = cache.kept(Never(), folder)
+    assert again.equal(IMAGES)
+    assert same == digest
+    assert {p.name for p in folder.parent.iterdir()} <= {"set", "set.lock"}
+
+
+def test_they_are_mapped_not_read(folder):
+    images, _ = cache.kept(IMAGES, folder)
+    with (folder / "images.u8").open("r+b") as file:
+        file.write(b"\xff")
+    assert images[0, 0, 0, 0] == 255
+    images[0, 0, 0, 1] = 254  # a private page: the file keeps its bytes
+    assert (folder / "images.u8").read_bytes()[1] == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "no notes", "other notes", "other shape"])
+def test_what_is_not_whole_is_decoded_again(folder, damage):
+    cache.kept(IMAGES, folder)
+    content = (folder / "images.u8").read_bytes()
+    if damage == "cut":
+        (folder / "images.u8").write_bytes(content[:-1])
+    elif damage == "no notes":
+        (folder / "about.json").unlink()
+    else:
+        (folder / "about.json").write_text("{" if damage == "other notes" else '{"shape": [1], "sha256": ""}')
+    assert cache.kept(IMAGES, folder)[0].equal(IMAGES)
+    assert (folder / "images.u8").read_bytes() == content
+
+
+def test_an_image_that_cannot_be_read_leaves_nothing(folder):
+    with pytest.raises(InputError, match="image 270 is damaged"):
+        cache.kept(Fails(), folder)
+    assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
+
+
+def test_a_process_that_is_killed_leaves_nothing_that_is_taken(folder):
+    child = multiprocessing.get_context("fork").Process(target=cache.kept, args=(Slow(), folder))
+    child.start()
+    end = time.monotonic() + 30
+    while not folder.with_name("set.part").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(child.pid or 0, signal.SIGKILL)
+    child.join()
+    assert not folder.exists()
+    assert cache.kept(IMAGES, folder)[0].equal(IMAGES)
+    assert not folder.with_name("set.part").exists()
+
+
+def test_two_processes_that_want_the_same_decode_it_once(folder):
+    child = multiprocessing.get_context("fork").Process(target=cache.kept, args=(Slow(), folder))
+    child.start()
+    while not folder.with_name("set.part").exists():
+        time.sleep(0.01)
+    assert cache.kept(Never(), folder)[0].equal(IMAGES)
+    child.join()
+    assert child.exitcode == 0
+
+
+def test_no_room(folder, monkeypatch):
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: cache.shutil._ntuple_diskusage(10, 9, 1000))
+    with pytest.raises(InputError, match=r"takes 0\.0 GB and its disk has 0\.0 GB free; free some"):
+        cache.kept(IMAGES, folder)
+    assert not folder.exists()
+
+
+def test_a_disk_that_fills_up(folder):
+    """A limit on the size of a file stands in for the disk, in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        try:
+            cache.kept(IMAGES, folder)
+        except InputError as error:
+            os._exit(7 if "cannot be written (File too large); free some disk" in str(error) else 8)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
+
+
+def test_a_place_that_is_none(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot be written \(.*\); free some disk, name another folder"):
+        cache.kept(IMAGES, tmp_path / "file" / "set")

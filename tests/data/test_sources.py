@@ -1,0 +1,283 @@
+"""Every source on a set of a few images that the test makes."""
+
+import gzip
+import io
+import pickle
+import shutil
+from pathlib import Path
+
+import datasets
+import lmdb
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ddpm_spec.data import Source, load
+from ddpm_spec.data.decoding import Decoded
+from ddpm_spec.data.idx import DEBIAN
+from ddpm_spec.data.records import Folder, Lmdb
+from ddpm_spec.errors import InputError
+
+RANDOM = np.random.default_rng(0)
+
+
+def picture(width: int = 6, height: int = 6) -> Image.Image:
+    return Image.fromarray(RANDOM.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def encoded(image: Image.Image, kind: str = "png", **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format=kind, **options)
+    return out.getvalue()
+
+
+def pixels(image: Image.Image) -> torch.Tensor:
+    return torch.tensor(np.asarray(image)).permute(2, 0, 1)
+
+
+@pytest.fixture
+def folder(tmp_path) -> tuple[Path, list[Image.Image], list[Image.Image]]:
+    """train/{cat,dog}/*.png with 5 images and test/… with 2, and the images in the order of their names."""
+    made = []
+    for part, names in (
+        ("train", ["cat/0", "cat/1", "dog/0", "dog/1", "dog/2"]),
+        ("test", ["cat/0", "dog/0"]),
+    ):
+        images = [picture() for _ in names]
+        for name, image in zip(names, images, strict=True):
+            path = tmp_path / "set" / part / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+        made.append(images)
+    (tmp_path / "set" / "train" / "notes.txt").write_text("not an image")
+    return tmp_path / "set", *made
+
+
+def source(place: Path, **changes) -> Source:
+    return Source(path=str(place), cache=str(place.parent / "cache"), **changes)
+
+
+@pytest.mark.parametrize("cache_gb", [1, 0])
+def test_a_folder_of_images(folder, cache_gb):
+    place, train, held_out = folder
+    images = load("folder", source(place, cache_gb=cache_gb))
+    assert (images.levels, images.shape, len(images.train)) == (256, (3, 6, 6), 5)
+    assert isinstance(images.train, torch.Tensor) == (cache_gb == 1)
+    assert images.train[torch.arange(5)].equal(torch.stack([pixels(i) for i in train]))
+    assert images.train[torch.tensor([4, 0])].equal(torch.stack([pixels(train[4]), pixels(train[0])]))
+    assert images.held_out.equal(torch.stack([pixels(i) for i in held_out]))
+    assert images.train_labels.tolist() == [0, 0, 1, 1, 1]
+    assert images.held_out_labels.tolist() == [0, 1]
+
+
+def test_without_a_held_out_part_the_last_tenth_is_held_out(folder):
+    place, train, _ = folder
+    images = load("folder", source(place, held_out_part=""))
+    assert images.whole().equal(torch.stack([pixels(i) for i in train[:4]]))
+    assert images.held_out.equal(pixels(train[4])[None])
+    assert images.train_labels.tolist() == [0, 0, 1, 1]
+    assert images.held_out_labels.tolist() == [1]
+
+
+def test_the_central_square_is_taken_then_resized(tmp_path):
+    (tmp_path / "a").mkdir()
+    wide = picture(20, 8)
+    wide.save(tmp_path / "a" / "wide.png")
+    picture(4, 9).save(tmp_path / "a" / "tall.png")
+    store = Decoded(Folder(tmp_path / "a"), 8, grey=False)
+    assert store.shape == (2, 3, 8, 8)
+    assert store[torch.tensor([1])][0].equal(pixels(wide.crop((6, 0, 14, 8))))
+    small = Decoded(Folder(tmp_path / "a"), 4, grey=False)[torch.tensor([1, 0])]
+    expected = wide.crop((6, 0, 14, 8)).resize((4, 4), Image.Resampling.LANCZOS)
+    assert small[0].equal(pixels(expected))
+
+
+def test_grey_is_one_channel(folder):
+    place, train, _ = folder
+    images = load("folder", source(place, grey=True))
+    assert images.shape == (1, 6, 6)
+    assert images.whole()[2, 0].equal(torch.tensor(np.asarray(train[2].convert("L"))))
+
+
+@pytest.mark.parametrize("cache_gb", [1, 0])
+def test_the_digest_sees_a_changed_image_and_not_where_the_set_lies(folder, tmp_path, cache_gb):
+    place, *_ = folder
+    before = load("folder", source(place, cache_gb=cache_gb)).digest
+    moved = Path(shutil.copytree(place, tmp_path / "elsewhere" / "set"))
+    assert load("folder", source(moved, cache_gb=cache_gb)).digest == before
+    assert load("folder", source(place, cache_gb=cache_gb, image_size=5)).digest != before
+    picture().save(moved / "test" / "dog" / "0.png")
+    assert load("folder", source(moved, cache_gb=cache_gb)).digest != before
+
+
+def test_lsun(tmp_path):
+    """Keys in no order, JPEG and WebP, not square: the order is that of the keys."""
+    pictures = {b"ffff": picture(9, 6), b"0a0a": picture(6, 7), b"9999": picture(6, 6)}
+    for part, keys in (
+        ("church_train_lmdb", [b"ffff", b"0a0a", b"9999"]),
+        ("church_val_lmdb", [b"ffff"]),
+    ):
+        with lmdb.open(str(tmp_path / part)) as environment, environment.begin(write=True) as transaction:
+            for key in keys:
+                transaction.put(key, encoded(pictures[key], "webp", lossless=True))
+    images = load(
+        "lsun",
+        source(
+            tmp_path,
+            train_part="church_train_lmdb",
+            held_out_part="church_val_lmdb",
+            image_size=6,
+            cache_gb=0,
+        ),
+    )
+    assert len(images.train) == 3
+    square = {
+        b"0a0a": pictures[b"0a0a"].crop((0, 0, 6, 6)),
+        b"9999": pictures[b"9999"],
+        b"ffff": pictures[b"ffff"].crop((1, 0, 7, 6)),
+    }
+    assert images.train[torch.arange(3)].equal(torch.stack([pixels(i) for i in square.values()]))
+    assert images.held_out.equal(pixels(square[b"ffff"])[None])
+
+
+def test_an_lmdb_can_be_sent_to_a_worker(tmp_path):
+    with lmdb.open(str(tmp_path / "x")) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b"a", encoded(picture()))
+    records = Lmdb(tmp_path / "x")
+    sent = pickle.loads(pickle.dumps(records))
+    assert sent._opened is None
+    assert sent.fingerprint == records.fingerprint
+
+
+def test_a_local_set_in_the_format_of_the_hub(tmp_path):
+    made = [picture() for _ in range(4)]
+    features = datasets.Features(
+        {"img": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])}
+    )
+    (tmp_path / "set").mkdir()
+    for split, chosen in (("train", made[:3]), ("test", made[3:])):
+        rows = {"img": chosen, "label": list(range(len(chosen)))}
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(
+            tmp_path / "set" / f"{split}-0.parquet"
+        )
+    images = load("hub", source(tmp_path / "set"))
+    assert images.whole().equal(torch.stack([pixels(i) for i in made[:3]]))
+    assert images.held_out.equal(pixels(made[3])[None])
+    assert images.train_labels.tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match="split validation cannot be had"):
+        load("hub", source(tmp_path / "set", held_out_part="validation"))
+
+
+def idx(array: np.ndarray) -> bytes:
+    sizes = b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return gzip.compress(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+@pytest.fixture
+def four_files(tmp_path) -> tuple[Path, np.ndarray, np.ndarray]:
+    train, test = (RANDOM.integers(0, 256, (n, 3, 3), np.uint8) for n in (4, 2))
+    for part, images in (("train", train), ("t10k", test)):
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images))
+        labels = np.arange(len(images), dtype=np.uint8)
+        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
+    return tmp_path, train, test
+
+
+def test_fashion_mnist_from_idx_files(four_files):
+    place, train, test = four_files
+    images = load("fashion-mnist", Source(path=str(place)))
+    assert (images.whole()[:, 0].numpy() == train).all()
+    assert (images.held_out[:, 0].numpy() == test).all()
+    assert images.train_labels.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"plain",
+        gzip.compress(b""),
+        gzip.compress(bytes([0, 0, 8, 3, 0])),
+        gzip.compress(bytes([0, 0, 8, 1])),
+        idx(np.zeros((4, 3, 3))),  # of float64
+        idx(np.zeros((4, 3, 3), np.uint8))[:-3],
+        gzip.compress(bytes(range(200)))[:11] + b"\xff" * 200,
+    ],
+    ids=["empty", "plain", "nothing", "no-sizes", "one-size", "of-floats", "cut", "garbled"],
+)
+def test_a_damaged_idx_file_is_named(four_files, content):
+    path = four_files[0] / "train-images-idx3-ubyte.gz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{path} is .*; fetch it again"):
+        load("fashion-mnist", Source(path=str(four_files[0])))
+
+
+def test_images_and_labels_that_do_not_match(four_files):
+    (four_files[0] / "train-labels-idx1-ubyte.gz").write_bytes(idx(np.zeros(3, np.uint8)))
+    with pytest.raises(InputError, match="the images and the labels of train in .* do not match"):
+        load("fashion-mnist", Source(path=str(four_files[0])))
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_debians_fashion_mnist():
+    images = load("fashion-mnist")
+    assert images.whole().shape == (60_000, 1, 28, 28)
+    assert images.held_out.shape == (10_000, 1, 28, 28)
+    assert (np.bincount(images.train_labels) == 6000).all()
+    assert (np.bincount(images.held_out_labels) == 1000).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "line"),
+    [
+        ("digits", {"image_size": 32}, "--image-size is 32, but digits has side 8 and is not resized"),
+        ("fashion-mnist", {"path": "/nowhere"}, "install Debian's package dataset-fashion-mnist, or name"),
+        ("folder", {}, "--data is folder, which needs a place; name it with --path"),
+        ("folder", {"path": "/nowhere"}, "there is no folder /nowhere/train"),
+        ("lsun", {"path": "/nowhere"}, "there is no /nowhere/train/data.mdb"),
+        ("hub", {"path": "/nowhere"}, "/nowhere, split train cannot be had"),
+    ],
+)
+def test_what_is_not_there_is_said_in_a_line(name, changes, line):
+    with pytest.raises(InputError) as refusal:
+        load(name, Source(**changes))
+    assert line in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_of_other_names_is_listed(folder):
+    with pytest.raises(InputError, match="no folder .*/set/val; .*/set holds test, train; name it"):
+        load("folder", source(folder[0], held_out_part="val"))
+
+
+def test_a_folder_without_images(tmp_path):
+    with pytest.raises(InputError, match="holds no image"):
+        load("folder", source(tmp_path, train_part="", held_out_part=""))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_a_damaged_image_is_named(folder, content):
+    path = folder[0] / "train" / "dog" / "1.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{path} is no image that can be read"):
+        load("folder", source(folder[0]))
+    assert list((folder[0].parent / "cache").glob("*/")) == []
+
+
+def test_a_truncated_image_is_named(folder):
+    path = folder[0] / "train" / "dog" / "1.png"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=rf"{path} is no image that can be read"):
+        load("folder", source(folder[0]))
+
+
+def test_images_of_several_sizes_need_a_size(folder):
+    place, *_ = folder
+    picture(7, 7).save(place / "train" / "dog" / "1.png")
+    with pytest.raises(InputError, match="image 3 is 7×7, the first is 6×6; crop and resize by --image-size"):
+        load("folder", source(place))
+    picture(7, 6).save(place / "train" / "cat" / "0.png")
+    with pytest.raises(InputError, match="the first image is 7×6; crop and resize by --image-size"):
+        load("folder", source(place))
+    assert load("folder", source(place, image_size=6)).shape == (3, 6, 6)
