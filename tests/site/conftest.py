@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,8 +81,8 @@ def address(site: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, cut off from every host but this one."""
+def chromium() -> Callable[[], AbstractContextManager[Any]]:
+    """Starts a Chromium that is cut off from every host but this one; each thread needs its own."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -89,10 +90,22 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         _missing("needs Chromium: apt-get install chromium, or another package manager's")
     rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
-        yield chromium
-        chromium.close()
+
+    @contextmanager
+    def start() -> Iterator[Any]:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
+            yield browser
+            browser.close()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Callable[[], AbstractContextManager[Any]]) -> Iterator[Any]:
+    """One Chromium for the tests that look at one page."""
+    with chromium() as browser:
+        yield browser
 
 
 def _missing(what: str) -> None:
