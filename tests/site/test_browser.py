@@ -22,7 +22,8 @@ VISIBLE_TEXT = """() => {
 
 
 FLAT_MATHS = """() => {
-    const drawn = [...document.querySelectorAll(".katex-html")].map(box => [box, box.getBoundingClientRect()]);
+    const boxes = [...document.querySelectorAll(".katex-html")];
+    const drawn = boxes.map(box => [box, box.getBoundingClientRect()]);
     for (const [box, { width, height }] of drawn) {
         box.textContent = box.textContent;
         box.style.cssText = `display: inline-block; overflow: hidden; width: ${width}px; height: ${height}px`;
