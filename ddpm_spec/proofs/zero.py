@@ -50,6 +50,7 @@ class Undecided(Exception):
     """The expression is outside the class that the algebra decides."""
 
 
+@cache
 def is_zero(expression: sp.Expr) -> Verdict:
     """Decide whether the expression vanishes on its whole domain.
 

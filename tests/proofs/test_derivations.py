@@ -1,6 +1,7 @@
 """Every derivation holds, on the functions that train; a wrong function or a wrong step is refused."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -58,6 +59,7 @@ from ddpm_spec.proofs.sums import has_steps
 TITLES = [derivation.title for derivation in DERIVATIONS]
 
 
+@pytest.mark.first
 @pytest.mark.parametrize("derivation", DERIVATIONS, ids=TITLES)
 def test_derivation_is_proved(recorder: Recorder, derivation: Derivation) -> None:
     proof = recorder.prove(derivation)
@@ -499,6 +501,7 @@ def _parts(form: Form) -> list[tuple[str, Any]]:
     return [] if r"\mathcal" in term.tex else [(term.tex, term)]
 
 
+@cache
 def _number(expression: sp.Expr) -> float:
     expression = without_paths(expression).doit(integrals=False)  # `evalf` integrates numerically
     point = {
