@@ -1,6 +1,7 @@
 """Which image stands where in which batch, and how it gets to the device."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -94,7 +95,14 @@ class Batches:
         self, images: Images, *, seed: int, batch: int, device: torch.device, workers: int = 0
     ) -> None:
         self._store = images.train
-        self._seed, self._batch, self._device, self._workers = seed, batch, device, workers
+        self._device, self._workers = device, workers
+        count = len(self._store)
+
+        def chosen(step: int, positions: Tensor) -> Tensor:
+            return indices(seed, step, batch, positions, count)
+
+        # No method: the stream would hold its owner, and its workers would outlive both.
+        self._chosen = chosen
         if isinstance(self._store, Tensor) and self._store.nbytes <= ON_DEVICE:
             self._store = self._store.to(device)
         self._stream: Iterator[Tensor] = iter(())
@@ -110,31 +118,13 @@ class Batches:
             InputError: if an image cannot be read.
         """
         if isinstance(self._store, Tensor):
-            rows = self._store[self._indices(step, positions.to(self._store.device))]
+            rows = self._store[self._chosen(step, positions.to(self._store.device))]
             if self._device.type == "cuda" and rows.device.type == "cpu":
                 rows = rows.pin_memory()
             return rows.to(self._device, non_blocking=True)
         if self._next is None or self._next[0] != step or self._next[1] is not positions:
-            self._stream = self._ahead(step, positions.cpu())
+            pin = self._device.type == "cuda"
+            chosen = map(self._chosen, itertools.count(step), itertools.repeat(positions.cpu()))
+            self._stream = fetch(self._store, chosen, self._workers, pin)
         self._next = step + 1, positions
         return next(self._stream).to(self._device, non_blocking=True)
-
-    def _ahead(self, step: int, positions: Tensor) -> Iterator[Tensor]:
-        chosen = _Steps(self, step, positions)
-        return fetch(self._store, chosen, self._workers, pin=self._device.type == "cuda")
-
-    def _indices(self, step: int, positions: Tensor) -> Tensor:
-        return indices(self._seed, step, self._batch, positions, len(self._store))
-
-
-class _Steps:
-    """The numbers of the images of this step, the next, and so on without end."""
-
-    def __init__(self, batches: Batches, step: int, positions: Tensor) -> None:
-        self.batches, self.step, self.positions = batches, step, positions
-
-    def __iter__(self) -> Iterator[Tensor]:
-        step = self.step
-        while True:
-            yield self.batches._indices(step, self.positions)
-            step += 1

@@ -67,9 +67,9 @@ def test_processes_that_share_a_batch_see_its_rows():
 
 
 def test_workers_decode_ahead_in_processes_of_their_own(tmp_path):
-    decoded = made(Decoder(tmp_path), workers=2)
-    decoded.rows(0, torch.arange(8))
-    decoded.rows(1, torch.arange(8))
+    decoded, positions = made(Decoder(tmp_path), workers=2), torch.arange(8)
+    for step in range(4):
+        decoded.rows(step, positions)
     asked = {int(p.name) for p in tmp_path.iterdir()}
     assert len(asked) == 2
     assert os.getpid() not in asked
@@ -85,8 +85,7 @@ def test_a_large_tensor_stays_where_it_is(monkeypatch):
 def test_an_image_that_cannot_be_read_is_one_line(workers):
     decoded, positions = made(Decoder(bad=7), workers=workers), torch.arange(8)
     with pytest.raises(InputError, match=r"^image 7 is damaged$"):
-        for step in range(7):
-            decoded.rows(step, positions)
+        [decoded.rows(step, positions) for step in range(7)]
 
 
 def test_fetching_leaves_the_global_generator_alone():

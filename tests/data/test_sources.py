@@ -215,7 +215,7 @@ def test_a_damaged_idx_file_is_named(four_files, content):
 
 def test_images_and_labels_that_do_not_match(four_files):
     (four_files[0] / "train-labels-idx1-ubyte.gz").write_bytes(idx(np.zeros(3, np.uint8)))
-    with pytest.raises(InputError, match="the images and the labels of train in .* do not match"):
+    with pytest.raises(InputError, match=r"the images and the labels of train in .* do not match"):
         load("fashion-mnist", Source(path=str(four_files[0])))
 
 
@@ -247,7 +247,7 @@ def test_what_is_not_there_is_said_in_a_line(name, changes, line):
 
 
 def test_a_folder_of_other_names_is_listed(folder):
-    with pytest.raises(InputError, match="no folder .*/set/val; .*/set holds test, train; name it"):
+    with pytest.raises(InputError, match=r"no folder .*/set/val; .*/set holds test, train; name it"):
         load("folder", source(folder[0], held_out_part="val"))
 
 
