@@ -29,7 +29,9 @@ class TrainOptions:
     """
 
     preset: str = "digits"
-    """Where the defaults come from."""
+    """Where the defaults come from: digits, fashion-mnist, cifar10, celeba-hq-256, lsun-bedroom,
+    lsun-bedroom-large, lsun-church or lsun-cat. Not verified, since there was no network to try them: the
+    names on the hub that cifar10 and celeba-hq-256 fetch, and the names of LSUN's folders."""
     run: Folder = None
     """Folder for the run, new or empty. Without it: runs/<preset>-<n>, n the next free number."""
     resume: Folder = None
