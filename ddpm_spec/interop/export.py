@@ -1,0 +1,118 @@
+"""A run written as a folder that diffusers' `DDPMPipeline` opens; diffusers itself is not needed."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+from ddpm_spec import data
+from ddpm_spec.errors import InputError
+from ddpm_spec.interop.configuration import scheduler_config, unet_config
+from ddpm_spec.interop.names import DIFFUSERS, names
+from ddpm_spec.training import checkpoints
+from ddpm_spec.training.console import console
+from ddpm_spec.training.options import parse
+from ddpm_spec.training.settings import Settings
+from ddpm_spec.unet import UNet
+
+__all__ = ["ExportOptions", "export", "write_pipeline"]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Writes a trained run as a folder for diffusers' DDPMPipeline."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """A run folder of ddpm_spec.train."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """The folder to write; it must not exist."""
+    weights: str = "ema"
+    """ema, the averaged weights, or raw. Paper: ema."""
+
+
+def export(args: list[str]) -> None:
+    """`python -m ddpm_spec.export`.
+
+    Raises:
+        InputError: for anything the user can mend; nothing is left half-written.
+    """
+    options = parse(ExportOptions, args, None, "python -m ddpm_spec.export")
+    if options.weights not in ("ema", "raw"):
+        raise InputError(f"--weights is {options.weights}; it must be ema or raw")
+    settings = Settings.load(options.run / "settings.json")
+    images = data.load(settings.data, settings.source)
+    channels, side, _ = images.shape
+    network = settings.unet(channels, side)
+    checkpoint = checkpoints.latest(options.run)
+    checkpoints.fill(network, checkpoint, options.weights)
+    write_pipeline(network, settings, images.shape, options.out, f"{checkpoint}, {options.weights}")
+    console.print(f"{options.out}: unet, scheduler, model_index.json; opens with diffusers' DDPMPipeline")
+
+
+def write_pipeline(
+    network: UNet, settings: Settings, image_shape: tuple[int, int, int], out: Path, origin: str
+) -> None:
+    """Writes unet/, scheduler/, model_index.json and a card that names the origin of the weights.
+
+    Complete or absent: it is written beside `out`, flushed and renamed.
+
+    Raises:
+        InputError: if diffusers cannot express the process, `out` exists, or the disk is full or refuses.
+    """
+    scheduler = scheduler_config(settings.process)
+    if out.exists():
+        raise InputError(f"{out} exists already; name a new folder")
+    draft = out.with_name(f".{out.name}.part")
+    theirs = names(network, DIFFUSERS)
+    tensors = {theirs[ours]: tensor.contiguous() for ours, tensor in network.state_dict().items()}
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        for folder in (draft / "unet", draft / "scheduler"):
+            folder.mkdir(parents=True)
+        save_file(tensors, draft / "unet" / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+        _write(draft / "unet" / "config.json", unet_config(settings.network, image_shape))
+        _write(draft / "scheduler" / "scheduler_config.json", scheduler)
+        _write(draft / "model_index.json", _INDEX)
+        (draft / "README.md").write_text(_card(settings, origin), encoding="utf-8")
+        for path in (*draft.rglob("*"), draft):
+            checkpoints.flush(path)
+        draft.rename(out)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"{out} could not be written ({error}); free some disk, or name another folder"
+        ) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+_INDEX = {
+    "_class_name": "DDPMPipeline",
+    "scheduler": ["diffusers", "DDPMScheduler"],
+    "unet": ["diffusers", "UNet2DModel"],
+}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _card(settings: Settings, origin: str) -> str:
+    return f"""---
+library_name: diffusers
+pipeline_tag: unconditional-image-generation
+---
+A denoising diffusion probabilistic model (Ho, Jain and Abbeel 2020) of {settings.data}, trained with
+ddpm_spec. Weights: {origin}.
+
+```python
+from diffusers import DDPMPipeline
+
+pipeline = DDPMPipeline.from_pretrained("this folder")
+images = pipeline(batch_size=16, num_inference_steps={settings.process.T}).images
+```
+"""
