@@ -341,7 +341,12 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def _code(formula: Formula) -> str:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(formula)))
+    return _dumped(formula.__code__)
+
+
+@cache
+def _dumped(code: CodeType) -> str:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     function = tree.body[0]
     assert isinstance(function, ast.FunctionDef)  # noqa: S101
     if ast.get_docstring(function) is not None:

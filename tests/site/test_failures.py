@@ -28,6 +28,11 @@ markdown_extensions: [ddpm_spec.site.markdown, md_in_html, attr_list, pymdownx.s
 extra: {{vault: [Diffusion Models]}}
 """
 
+ENTRY = """
+@inproceedings{ho2020ddpm, title = {Denoising Diffusion Probabilistic Models}, year = {2020},
+  author = {Ho, Jonathan and Jain, Ajay and Abbeel, Pieter}, booktitle = {NeurIPS}, keywords = {ddpm}}
+"""
+
 Build = Callable[[str], str]
 
 
@@ -37,8 +42,9 @@ def build(tmp_path: Path, packages: Path, caplog: pytest.LogCaptureFixture) -> B
     (tmp_path / "mkdocs.yml").write_text(CONFIG)
     for folder in ("docs/loss", "notes", "theme"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("package.json", "package-lock.json", "references.bib"):
+    for name in ("package.json", "package-lock.json"):
         shutil.copy(ROOT / "docs" / name, tmp_path / "docs")
+    (tmp_path / "docs/references.bib").write_text(ENTRY)
     (tmp_path / ".cache").symlink_to(ROOT / ".cache")
     (tmp_path / "theme/main.html").write_text("{{ page.content }}")
     (tmp_path / "notes/ddpm.md").write_text("### One\n#### Two\nIn [[Diffusion Models]], see [[#Two]].\n")
