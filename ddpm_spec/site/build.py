@@ -3,6 +3,7 @@
 import posixpath
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -30,6 +31,8 @@ FACES = [
 ]
 """The cuts of the text face that the style sheet names."""
 
+_PLACE = re.compile(r'<(?P<tag>div|span) data-drawn="(?P<number>\d+)">[^<]*</(?P=tag)>')
+
 FORMULAS = "ddpm_spec/formulas"
 """The room whose source the API shows: it is short, and the point."""
 
@@ -45,6 +48,8 @@ class Site:
     page: Page | None = None
     """The page being rendered."""
     files: Files = field(default_factory=lambda: Files([]))
+    drawn: list[str] = field(default_factory=list)
+    """The HTML of the formulas, in the order in which they were met."""
     shown: dict[tuple[str, str], File] = field(default_factory=dict)
     """The page that embeds a part of a note."""
 
@@ -52,11 +57,28 @@ class Site:
         self.root = Path(self.config.config_file_path).parent
         self.bibliography = Bibliography.read(Path(self.config.docs_dir) / "references.bib")
         self.config.mdx_configs["ddpm_spec.site.markdown"] = {
-            "render": self.katex.render,
+            "render": self.render,
             "cite": self.cite,
             "link": self.link,
             "equation": self.equation,
         }
+
+    # ------------------------------------------------------------------------------------ mathematics
+
+    def render(self, tex: str, *, display: bool = False) -> str:
+        """The place of a formula: a box that holds its letters until the page is written.
+
+        KaTeX draws a formula with hundreds of boxes, and the search plugin would read them all, which takes
+        longer than the rest of the build. The letters of a formula in a line can be searched.
+        """
+        html = self.katex.render(tex, display=display)
+        self.drawn.append(html)
+        tag, letters = ("div", "") if display else ("span", _letters(html))
+        return f'<{tag} data-drawn="{len(self.drawn) - 1}">{letters}</{tag}>'
+
+    def draw(self, page: str) -> str:
+        """The page with its formulas drawn."""
+        return _PLACE.sub(lambda place: self.drawn[int(place["number"])], page)
 
     # ------------------------------------------------------------------------------------------ files
 
@@ -180,6 +202,12 @@ class Site:
             file.page.content = self.bibliography.fill_cited_on(
                 file.page.content, lambda url: get_relative_url(url, here)
             )
+
+
+@cache
+def _letters(html: str) -> str:
+    """What a reader sees of a drawn formula, without its arrangement."""
+    return re.sub(r"<[^>]*>", "", html.partition('<span class="katex-html"')[2].partition(">")[2])
 
 
 def _modules(root: Path, name: str) -> str:

@@ -51,6 +51,11 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> None:
     State.site.finish()
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """The page is about to be written."""
+    return State.site.draw(output)
+
+
 def on_shutdown() -> None:
     """End the Node process."""
     if State.katex:
