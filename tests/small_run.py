@@ -10,7 +10,7 @@ from ddpm_spec.training.loop import Trainer
 from ddpm_spec.training.machine import accelerator_for
 from ddpm_spec.training.settings import Evaluation, Machine, Network, Process, Settings, Training
 
-__all__ = ["FLAGS", "SMALL", "finished", "same", "trainer"]
+__all__ = ["FLAGS", "SMALL", "finished", "same", "small", "trainer"]
 
 SMALL = Settings(
     network=Network(channels=8, multipliers=(1, 2), groups=4, dropout=0.2),
@@ -29,16 +29,24 @@ FLAGS = _WORDS.split()
 """The same on the command line."""
 
 
-def trainer(images: Images, **training: Any) -> Trainer:
-    """A trainer of the small run, with some training settings replaced."""
-    settings = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, **training))
+def small(**changes: Any) -> Settings:
+    """The settings of the small run with some replaced: those of training, or of a group given by name."""
+    groups = {name: changes.pop(name, {}) for name in ("network", "process", "machine")}
+    groups["training"] = changes
+    replaced = {name: dataclasses.replace(getattr(SMALL, name), **values) for name, values in groups.items()}
+    return dataclasses.replace(SMALL, **replaced)
+
+
+def trainer(images: Images, **changes: Any) -> Trainer:
+    """A trainer of the small run with these changes."""
+    settings = small(**changes)
     return Trainer(settings, images, accelerator_for(settings))
 
 
-def finished(run: Path, images: Images, **training: Any) -> Trainer:
+def finished(run: Path, images: Images, **changes: Any) -> Trainer:
     """The same, trained to its last step, with its checkpoints in `run`."""
     run.mkdir(exist_ok=True)
-    made = trainer(images, **training)
+    made = trainer(images, **changes)
     for _ in made.run(lambda state: checkpoints.write(run, state)):
         pass
     return made

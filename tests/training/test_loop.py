@@ -1,6 +1,5 @@
 """The loop: equal runs are equal in every bit, stopped or not, and a step is what Algorithm 1 says."""
 
-import dataclasses
 import functools
 
 import pytest
@@ -10,8 +9,7 @@ from small_run import SMALL, finished, same, trainer
 from ddpm_spec.data import to_unit
 from ddpm_spec.errors import InputError
 from ddpm_spec.training import checkpoints, ema
-from ddpm_spec.training.loop import Trainer
-from ddpm_spec.training.machine import accelerator_for
+from ddpm_spec.training.loop import Diverged
 
 
 def test_a_second_identical_run_ends_in_identical_weights(images, tmp_path):
@@ -139,13 +137,14 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(images, tmp_path):
     assert checkpoints.steps_in(tmp_path) == []
 
 
-def test_bfloat16_trains_and_keeps_float32_weights(images):
-    settings = dataclasses.replace(SMALL, machine=dataclasses.replace(SMALL.machine, dtype="bfloat16"))
-    made = Trainer(settings, images, accelerator_for(settings))
-    made.update()
-    made.update()
-    assert {p.dtype for p in made.network.parameters()} == {torch.float32}
-    assert made.losses[:2].isfinite().all()
+def test_bfloat16_is_computed_in_at_every_step_and_weights_stay_float32(images):
+    made, computed_in = trainer(images, machine={"dtype": "bfloat16"}), []
+    made.network.conv_in.register_forward_hook(lambda layer, given, out: computed_in.append(out.dtype))
+    for _ in range(3):
+        made.update()
+    assert computed_in == [torch.bfloat16] * 3
+    assert {p.dtype for p in (*made.parameters, *made.averages)} == {torch.float32}
+    assert made.losses[:3].isfinite().all()
 
 
 def test_data_reach_the_network_scaled(images):
@@ -153,3 +152,44 @@ def test_data_reach_the_network_scaled(images):
     x_0, *_ = made.batch(0, made.positions)
     assert x_0.min() >= -1
     assert {bytes(x) for x in x_0.numpy()} <= {bytes(x) for x in to_unit(images.train, 17).numpy()}
+
+
+def test_a_gradient_that_is_not_finite_is_told_from_a_loss(images):
+    made = trainer(images, steps=40)
+    clean = made.diffusion
+
+    class Spoilt:
+        def loss(self, network, x_0, t, eps):
+            loss = clean.loss(network, x_0, t, eps)
+            if made.step == 2:  # √ has no slope at 0: finite forward, infinite backward
+                loss = loss + (0 * made.parameters[0]).abs().sum().sqrt()
+            return loss
+
+    made.diffusion = Spoilt()
+    with pytest.raises(Diverged, match=r"the gradient is (nan|inf) at step 3; lower --lr") as stop:
+        list(made.run(lambda state: None))
+    assert (stop.value.step, stop.value.cause) == (3, "gradient")
+
+
+def test_looks_are_rare_where_steps_are_fast_and_stops_are_prompt(images, monkeypatch):
+    made = trainer(images, steps=60, save_every=1000)
+    seen = [look.step for look in made.run(lambda state: None)]
+    assert seen[0] == 1
+    assert seen[-1] == 60
+    assert len(seen) < 20
+    made = trainer(images, steps=60, save_every=1000)
+    saved = []
+    for _ in made.run(saved.append, signal=lambda: 15 if made.step == 7 else 0):
+        pass
+    assert made.stopped_by == 15
+    assert [state.step for state in saved] == [7]
+
+
+def test_what_one_process_restores_the_others_are_given(images, tmp_path):
+    """`share` on one process changes nothing; what it would send is everything that a state holds."""
+    finished(tmp_path, images, steps=3)
+    made = trainer(images)
+    made.restore(checkpoints.read(checkpoints.latest(tmp_path), made.belongs_to))
+    before = made.state()
+    made.share()
+    assert same(made.state(), before)

@@ -1,0 +1,81 @@
+"""Killed at any instant, a run goes on from what it has saved, and ends as if nothing had happened."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_run import FLAGS, finished, same
+
+from ddpm_spec.data import Images
+from ddpm_spec.training import checkpoints
+
+WORDS = [*FLAGS, "--steps", "1000000", "--save-every", "1", "--channels", "8", "--multipliers", "1"]
+"""Most of the time goes into saving."""
+
+
+def killed(run: Path, words: list[str], ready, seconds: float) -> bool:
+    """Starts the command, kills it so long after it is ready, and tells whether it was saving."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ddpm_spec.train", *words], stderr=subprocess.PIPE, text=True, cwd=run.parent
+    )
+    end = time.monotonic() + 120
+    while not ready():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return any(run.glob(".checkpoint-*"))
+
+
+def last(run: Path) -> int:
+    return max(checkpoints.steps_in(run), default=0)
+
+
+def ends_like_one_that_was_never_killed(run: Path, images: Images, tmp_path: Path) -> None:
+    steps = str(last(run) + 3)
+    words = [sys.executable, "-m", "ddpm_spec.train", "--resume", run.name, "--steps", steps]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    assert "note:" not in done.stderr
+    made = finished(tmp_path / "straight", images, network={"multipliers": (1,)}, steps=int(steps))
+    assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())
+    assert not list(run.glob(".checkpoint-*"))
+
+
+@pytest.mark.cli
+def test_three_kills(images, tmp_path):
+    """Before the first checkpoint, while training or saving, and once more."""
+    run = tmp_path / "run"
+    killed(run, ["--run", "run", *WORDS, "--save-every", "1000"], (run / "settings.json").exists, 0.0)
+    assert last(run) == 0
+    dice = random.Random(1)
+    for _ in range(2):
+        step = last(run)
+        resume = ["--resume", "run", "--save-every", "1"]
+        killed(run, resume, lambda step=step: last(run) > step, dice.uniform(0, 0.3))
+        assert last(run) > step
+    ends_like_one_that_was_never_killed(run, images, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.cli
+def test_kills_at_random_times(images, tmp_path):
+    """At least 20, a quarter of them or more inside a save."""
+    run, dice, saving = tmp_path / "run", random.Random(2), 0
+    words = ["--run", "run", *WORDS]
+    kills = 24
+    for _ in range(kills):
+        step = last(run)
+        saving += killed(run, words, lambda step=step: last(run) > step, dice.uniform(0, 0.5))
+        assert last(run) > step
+        words = ["--resume", "run"]
+    print(f"{saving} of {kills} kills fell into a save, at step {last(run)}")
+    assert saving >= kills / 4
+    ends_like_one_that_was_never_killed(run, images, tmp_path)
