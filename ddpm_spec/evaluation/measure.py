@@ -76,6 +76,18 @@ class Measure:
         title = f"samples ({weights})"
         return self.parts.collect(title, purpose, count, self.batch, diffusion.schedule.T, make)["samples"]
 
+    def chosen(self, split: Split, count: int) -> tuple[Store, Tensor]:
+        """A set of images and which of them to take: `count`, evenly spread.
+
+        Raises:
+            InputError: if there are not so many images.
+        """
+        images = self.model.images
+        store: Store = images.train if split == "train" else images.held_out
+        if count > len(store):
+            raise InputError(f"--images is {count}; {images.name} has {len(store)} {split} images")
+        return store, spread(count, len(store))
+
     def terms(self, weights: str, split: Split, count: int) -> dict[Convention, Terms]:
         """The terms of Eq. 5 on `count` images, evenly spread, under both conventions.
 
@@ -83,10 +95,7 @@ class Measure:
             InputError: if there are not so many images.
         """
         images, device = self.model.images, self.model.accelerator.device
-        store: Store = images.train if split == "train" else images.held_out
-        if count > len(store):
-            raise InputError(f"--images is {count}; {images.name} has {len(store)} {split} images")
-        chosen = spread(count, len(store))
+        store, chosen = self.chosen(split, count)
         diffusions = [self.diffusion(convention) for convention in CONVENTIONS]
 
         def make(first: int, end: int, progress: Progress) -> Tensors:

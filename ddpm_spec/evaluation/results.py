@@ -65,6 +65,8 @@ def evaluate(
     start, model = time.monotonic(), measure.model
     sizes = {"train": len(model.images.train), "test": len(model.images.held_out)}
     counts: dict[Split, int] = {split: images or sizes[split] for split in get_args(Split)}
+    for split, count in counts.items():
+        measure.chosen(split, count)  # refused before anything is measured
     judges = judges_of(model.images, measure.seed)
     results: Results = {
         "model": model.name,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.bound import spread
 from ddpm_spec.reproduction import images
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, one_run
 from ddpm_spec.reproduction.tables import LSUN, explained
@@ -53,8 +54,8 @@ def figure_5(plan: Plan) -> Made:
         second.plot(received, found["rate"], color=colour)
         third.plot(found["rate"], found["distortion"], color=colour)
     for axes, x, y in (
-        (first, "reverse steps T − t", f"distortion (RMSE of 0..{levels - 1})"),
-        (second, "reverse steps T − t", "rate (bits/dim)"),
+        (first, "reverse steps $T - t$", f"distortion (RMSE of 0..{levels - 1})"),
+        (second, "reverse steps $T - t$", "rate (bits/dim)"),
         (third, "rate (bits/dim)", "distortion (RMSE)"),
     ):
         axes.set_xlabel(x)
@@ -76,7 +77,7 @@ def figure_6(plan: Plan) -> Made:
     drawn = images.progressive(run.measure, WEIGHTS, min(8, plan.samples), times)
     grid = pictures.labelled_grid(
         drawn, run.measure.model.images.levels, columns=[str(t) for t in times], rows=[""] * len(drawn),
-        x_label="t",
+        x_label="$t$",
     )  # fmt: skip
     notes = _shown(run, "Predicted x̂_0 (Eq. 15) at time t of Algorithm 2; at 0 x_0 itself.")
     return Made(picture=grid, alt="Predicted images, sharper as t falls", notes=notes, runs=[run.source])
@@ -88,9 +89,9 @@ def figure_7(plan: Plan) -> Made:
     T, count, draws = plan.settings.process.T, 3, 8
     times = [math.ceil(T * k / 4) for k in (4, 3, 2, 1)]
     drawn = images.from_latents(run.measure, WEIGHTS, count, times, draws).transpose(0, 1)
-    rows = [f"t = {t}" if k == count // 2 else "" for t in times for k in range(count)]
+    rows = [f"$t = {t}$" if k == count // 2 else "" for t in times for k in range(count)]
     grid = pictures.labelled_grid(
-        drawn.flatten(0, 1), run.measure.model.images.levels, columns=["x_t", *[""] * draws], rows=rows
+        drawn.flatten(0, 1), run.measure.model.images.levels, columns=["$x_t$", *[""] * draws], rows=rows
     )
     notes = _shown(run, f"First column: x_t of {count} paths of Algorithm 2, frozen. Right of it, in each "
                         f"row, {draws} images x_0 ~ p_θ(x_0 | x_t) with fresh noise.")  # fmt: skip
@@ -104,9 +105,15 @@ MIXING = [k / 10 for k in range(11)]
 
 
 def _pairs(run: Run, count: int) -> Tensor:
-    """Neighbours among evenly spread held-out images: int64, (count, 2)."""
-    of = len(run.measure.model.images.held_out)
-    return (torch.arange(2 * count) * of // (2 * count)).reshape(count, 2)
+    """Pairs of held-out images, evenly spread, of two classes where there are any: int64, (count, 2)."""
+    sets = run.measure.model.images
+    pairs = spread(2 * count, len(sets.held_out)).reshape(count, 2)
+    labels = sets.held_out_labels
+    for pair in pairs if len(labels) else ():
+        others = (labels != labels[pair[0]]).nonzero()[0]
+        behind = others[others >= int(pair[1])]
+        pair[1] = int(behind[0] if len(behind) else others[0])
+    return pairs
 
 
 def _between(run: Run, pairs: Tensor, times: list[int]) -> Tensor:
@@ -140,7 +147,7 @@ def figure_9(plan: Plan) -> Made:
     rows = _between(run, _pairs(run, 1), times)
     grid = pictures.labelled_grid(
         rows, run.measure.model.images.levels, columns=COLUMNS, rows=[str(t) for t in times], x_label="λ",
-        y_label="t",
+        y_label="$t$",
     )  # fmt: skip
     notes = _shown(run, "One pair of held-out images, mixed at different t: coarse to fine. At t = 0 the "
                         "images themselves are mixed.")  # fmt: skip
@@ -170,7 +177,7 @@ def figure_10(plan: Plan) -> Made:
     taken = [T - t for t in times]
     for axes, (name, values) in zip(plots, course.items(), strict=True):
         axes.plot(taken, values, color=pictures.COLOURS[0], marker="o", markersize=3)
-        axes.set_xlabel("reverse steps T − t")
+        axes.set_xlabel("reverse steps $T - t$")
         axes.set_ylabel(name)
         if "Fréchet" in name or name == "FID":
             axes.set_yscale("log")

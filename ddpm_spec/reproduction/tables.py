@@ -63,9 +63,9 @@ def explained(run: Run) -> list[str]:
     return [
         f"{images.name}, {run.plan.samples:,} samples; no number here is an FID or an IS. Conf.: mean "
         "certainty of a classifier, over that of held-out images. Novelty: median distance to the nearest "
-        "training image, over that of held-out images; below 0.8 the model stores images. Pixels: Fréchet distance to "
-        f"the training images in grey levels (held-out images: {pixels:.1f}). Features: the same in the last "
-        "hidden layer of a perceptron trained on the training images "
+        "training image, over that of held-out images; below 0.8 the model stores images. Pixels: Fréchet "
+        f"distance to the training images in grey levels (held-out images: {pixels:.1f}). Features: the same "
+        "in the last hidden layer of a perceptron trained on the training images "
         f"(held-out images: {distance:.2f}).",
         f"NLL: the bound of Eq. 5 as printed, {run.count['test']} images of each set, ± one standard error.",
     ]

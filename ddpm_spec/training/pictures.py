@@ -56,7 +56,7 @@ def loss_curve(losses: NDArray[np.float32]) -> bytes:
     axes.plot(np.arange(window, len(losses) + 1), mean, color=COLOURS[0], linewidth=1.8)
     axes.set_yscale("log")
     axes.set_xlabel("step")
-    axes.set_ylabel("L_simple / D")
+    axes.set_ylabel(r"$L_\mathrm{simple}\,/\,D$")
     return png(figure)
 
 
@@ -90,7 +90,7 @@ def legend(axes: "Axes") -> None:
 def png(figure: "Figure") -> bytes:
     """The figure as the bytes of a PNG file."""
     out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
+    figure.savefig(out, format="png", metadata={"Software": None}, bbox_inches="tight", pad_inches=0.05)
     return out.getvalue()
 
 

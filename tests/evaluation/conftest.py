@@ -1,10 +1,12 @@
-"""A clean accelerate for each test of the evaluation, and the digits."""
+"""A clean accelerate for each test of the evaluation, the digits, and a run to evaluate."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
+from small_run import SMALL, finished
 
 from ddpm_spec.data import Images, load
 
@@ -22,3 +24,13 @@ def clean_accelerate() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def images() -> Images:
     return load("digits")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, images: Images) -> Path:
+    """The folder of a finished small run; do not write into it."""
+    run = tmp_path_factory.mktemp("runs") / "small"
+    finished(run, images)
+    SMALL.save(run / "settings.json")
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return run

@@ -1,0 +1,164 @@
+"""`python -m ddpm_spec.evaluate`: what it writes, what it refuses."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from small_run import SMALL
+
+from ddpm_spec.data import load
+from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation import features
+from ddpm_spec.evaluation.commands import evaluate
+from ddpm_spec.evaluation.measure import Measure
+from ddpm_spec.evaluation.model import open_model, open_run
+from ddpm_spec.evaluation.quality import frechet, vectors
+from ddpm_spec.training.console import Interrupt
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "run")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(features, "UPDATES", 50)
+
+
+def results(run):
+    return json.loads((run / "evaluation" / "results.json").read_text())
+
+
+def test_everything_is_measured_and_says_where_from(run, capsys):
+    evaluate([str(run)])
+    found = results(run)
+    state = json.loads((run / "checkpoint-7" / "state.json").read_text())
+    assert found["origin"] == {"run": str(run), "checkpoint": "checkpoint-7", "step": 7}
+    assert found["data_sha256"] == load("digits").digest
+    assert {"commit", "torch", "processor", "cores"} <= set(found["provenance"])
+    assert found["seed"] == 0
+    assert found["seconds"] > 0
+    out = capsys.readouterr().out
+    for weights in ("ema", "raw"):
+        said = found["weights"][weights]
+        assert said["sha256"] == state["sha256"][f"{weights}.safetensors"]
+        for split in ("train", "test"):
+            for convention in ("paper", "official"):
+                bound = said["bound"][split][convention]
+                assert bound["images"] == 4
+                assert f"{bound['total']:.4f} ± {bound['standard_error']:.4f}" in out
+    assert "FID and IS are for colour images" in out
+    curves = json.loads((run / "evaluation" / "curves.json").read_text())
+    assert len(curves["raw"]["train"]["official"]["bits"]) == 8
+    for name in ("bound.png", "samples-ema.png", "samples-raw.png"):
+        assert (run / "evaluation" / name).stat().st_size > 100
+
+
+def test_distances_are_of_the_samples(run, images):
+    evaluate([str(run), "--weights", "raw", "--seed", "5"])
+    found = results(run)
+    assert list(found["weights"]) == ["raw"]
+    measure = Measure(open_run(run, "cpu"), run / "other", Interrupt(), 5, 5)
+    samples = vectors(measure.samples("raw", 12))
+    quality = found["weights"]["raw"]["quality"]
+    expected = {
+        "train": frechet(samples, vectors(images.train)),
+        "test": frechet(samples, vectors(images.held_out)),
+    }
+    assert quality["pixel_frechet"] == pytest.approx(expected)
+    assert quality["feature_frechet"]["train"] > found["reference"]["feature_frechet"]["train"] > 0
+
+
+def test_a_second_call_gives_the_same_without_the_network(run, monkeypatch):
+    evaluate([str(run), "--weights", "ema"])
+    first = results(run)
+    monkeypatch.setattr(torch.nn.Module, "__call__", None)
+    evaluate([str(run), "--weights", "ema"])
+    assert results(run) | {"seconds": 0, "provenance": 0} == first | {"seconds": 0, "provenance": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--samples", "1"], r"--samples is 1; it must be at least 2"),
+        (["--images", "1"], r"--images is 1; it must be 0, for all, or at least 2"),
+        (["--images", "298"], r"--images is 298; digits has 297 test images"),
+        (["--batch", "0"], r"--batch is 0; it must be at least 1"),
+        (["--preset", "digits"], r"is a run and knows its data; leave --preset away"),
+        (["--sample", "3"], r"there is no option --sample; did you mean --samples\?"),
+        (["--seed", str(2**63)], r"it must be an integer of 64 bits"),
+    ],
+)
+def test_bad_options_in_one_line(run, words, message):
+    with pytest.raises(InputError, match=message) as caught:
+        evaluate([str(run), *words])
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_model(tmp_path):
+    with pytest.raises(InputError) as caught:
+        evaluate([str(tmp_path / "nothing")])
+    assert "\n" not in str(caught.value)
+    SMALL.save(tmp_path / "settings.json")
+    with pytest.raises(InputError, match="holds no checkpoint"):
+        evaluate([str(tmp_path)])
+
+
+def test_damaged_weights_and_other_data(run):
+    file = run / "checkpoint-7" / "raw.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="truncated or changed"):
+        evaluate([str(run)])
+    file.write_bytes(whole)
+    state = run / "checkpoint-7" / "state.json"
+    state.write_text(state.read_text().replace(load("digits").digest, "0" * 64))
+    with pytest.raises(InputError, match="was trained on other images"):
+        evaluate([str(run)])
+
+
+def test_weights_without_a_run(run, tmp_path, monkeypatch):
+    """Other people's weights need a preset for their images, and must fit them."""
+    from ddpm_spec.interop import OpenWeights
+    from ddpm_spec.training import presets
+
+    monkeypatch.setitem(presets.PRESETS, "small", SMALL)
+    network = open_run(run, "cpu").networks["ema"]
+    opened = OpenWeights(network, SMALL.process, (1, 8, 8), {"weights": "theirs", "sha256": "ab" * 32})
+    monkeypatch.setattr("ddpm_spec.interop.open_weights", lambda argument: opened)
+    with pytest.raises(InputError, match="name a preset with these"):
+        open_model("theirs", None)
+    monkeypatch.chdir(tmp_path)
+    evaluate(["theirs", "--preset", "small"])
+    found = json.loads((tmp_path / "evaluation-theirs" / "results.json").read_text())
+    assert list(found["weights"]) == ["given"]
+    assert found["weights"]["given"]["sha256"] == "ab" * 32
+    evaluate([str(run), "--weights", "ema"])
+    assert found["weights"]["given"]["bound"] == results(run)["weights"]["ema"]["bound"]
+    other = OpenWeights(network, SMALL.process, (3, 32, 32), {"sha256": ""})
+    monkeypatch.setattr("ddpm_spec.interop.open_weights", lambda argument: other)
+    with pytest.raises(InputError, match=r"makes images of 3×32×32, --preset small has 1×8×8"):
+        open_model("theirs", "small")
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_two_processes_measure_what_one_does(run, tmp_path):
+    """Over gloo, each with its share of the batches."""
+    words = ["-m", "ddpm_spec.evaluate", str(run), "--device", "cpu", "--out"]
+    launch = [
+        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        "--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no",
+        "--dynamo_backend", "no",
+    ]  # fmt: skip
+    for command, out in (([sys.executable, *words], "one"), ([*launch, *words], "two")):
+        done = subprocess.run([*command, str(tmp_path / out)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    one, two = (json.loads((tmp_path / out / "results.json").read_text()) for out in ("one", "two"))
+    assert two["provenance"]["processes"] == 2
+    assert one["weights"] == two["weights"]
+    assert one["reference"] == two["reference"]
