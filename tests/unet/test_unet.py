@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ddpm_spec.unet import Attention, Downsample, ResBlock, UNet, Upsample, _dropout, time_embedding
 
@@ -169,9 +170,92 @@ def test_no_two_blocks_share_a_mask():
     assert len(set(indices)) == len(indices)
 
 
-def test_one_graph_without_breaks():
-    net = torch.compile(small(), fullgraph=True, backend="eager")
+@pytest.mark.parametrize("keys", [None, torch.tensor([11, -7, 13])])
+def test_checkpointing_changes_no_bit_of_output_and_gradient(keys):
+    x, t = torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3])
+    kept, again = small(), small(checkpointing=True)
+    seen = []
+    for net in (kept, again):
+        out = net(x, t, keys)
+        out.square().mean().backward()
+        seen.append([out, *(p.grad for p in net.parameters())])
+    assert all(a.equal(b) for a, b in zip(*seen, strict=True))
+
+
+def test_checkpointing_keeps_less():
+    """Bytes kept for the backward pass, weights aside, with every block of the network one stage."""
+
+    def kept(net: UNet) -> int:
+        weights, total = {p.data_ptr() for p in net.parameters()}, 0
+
+        def keep(x: torch.Tensor) -> torch.Tensor:
+            nonlocal total
+            total += 0 if x.data_ptr() in weights else x.nbytes
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+            net(torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3]))
+        return total
+
+    assert kept(small(checkpointing=True)) < kept(small()) / 3
+
+
+class Copies(TorchDispatchMode):
+    """The calls that copy a tensor into another layout or type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+        name = call.overloadpacket.__name__
+        if name in ("clone", "contiguous", "copy_", "_to_copy"):
+            self.found.append(name)
+        return call(*args, **(kwargs or {}))
+
+
+def test_channels_last_goes_through_without_a_copy():
+    net = small().to(memory_format=torch.channels_last)
+    x = torch.randn(3, 2, 8, 8).contiguous(memory_format=torch.channels_last)
+    with Copies() as copies:
+        out = net(x, torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3]))
+        out.square().sum().backward()
+    assert copies.found == ["_to_copy"]  # t as a float
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_one_graph_without_breaks(checkpointing):
+    net = torch.compile(small(checkpointing=checkpointing, blocks=1), fullgraph=True, backend="eager")
     net(torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_compiled_forward_and_backward_are_one_graph_each(checkpointing):
+    x, t, keys = torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3])
+    plain = small(checkpointing=checkpointing).to(memory_format=torch.channels_last)
+    fused = small(checkpointing=checkpointing).to(memory_format=torch.channels_last)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    fused.compile(fullgraph=True)
+    for net in (plain, fused):
+        net(x, t, keys).square().mean().backward()
+    counters = torch._dynamo.utils.counters
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
+    for a, b in zip(plain.parameters(), fused.parameters(), strict=True):
+        # Fused kernels add up in another order: sums of some 10^4 terms in float32.
+        assert (a.grad - b.grad).abs().max() <= 1e-4 * a.grad.abs().max()
+
+
+def test_a_network_for_a_learned_variance_has_twice_the_channels():
+    with torch.device("meta"):
+        net = UNet(out_channels=6)
+    assert count(net) == 35_746_307 + 3 * (9 * 128 + 1)
+    assert [name for name, p in net.named_parameters() if p.shape[0] == 6] == [
+        "conv_out.weight", "conv_out.bias",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
