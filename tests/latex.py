@@ -1,9 +1,9 @@
 """A reader of LaTeX, to check that what a page prints is what was proved.
 
-It knows fractions, roots, powers, products by juxtaposition, sums, logarithms, brackets, Σ and ∏ over t up
-to T, normal densities and Φ, and slopes, integrals and limits, which it finds numerically. It takes the
-value of every other run of symbols from a table of letters, in which a letter that depends on t is a
-function of t. It shares nothing with the writer.
+It knows fractions, roots, powers, products by juxtaposition, sums, logarithms, sines, brackets, Σ and ∏
+over t up to T, normal densities and Φ, and slopes, integrals and limits, which it finds numerically. It
+takes the value of every other run of symbols from a table of letters, in which a letter that depends on t
+is a function of t. It shares nothing with the writer.
 """
 
 import math
@@ -103,11 +103,12 @@ class _Reader:
             return numerator / self.group("}")
         if self.take(r"\sqrt{"):
             return math.sqrt(self.group("}"))
-        if self.take(r"\log"):
-            argument = self.factor()
-            if argument is None:
-                raise ValueError(f"a logarithm of nothing in {self.tex!r}")
-            return math.log(argument)
+        for name, function in ((r"\log", math.log), (r"\sin ", math.sin), (r"\cos ", math.cos)):
+            if self.take(name):
+                argument = self.factor()
+                if argument is None:
+                    raise ValueError(f"{name} of nothing in {self.tex!r}")
+                return function(argument)
         if self.take(r"\mathcal{N}\left("):
             x, mean, variance = self.group(";"), self.group(","), self.group(r"\right)")
             return math.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)

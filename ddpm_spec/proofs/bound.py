@@ -16,6 +16,7 @@ from ddpm_spec.proofs.sums import Identity, PathValue
 __all__ = [
     "BAYES_GIVEN_X_0",
     "BAYES_MARGINAL",
+    "BITS",
     "DISTANCE",
     "ELIMINATED",
     "MARGINAL",
@@ -680,6 +681,24 @@ def _to_noise() -> Derivation:
     )
 
 
+def _bits() -> Derivation:
+    nats, dims, two = letter("L"), positive("D"), letter("2", 2 * ONE.value)
+    return Derivation(
+        title="Bits a coordinate",
+        nodes=("eq-5",),
+        lines=(
+            Line(
+                Value(nats),
+                r"A codelength in nats. A bit is $\log 2$ nats and there are $D$ coordinates, so $b$ bits "
+                r"for each are $b D \log 2$ nats in all.",
+            ),
+        ),
+        end=Value(bound.bits_per_dim(nats, dims) * (dims * log(two))),
+        end_tex=r"b D \log 2",
+        formulas=(bound.bits_per_dim,),
+    )
+
+
 ENTROPY_OF_NORMAL = _entropy()
 BAYES_GIVEN_X_0 = _bayes_given_x_0()
 BAYES_MARGINAL = _bayes_marginal()
@@ -690,3 +709,4 @@ DISTANCE = _distance()
 ELIMINATED = _eliminated()
 TARGET = _target()
 TO_NOISE = _to_noise()
+BITS = _bits()

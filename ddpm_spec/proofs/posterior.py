@@ -1,12 +1,12 @@
 """Eqs. 6 and 7: Bayes' rule and a completed square."""
 
-from ddpm_spec.formulas import forward, posterior
+from ddpm_spec.formulas import forward, posterior, reverse
 from ddpm_spec.ops import log, sqrt, two_pi
 from ddpm_spec.ops.typeset import named, rows
 from ddpm_spec.proofs.engine import Derivation, Line, Normal, Value
 from ddpm_spec.proofs.letters import AT, X_0, X_PREV, X_T
 
-__all__ = ["POSTERIOR"]
+__all__ = ["INVERSE", "POSTERIOR"]
 
 
 def _posterior() -> Derivation:
@@ -92,4 +92,33 @@ def _posterior() -> Derivation:
     )
 
 
+def _inverse() -> Derivation:
+    mean = posterior.posterior_mean(X_0, X_T, AT)
+    scale = sqrt(AT.alpha_bar_prev) * AT.beta
+    rest = sqrt(AT.alpha) * AT.one_minus_alpha_bar_prev * X_T
+    return Derivation(
+        title="The image behind a posterior mean",
+        nodes=("eq-7",),
+        lines=(
+            Line(
+                Value(X_0),
+                r"The image whose posterior mean at $x_t$ is $\tilde\mu_t$.",
+                where=((r"\tilde\mu_t", mean),),
+            ),
+            Line(
+                Value((scale * X_0 + rest - rest) / scale),
+                r"Multiply and divide by its factor in Eq. 7, add and take away the part of $x_t$, both "
+                r"without the $1-\bar\alpha_t$ that divides them.",
+            ),
+        ),
+        end=Value(reverse.x_0_from_mean(X_T, named(r"\tilde\mu_t", mean), AT)),
+        end_tex=r"\hat x_0",
+        formulas=(reverse.x_0_from_mean, posterior.posterior_mean),
+        assumptions=(
+            r"A network that predicts $\tilde\mu_t$ gives this $\hat x_0$, so that it can be clipped.",
+        ),
+    )
+
+
 POSTERIOR = _posterior()
+INVERSE = _inverse()

@@ -1,12 +1,12 @@
 """Eq. 15 inverts Eq. 4, and Eq. 11 is Eq. 7 at the x_0 that Eq. 15 predicts."""
 
 from ddpm_spec.formulas import forward, posterior, reverse
-from ddpm_spec.ops import sqrt
-from ddpm_spec.ops.typeset import named, rows
+from ddpm_spec.ops import log, sqrt
+from ddpm_spec.ops.typeset import letter, named, rows
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, X_T
 
-__all__ = ["MEAN", "X_0_HAT"]
+__all__ = ["LOGARITHM", "MEAN", "X_0_HAT"]
 
 
 def _x_0_hat() -> Derivation:
@@ -85,5 +85,18 @@ def _mean() -> Derivation:
     )
 
 
+def _logarithm() -> Derivation:
+    output = letter(r"\ell_\theta")
+    return Derivation(
+        title="The variance from its logarithm",
+        nodes=(),
+        lines=(Line(Value(output), "What the network gives for the logarithm, any real number."),),
+        end=Value(log(reverse.learned_variance(output))),
+        end_tex=r"\log \sigma_t^2",
+        formulas=(reverse.learned_variance,),
+    )
+
+
 X_0_HAT = _x_0_hat()
 MEAN = _mean()
+LOGARITHM = _logarithm()

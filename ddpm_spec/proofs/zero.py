@@ -11,6 +11,9 @@ the same where the arguments are the same. For them:
    give each factor f one generator g with g² = f, and reduce. Roots of distinct irreducible factors
    are linearly independent over the rational functions, so the remainder is 0 exactly when the
    expression is.
+
+Sines and cosines are letters too. Where that does not suffice they are taken apart by the addition
+theorems, and sin² = 1 − cos² is one more square.
 """
 
 from dataclasses import dataclass
@@ -119,7 +122,26 @@ def _prove(expression: sp.Expr) -> str:
 
 
 def _prove_algebraic(expression: sp.Expr) -> str:
+    try:
+        return _prove_with_roots(expression, {})
+    except Undecided:
+        if not expression.has(sp.sin):
+            raise
     roots: dict[sp.Expr, sp.Symbol] = {}
+    return f"addition theorems, {_prove_with_roots(_trigonometric(expression, roots), roots)}"
+
+
+def _trigonometric(expression: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """Sines and cosines of sums taken apart; then each sine is a root of 1 − cos², of either sign."""
+    expanded = sp.expand_trig(expression)
+    for sine in sp.ordered(expanded.atoms(sp.sin)):
+        cosine = sp.Dummy(real=True)
+        root = roots.setdefault(1 - cosine**2, sp.Dummy(real=True))
+        expanded = expanded.xreplace({sine: root, sp.cos(*sine.args): cosine})
+    return expanded
+
+
+def _prove_with_roots(expression: sp.Expr, roots: dict[sp.Expr, sp.Symbol]) -> str:
     rational = _with_letters(expression).replace(
         lambda e: isinstance(e, sp.Pow) and e.exp.is_Rational and e.exp.q == 2,
         lambda e: _root(e.base, roots) ** e.exp.p,

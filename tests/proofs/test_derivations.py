@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sympy as sp
 from latex import evaluate
-from path_letters import PATH_LETTERS, without_paths
+from path_letters import PATH_LETTERS, STEPS, without_paths
 
 from ddpm_spec import ops
 from ddpm_spec.evidence import Recorder
@@ -20,6 +20,8 @@ from ddpm_spec.formulas import (
     objective,
     posterior,
     reverse,
+    sampling,
+    schedule,
     variance,
 )
 from ddpm_spec.formulas.bound import variance_mismatch
@@ -31,6 +33,7 @@ from ddpm_spec.ops import exact as exact
 from ddpm_spec.ops.typeset import letter, named
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation, FalseStep
+from ddpm_spec.proofs import bound as bound_proofs
 from ddpm_spec.proofs import coding as coding_proofs
 from ddpm_spec.proofs import decoder as decoder_proofs
 from ddpm_spec.proofs import floors as floors_proofs
@@ -39,7 +42,9 @@ from ddpm_spec.proofs import gaussian as gaussian_proofs
 from ddpm_spec.proofs import objective as objective_proofs
 from ddpm_spec.proofs import posterior as posterior_proofs
 from ddpm_spec.proofs import reverse as reverse_proofs
+from ddpm_spec.proofs import sampling as sampling_proofs
 from ddpm_spec.proofs import scale as scale_proofs
+from ddpm_spec.proofs import schedule as schedule_proofs
 from ddpm_spec.proofs import score as score_proofs
 from ddpm_spec.proofs import variance as variance_proofs
 from ddpm_spec.proofs.engine import (
@@ -161,6 +166,46 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         objective.eps_weight,
         lambda variance, at: at.beta**2 / (2 * variance * at.one_minus_alpha_bar),
         objective_proofs._weight,
+    ),
+    "Eq. 7 solved for x_0, the part of x_t kept": (
+        reverse.x_0_from_mean,
+        lambda x_t, mean, at: at.one_minus_alpha_bar * mean / (ops.sqrt(at.alpha_bar_prev) * at.beta),
+        posterior_proofs._inverse,
+    ),
+    "bits a coordinate, D left out": (
+        bound.bits_per_dim,
+        lambda nats, dims: nats / ops.log(2 * ops.one(nats)),
+        bound_proofs._bits,
+    ),
+    "a draw by its variance, not by the root": (
+        sampling.p_sample,
+        lambda mean, variance, z: mean + variance * z,
+        sampling_proofs._draw,
+    ),
+    "a learned deviation for a learned variance": (
+        reverse.learned_variance,
+        lambda log_variance: ops.exp(2 * log_variance),
+        reverse_proofs._logarithm,
+    ),
+    "the linear schedule with T steps between its ends": (
+        schedule.linear_beta,
+        lambda t, T, beta_1, beta_T: beta_1 + (beta_T - beta_1) * (t - 1) / T,
+        schedule_proofs._linear,
+    ),
+    "the quadratic schedule, linear in t": (
+        schedule.quadratic_beta,
+        schedule.linear_beta,
+        schedule_proofs._quadratic,
+    ),
+    "the cosine schedule, the offset not divided out": (
+        schedule.cosine_angle,
+        lambda t, T, s: ops.two_pi(s) / 4 * (t + s * T) / T,
+        schedule_proofs._angle,
+    ),
+    "the cosine schedule, as if it began at each step": (
+        schedule.cosine_beta,
+        lambda t, T, s: ops.sin(ops.two_pi(s) / (4 * T * (1 + s))) ** 2,
+        schedule_proofs._cosine,
     ),
     "Eq. 15, no division": (
         reverse.predict_x_0,
@@ -471,9 +516,15 @@ LETTERS |= {
     r"\bar\alpha_T": LETTERS[r"\bar\alpha_t"],
     r"\textstyle\sum_{s<t}\beta_s": 0.6,
     "L": 11.0,
+    "D": 6.0,
     "k": 4.0,
     "u": 0.25,
     "w": 0.55,
+    "t": 3.0,
+    "T": STEPS,
+    "h": 0.35,
+    r"\beta_T": 0.4,
+    r"\ell_\theta": -0.6,
 }
 _SYMBOLS = {"alpha_t": ALPHA, "alpha_bar_{t-1}": ALPHA_BAR_PREV}
 _SYMBOLS |= {"levels below": 3.5, "levels above": 5.5, "levels": 9.5}

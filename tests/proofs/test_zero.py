@@ -21,6 +21,8 @@ TRUE = {
     "logarithm and rest": sp.log(V * A) - sp.log(V) - sp.log(A) + (X + 1) ** 2 - X**2 - 2 * X - 1,
     "a function of equal arguments": sp.erf((X**2 - 1) / (2 * V)) * V - V * sp.erf((X - 1) * (X + 1) / V / 2),
     "a function in a logarithm": sp.log(V * (1 + sp.erf(X))) - sp.log(V) - sp.log(sp.erf(X) + 1),
+    "an addition theorem": sp.sin(X + Y) * sp.sin(X - Y) - sp.sin(X) ** 2 + sp.sin(Y) ** 2,
+    "sines below a fraction": sp.cos(2 * X) / sp.cos(X) ** 2 - 1 + sp.sin(X) ** 2 / sp.cos(X) ** 2,
     "nothing": sp.Integer(0),
     "numbers": sp.sqrt(8) - 2 * sp.sqrt(2),
 }
@@ -32,6 +34,7 @@ FALSE = {
     "a lost constant": sp.log(2 * V) - sp.log(V),
     "a function of another argument": sp.erf(X + V) - sp.erf(X - V),
     "an index off by one": sp.sqrt(1 - A * B) - sp.sqrt(1 - B),
+    "a sum of sines": sp.sin(X + Y) - sp.sin(X) - sp.sin(Y),
     "a small error": sp.sqrt(A) * sp.sqrt(B) - sp.sqrt(A * B) * (1 + sp.Rational(1, 10**20)),
 }
 
@@ -68,3 +71,5 @@ def test_a_difference_too_small_for_the_points_is_not_proved() -> None:
     """Below the resolution of 30 digits the algebra, not the evaluation, has the last word."""
     verdict = is_zero(sp.sqrt(A) * sp.sqrt(B) - sp.sqrt(A * B) * (1 + sp.Rational(1, 10**40)))
     assert not verdict.proved
+    wave = sp.sin(X + Y) - sp.sin(X) * sp.cos(Y) - sp.cos(X) * sp.sin(Y)
+    assert not is_zero(wave + sp.sin(X) / sp.Integer(10) ** 40).proved
