@@ -6,7 +6,7 @@ Given the component, (x_0, x_t) is jointly normal; the component given x_t follo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -172,15 +172,7 @@ class Mixture:
 
     def posterior_variance(self, t: int) -> Average:
         """E tr Cov(x_0 | x_t) / D."""
-        if len(self.weights) == 1:
-            variances = torch.linalg.eigvalsh(self.covariances[0])
-            alpha_bar, noise = self.level(t)
-            return Average((variances * noise / (alpha_bar * variances + noise)).mean().item(), 0.0)
-        law = self.reduced
-        total = law.expectation(
-            lambda x, k: law.posterior_covariance(x, t).diagonal(dim1=-2, dim2=-1).sum(-1), t
-        )
-        return Average(total.value / self.D, total.error / self.D)
+        return _posterior_variance(self, t)
 
     def entropy(self, t: int = 0) -> Average:
         """h(x_t) in nats: differential, but the Shannon entropy H(x_0) of finitely many images at t = 0.
@@ -206,6 +198,20 @@ class Mixture:
         """I(x_0; x_t) = h(x_t) − h(x_t | x_0) in nats, t in 1..T."""
         value, error = self.entropy(t)
         return Average(value - self.D * math.log(2 * math.pi * math.e * self.level(t)[1]) / 2, error)
+
+
+@lru_cache(maxsize=1024)
+def _posterior_variance(law: Mixture, t: int) -> Average:
+    """Remembered: every term of the bound and every relation between them asks for it."""
+    if len(law.weights) == 1:
+        variances = torch.linalg.eigvalsh(law.covariances[0])
+        alpha_bar, noise = law.level(t)
+        return Average((variances * noise / (alpha_bar * variances + noise)).mean().item(), 0.0)
+    flat = law.reduced
+    total = flat.expectation(
+        lambda x, k: flat.posterior_covariance(x, t).diagonal(dim1=-2, dim2=-1).sum(-1), t
+    )
+    return Average(total.value / law.D, total.error / law.D)
 
 
 def gaussian(schedule: Schedule, mean: Tensor, covariance: Tensor) -> Mixture:
