@@ -1,7 +1,7 @@
 """The bound: Eq. 3, from it to Eqs. 5 and 16 for any number of steps (App. A), and Eq. 5 to Eq. 12."""
 
 from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse
-from ddpm_spec.ops import log, sqrt, total, two_pi
+from ddpm_spec.ops import Number, log, sqrt, total, two_pi
 from ddpm_spec.ops.typeset import Steps, T, Term, letter, named, rows, t
 from ddpm_spec.proofs import path
 from ddpm_spec.proofs.engine import By, Derivation, Expectation, Line, Moments, Normal, Value, Within
@@ -682,7 +682,8 @@ def _to_noise() -> Derivation:
 
 
 def _bits() -> Derivation:
-    nats, dims, two = letter("L"), positive("D"), letter("2", 2 * ONE.value)
+    nats, two = letter("L"), letter("2", 2 * ONE.value)
+    dims: Number = positive("D")
     return Derivation(
         title="Bits a coordinate",
         nodes=("eq-5",),
