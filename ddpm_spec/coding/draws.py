@@ -132,14 +132,15 @@ def upper_length(divergence: Array) -> Array:
 
 def expected_length(q: Array, p: Array) -> float:
     """E length of the message for a single symbol, from the geometric law of K. q, p: (S,)."""
-    ratio = np.divide(q, p, out=np.zeros_like(q), where=q > 0)
-    total = 0.0
-    for x in np.flatnonzero(q):
-        m = float(p @ np.maximum(ratio[x] - ratio, 0))
-        # P(K ≥ k) = (m/(1+m))^{k−1}; the length is constant between powers of two.
-        log_tail, j = -math.log1p(1 / m) if m else -np.inf, 0
-        while (tail := math.exp(log_tail * (2**j - 1)) if j else 1.0) > 1e-18:
-            rest = math.exp(log_tail * (2 ** (j + 1) - 1))
-            total += float(q[x]) * (tail - rest) * bits_of(2**j)
-            j += 1
+    shown = q > 0
+    ratio = np.divide(q, p, out=np.zeros_like(q), where=shown)
+    m = np.maximum(ratio[shown, None] - ratio, 0) @ p
+    # P(K ≥ k) = (m/(1+m))^{k−1}; the length is constant between powers of two.
+    with np.errstate(divide="ignore"):
+        log_tail = -np.log1p(1 / m)
+    total, j, tail = 0.0, 0, np.ones_like(m)
+    while tail.max() > 1e-18:
+        rest = np.exp(log_tail * (2 ** (j + 1) - 1))
+        total += float(q[shown] @ (tail - rest)) * bits_of(2**j)
+        j, tail = j + 1, rest
     return total
