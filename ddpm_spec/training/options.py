@@ -30,7 +30,7 @@ class TrainOptions:
 
     preset: str = "digits"
     """Where the defaults come from: digits, fashion-mnist, cifar10, celeba-hq-256, lsun-bedroom,
-    lsun-bedroom-large, lsun-church or lsun-cat. Not verified, since there was no network to try them: the
+    lsun-bedroom-large, lsun-church, lsun-cat. Not verified, since there was no network to try them: the
     names on the hub that cifar10 and celeba-hq-256 fetch, and the names of LSUN's folders."""
     run: Folder = None
     """Folder for the run, new or empty. Without it: runs/<preset>-<n>, n the next free number."""
@@ -133,10 +133,9 @@ def parse(kind: type[Options], args: list[str], default: Options | None, prog: s
 
 
 def _message(printed: str) -> str:
-    """The sentence inside the box that tyro prints: what stands between its first two rules."""
-    lines = [line.strip(" │|╭╮╰╯─-") for line in printed.splitlines()]
-    body = lines[2 : lines.index("", 2)] if "" in lines[2:] else lines
-    return " ".join(filter(None, body)).rstrip(".")
+    """The sentence inside the box that tyro prints: what stands between its title and the next rule."""
+    lines = [line.strip(" │|╭╮╰╯─-") for line in printed.strip().splitlines()]
+    return " ".join(itertools.takewhile(bool, lines[1:])).rstrip(".")
 
 
 def _flags(kind: Any) -> list[str]:
