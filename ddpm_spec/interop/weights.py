@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -87,7 +86,7 @@ def _fetch(hub_id: str) -> Path:
     except (OSError, ValueError) as error:
         raise InputError(
             f"there is no {hub_id} here, and as a hub id it cannot be fetched "
-            f"({str(error).splitlines()[0]}); give a folder, or fetch it where there is a network"
+            f"({_first_line(error)}); give a folder, or fetch it where there is a network"
         ) from None
     return folder
 
@@ -197,8 +196,8 @@ def _tensors(path: Path) -> Tensors:
             f"{path} is damaged, or holds more than tensors, which would be executed to read it; "
             "save its state dict alone, best as .safetensors"
         ) from None
-    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore it") from None
+    except Exception as error:  # of a damaged file the readers may say anything
+        raise InputError(f"{path} cannot be read ({_first_line(error)}); restore it") from None
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise InputError(f"{path} is no state dict; it must hold tensors by name and nothing around them")
     return dict(found)
@@ -233,6 +232,10 @@ def _filled(
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     return OpenWeights(unet, process, shape, provenance | {"file": file.name, "sha256": digest})
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _check(tensors: Tensors, expected: dict[str, torch.Size], file: Path) -> None:

@@ -1,0 +1,201 @@
+"""An exported run opens in diffusers and draws the same images there; it is written whole or not at all."""
+
+import dataclasses
+import json
+import os
+import resource
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from foreign import diffusers, wild
+from small_run import SMALL, finished
+from torch import Tensor
+
+from ddpm_spec import data
+from ddpm_spec.data import Images, from_unit
+from ddpm_spec.errors import InputError
+from ddpm_spec.interop import open_weights
+from ddpm_spec.interop.export import export, write_pipeline
+from ddpm_spec.noise import normal, row_keys
+from ddpm_spec.training import checkpoints
+from ddpm_spec.training.settings import Settings
+
+SHAPE = (1, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    return data.load("digits")
+
+
+def trained(run: Path, images: Images, steps: int, **process) -> Settings:
+    """A run on the digits, long enough to draw something like them where steps are many."""
+    made = finished(
+        run, images, steps=steps, save_every=steps, batch=32, lr=2e-3, ema=0.9, flip=False,
+        process=process, network={"channels": 16, "dropout": 0.0, "groups": 8},
+    )  # fmt: skip
+    made.settings.save(run / "settings.json")
+    return made.settings
+
+
+def noise(t: int, dtype: torch.dtype) -> Tensor:
+    return normal(row_keys(5, "test", t, torch.arange(6)), SHAPE).to(dtype)
+
+
+def drawn_by_diffusers(pipeline, T: int, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
+    """x_{T−1}, …, x_0 and the images of `DDPMPipeline`, fed with our noise in its order."""
+    order = iter([T + 1, *range(T, 1, -1)])
+    step, path = pipeline.scheduler.step, []
+
+    def recorded(*given, **options):
+        made = step(*given, **options)
+        path.append(made.prev_sample)
+        return made
+
+    def fed(shape, **_):
+        made = noise(next(order), dtype)
+        assert made.shape == tuple(shape)
+        return made
+
+    pipeline.set_progress_bar_config(disable=True)
+    with (
+        mock.patch("diffusers.pipelines.ddpm.pipeline_ddpm.randn_tensor", fed),
+        mock.patch("diffusers.schedulers.scheduling_ddpm.randn_tensor", fed),
+        mock.patch.object(pipeline.scheduler, "step", recorded),
+    ):
+        images = pipeline(batch_size=6, num_inference_steps=T, output_type="pt").images
+    assert next(order, None) is None
+    return path, images
+
+
+CHOICES = [
+    {"variance": "beta", "convention": "paper"},
+    {"variance": "beta_tilde", "convention": "official"},
+    {"prediction": "x_0", "variance": "beta", "convention": "official", "schedule": "quadratic"},
+    {"variance": "beta_tilde", "convention": "paper", "schedule": "constant", "beta_1": 0.02},
+    {"variance": "beta", "convention": "official", "schedule": "cosine"},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_same_path_in_float64(tmp_path, images, choice):
+    settings = trained(tmp_path / "run", images, 30, T=30, **choice)
+    export([str(tmp_path / "run"), str(tmp_path / "out")])
+    pipeline = diffusers.DDPMPipeline.from_pretrained(tmp_path / "out", dtype=torch.float64)
+    ours = open_weights(str(tmp_path / "out")).network.double()
+    diffusion = settings.diffusion()
+    pipeline.scheduler.alphas_cumprod = diffusion.schedule.steps.alpha_bar[1:]
+    pipeline.scheduler.one = diffusion.schedule.steps.alpha_bar[0]
+    path, _ = drawn_by_diffusers(pipeline, 30, torch.float64)
+    expected = list(diffusion.sample(ours, lambda t: noise(t, torch.float64)))
+    assert len(path) == len(expected) == 30
+    assert max(float((a - b).abs().max()) for a, b in zip(path, expected, strict=True)) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("T", "steps"), [(50, 100), pytest.param(1000, 600, marks=pytest.mark.slow)], ids=["short", "whole"]
+)
+def test_the_same_images_in_float32_with_diffusers_own_tables(tmp_path, images, T, steps):
+    settings = trained(tmp_path / "run", images, steps, T=T)
+    export([str(tmp_path / "run"), str(tmp_path / "out")])
+    pipeline = diffusers.DDPMPipeline.from_pretrained(tmp_path / "out")
+    ours = open_weights(str(tmp_path / "out")).network
+    _, made = drawn_by_diffusers(pipeline, T, torch.float32)
+    *_, x_0 = settings.diffusion().sample(ours, lambda t: noise(t, torch.float32))
+    theirs = (made * (images.levels - 1)).round().int()
+    levels = (theirs - from_unit(x_0, images.levels).int()).abs()
+    assert levels.max() <= 1
+    assert (levels > 0).double().mean() <= 0.01
+    assert theirs.double().std() > 1  # images, not a plain grey
+
+
+def test_an_exported_run_comes_back(tmp_path, images):
+    settings = trained(tmp_path / "run", images, 3, T=20, convention="official", variance="beta_tilde")
+    for weights in ("ema", "raw"):
+        export([str(tmp_path / "run"), str(tmp_path / weights), "--weights", weights])
+        opened = open_weights(str(tmp_path / weights))
+        network = settings.unet(1, 8)
+        checkpoints.fill(network, checkpoints.latest(tmp_path / "run"), weights)
+        state = opened.network.state_dict()
+        assert all(tensor.equal(state[name]) for name, tensor in network.state_dict().items())
+        assert opened.process == settings.process
+        assert opened.image_shape == SHAPE
+    assert not opened.network.conv_in.weight.equal(open_weights(str(tmp_path / "ema")).network.conv_in.weight)
+    card = (tmp_path / "raw" / "README.md").read_text()
+    assert "checkpoint-3, raw" in card
+    assert "num_inference_steps=20" in card
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"prediction": "mu"}, "no prediction mu"),
+        ({"variance": "learned"}, "no variance learned"),
+    ],
+)
+def test_what_diffusers_lacks(tmp_path, choice, words):
+    settings = dataclasses.replace(SMALL, process=dataclasses.replace(SMALL.process, **choice))
+    with pytest.raises(InputError, match=words):
+        write_pipeline(settings.unet(*SHAPE[:2]), settings, SHAPE, tmp_path / "out", "a test")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(InputError, match="exists already"):
+        write_pipeline(SMALL.unet(*SHAPE[:2]), SMALL, SHAPE, tmp_path / "out", "a test")
+    assert [p.name for p in tmp_path.rglob("*")] == ["out", "mine"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    """The kernel refuses the write, as it does on a full disk."""
+    child = os.fork()
+    if child == 0:
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            write_pipeline(SMALL.unet(*SHAPE[:2]), SMALL, SHAPE, tmp_path / "out", "a test")
+        except InputError as error:
+            os._exit(0 if "could not be written" in str(error) and "\n" not in str(error) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_while_writing_there_is_no_folder_by_the_name(tmp_path):
+    """And the next export is not in the way of what was left."""
+    child = os.fork()
+    if child == 0:
+        with mock.patch("ddpm_spec.interop.export._write", lambda *_: os._exit(9)):
+            write_pipeline(SMALL.unet(*SHAPE[:2]), SMALL, SHAPE, tmp_path / "out", "a test")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert [p.name for p in tmp_path.iterdir()] == [".out.part"]
+    write_pipeline(wild(SMALL.unet(*SHAPE[:2])), SMALL, SHAPE, tmp_path / "out", "a test")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    files = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert files == {
+        "README.md",
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+    }
+    assert json.loads((tmp_path / "out" / "model_index.json").read_text())["_class_name"] == "DDPMPipeline"
+
+
+def test_it_is_written_without_diffusers(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "diffusers", None)
+    write_pipeline(SMALL.unet(*SHAPE[:2]), SMALL, SHAPE, tmp_path / "out", "a test")
+    assert open_weights(str(tmp_path / "out")).image_shape == SHAPE
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="not a run folder"):
+        export([str(tmp_path), str(tmp_path / "out")])
+    with pytest.raises(InputError, match="ema or raw"):
+        export([str(tmp_path), str(tmp_path / "out"), "--weights", "best"])
