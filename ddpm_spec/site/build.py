@@ -120,6 +120,8 @@ class Site:
     def _embedded(self, name: str, part: str, level: int) -> str:
         if name == "bibliography":
             return self.bibliography.page()
+        if name == "evidence" and part == "graph":
+            return nodes.picture(self._url)
         if name == "evidence":
             return nodes.counts() if part == "counts" else nodes.status_table()
         if name == "errata":

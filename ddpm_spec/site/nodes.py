@@ -12,12 +12,12 @@ from ddpm_spec import evidence, paper
 from ddpm_spec.paper import Formula, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation
-from ddpm_spec.site import SiteError, derivation
+from ddpm_spec.site import SiteError, derivation, graph
 from ddpm_spec.site.derivation import dotted
 from ddpm_spec.site.prose import prose
 from ddpm_spec.site.statements import ALGORITHMS, EQUATIONS
 
-__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "status_table"]
+__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "picture", "status_table"]
 
 NAMES = frozenset(paper.NODES)
 """What can be embedded."""
@@ -246,14 +246,25 @@ def status_table() -> str:
     record = _record()
     rows = "\n".join(
         f"| {link(node)}, {node.where} <br> {prose(node.title)} "
-        f"| {badge(_statuses()[node.id])} <br> {_kinds(record.of(node))} |"
+        f"| {badge(_statuses()[node.id])} <br> {_kinds(record.of(node))}{_below(node)} |"
         for node in paper.NODES.values()
     )
     source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
     return (
-        f'{counts()}\n{source}\n<div class="status-table" markdown>\n\n'
-        f"| what the paper says | status, and what it rests on |\n|---|---|\n{rows}\n\n</div>\n"
+        f'{source}\n<div class="status-table" markdown>\n\n'
+        f"| what the paper says | status, and what was run |\n|---|---|\n{rows}\n\n</div>\n"
     )
+
+
+def _below(node: Node) -> str:
+    others = [paper.NODES[other] for other in graph.rests_on()[node.id]]
+    return f" <br> Rests on {', '.join(map(link, others))}" if others else ""
+
+
+def picture(address: Callable[[str], str]) -> str:
+    """The graph of all nodes; `address` gives a page, by its source, as seen from the one that shows it."""
+    statuses = {name: (status, MARKS[status]) for name, status in _statuses().items()}
+    return graph.picture(statuses, {name: f"{address(page)}#{name}" for name, page in PAGES.items()})
 
 
 def _kinds(found: Iterable[evidence.Observation]) -> str:

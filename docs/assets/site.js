@@ -13,3 +13,13 @@ document$.subscribe(mark);
 addEventListener("resize", mark);
 document.addEventListener("toggle", mark, true);
 document.fonts?.ready.then(mark);
+
+// In the graph, the box under the pointer or with the focus shows what it rests on and what rests on it.
+function near(event) {
+  const name = event.target.closest?.("svg.graph a")?.dataset.node;
+  for (const line of document.querySelectorAll("svg.graph path"))
+    line.classList.toggle("near", name === line.dataset.from || name === line.dataset.to);
+}
+
+addEventListener("pointerover", near);
+addEventListener("focusin", near);
