@@ -677,7 +677,7 @@ def _to_noise() -> Derivation:
             reverse.mean_from_eps,
             posterior.posterior_mean,
         ),
-        assumptions=(r"$\Sigma_\theta = \sigma_t^2 I$ with $\sigma_t^2 > 0$ fixed.", r"$2 \le t \le T$."),
+        assumptions=WEIGHT.assumptions,
     )
 
 
