@@ -1,6 +1,7 @@
 """What is evaluated: a run, or weights that others have trained, and the images they are held against."""
 
 import dataclasses
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,13 @@ def _here(settings: Settings, device: Device) -> Settings:
 
 
 def _images(settings: Settings) -> Images:
-    return processes.one_a_machine(
-        lambda: data.load(settings.data, settings.source, workers=settings.machine.workers)
-    )
+    return processes.one_a_machine(lambda: _loaded(settings.data, settings.source, settings.machine.workers))
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(name: data.DataName, source: data.Source, workers: int) -> Images:
+    """The images, once for several runs on them."""
+    return data.load(name, source, workers=workers)
 
 
 def _ready(network: nn.Module, settings: Settings, accelerator: Accelerator) -> nn.Module:

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from ddpm_spec.data import Images
 from ddpm_spec.evaluation.bound import spread
 
-__all__ = ["Figures", "Judge", "class_gaussians", "frechet", "kernel_density"]
+__all__ = ["Figures", "Judge", "class_gaussians", "frechet", "has_judge", "kernel_density"]
 
 Vectors = NDArray[np.float64]
 CLASSIFIER = 5000
@@ -60,6 +60,11 @@ def frechet(a: Vectors, b: Vectors) -> float:
     cross = np.sqrt(np.linalg.eigvalsh(root @ c_b @ root).clip(0)).sum()
     gap = a.mean(axis=0) - b.mean(axis=0)
     return float(gap @ gap + np.trace(c_a) + np.trace(c_b) - 2 * cross)
+
+
+def has_judge(images: Images) -> bool:
+    """Whether the figures suit these images: grey ones with labels. For others there is Inception."""
+    return images.shape[0] == 1 and len(images.train_labels) > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """The results of an evaluation: computed once, as JSON, and read by tables and figures."""
 
+import functools
 import math
 import time
 from dataclasses import asdict
@@ -13,9 +14,9 @@ from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.inception import fid_and_is, inception_weights
 from ddpm_spec.evaluation.measure import Measure, Split
 from ddpm_spec.evaluation.provenance import provenance
-from ddpm_spec.evaluation.quality import Judge
+from ddpm_spec.evaluation.quality import Judge, has_judge
 
-__all__ = ["Results", "bounds", "evaluate", "quality"]
+__all__ = ["Results", "bounds", "evaluate", "judges_of", "quality"]
 
 Results = dict[str, Any]
 
@@ -46,11 +47,13 @@ def quality(measure: Measure, weights: str, count: int, judges: tuple[Judge, Fea
     }
 
 
+@functools.lru_cache(maxsize=1)
 def judges_of(images: Images, seed: int) -> tuple[Judge, Features] | None:
-    """What judges samples of small grey images with labels; for others there is Inception."""
-    if images.shape[0] != 1 or not len(images.train_labels):
-        return None
-    return Judge(images), Features(images, seed)
+    """What judges samples of small grey images with labels; for others there is Inception.
+
+    Fitted once for several runs on the same images.
+    """
+    return (Judge(images), Features(images, seed)) if has_judge(images) else None
 
 
 def evaluate(

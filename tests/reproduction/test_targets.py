@@ -1,0 +1,192 @@
+"""Every target, from nothing to its files, on the small preset."""
+
+import json
+import re
+
+import pytest
+from small_run import SMALL, small
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.reproduction import published, runs, tables
+from ddpm_spec.reproduction.commands import reproduce
+from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.training import presets
+
+PUBLISHED = {
+    "table1": published.TABLE_1,
+    "table2": published.TABLE_2,
+    "table3": published.TABLE_3,
+    "table4": published.TABLE_4,
+}
+
+
+def made(folder, target, *words):
+    """What a target wrote."""
+    reproduce([target, "--runs", str(folder), *words])
+    return json.loads((folder / "results" / f"{target}-digits.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """All targets, one after the other in one folder of runs."""
+    folder = tmp_path_factory.mktemp("all")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(presets.PRESETS, "digits", SMALL)
+        patch.setattr("ddpm_spec.evaluation.features.UPDATES", 20)
+        other = small(steps=99)
+        for name in ("cifar10", *tables.LSUN):
+            patch.setitem(presets.PRESETS, name, other)
+        return folder, {target: made(folder, target) for target in TARGETS}
+
+
+@pytest.mark.slow
+def test_every_target_ends_with_its_files(everything):
+    folder, results = everything
+    for target, result in results.items():
+        stem = folder / "results" / f"{target}-digits"
+        assert stem.with_suffix(".md").read_text().count("python -m ddpm_spec.reproduce") == 1
+        assert (result["picture"] is not None) == target.startswith("fig")
+        if result["picture"]:
+            assert stem.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
+            assert result["alt"]
+        else:
+            assert len(result["tables"]) == 2
+        assert {"commit", "seconds", "processor", "torch"} <= set(result["provenance"])
+
+
+@pytest.mark.slow
+def test_runs_are_shared(everything):
+    """Six rows of Table 2, of which two are those of Table 1 and one is what all figures show."""
+    folder, results = everything
+    assert len(list(folder.glob("digits-*"))) == 6
+    shown = {results[t]["runs"][0]["sha256"] for t in TARGETS if t not in ("table1", "table2")}
+    assert shown == {results["table1"]["runs"][1]["sha256"]} == {results["table2"]["runs"][5]["sha256"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", PUBLISHED)
+def test_the_papers_columns_hold_the_papers_numbers_only(everything, target):
+    table, (printed, own) = PUBLISHED[target], everything[1][target]["tables"]
+    assert printed["header"] == [*table.header, "ours"]
+    assert [row[:-1] for row in printed["rows"]] == [list(row) for row in table.rows]
+    ours = " ".join(row[-1] for row in printed["rows"])
+    assert "not run" in ours
+    assert re.fullmatch(r"((Bedroom|Church|Cat) |not run|;| )*", ours)
+    assert "digits" in own["caption"]
+    assert not {"FID", "IS"} & set(own["header"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", PUBLISHED)
+def test_our_rows_name_run_hash_and_seed(everything, target):
+    folder, results = everything
+    known = {run["run"]: run for run in results[target]["runs"]}
+    for row in results[target]["tables"][1]["rows"]:
+        name, digest = re.fullmatch(r"(digits-\d), (\w{8}), seed 0", row[-1]).groups()
+        assert known[name]["sha256"].startswith(digest)
+        state = json.loads((folder / name / "checkpoint-7" / "state.json").read_text())
+        assert state["sha256"]["ema.safetensors"] == known[name]["sha256"]
+        assert known[name]["trained_with_seed"] == 3
+        assert known[name]["trained"]["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_cells_are_what_was_measured(everything):
+    result = everything[1]["table2"]
+    for row in result["tables"][1]["rows"]:
+        numbers = result["numbers"][" ".join(row[:2])]
+        test, train = (numbers["bound"][split]["paper"] for split in ("test", "train"))
+        assert row[2:-1] == [
+            f"{numbers['quality']['confidence']:.3f}", f"{numbers['quality']['novelty']:.2f}",
+            f"{numbers['quality']['pixel_frechet']['train']:.1f}",
+            f"{numbers['quality']['feature_frechet']['train']:.2f}",
+            f"≤ {test['total']:.3f} ± {test['standard_error']:.3f}", f"{train['total']:.3f}",
+        ]  # fmt: skip
+    assert len({tuple(row[2:]) for row in result["tables"][1]["rows"]}) == 6
+
+
+@pytest.mark.slow
+def test_table_4_and_figure_5_are_one_measurement(everything):
+    _, results = everything
+    curves = results["fig5"]["numbers"]["test"]
+    assert results["table4"]["numbers"]["test"] == curves
+    first = results["table4"]["tables"][1]["rows"][0]
+    assert first[0] == "8"
+    assert first[1:3] == [f"{curves['paper']['rate'][0]:.5f}", f"{curves['paper']['distortion'][0]:.5f}"]
+    last = results["table4"]["tables"][1]["rows"][-1]
+    assert last[0] == "1"
+    assert last[1] == f"{curves['paper']['rate'][7]:.5f}"
+
+
+@pytest.mark.slow
+def test_a_second_call_is_the_same_and_trains_nothing(everything, monkeypatch):
+    folder, results = everything
+    monkeypatch.setattr(runs, "fit", None)
+    again = made(folder, "fig10")
+    assert again | {"provenance": 0} == results["fig10"] | {"provenance": 0}
+
+
+@pytest.mark.slow
+def test_a_run_can_be_named(everything, tmp_path):
+    folder, results = everything
+    run = folder / results["fig6"]["runs"][0]["run"]
+    reproduce(["fig6", "--from", str(run), "--runs", str(tmp_path)])
+    stem = tmp_path / "results" / "fig6-digits"
+    assert json.loads(stem.with_suffix(".json").read_text())["runs"] == results["fig6"]["runs"]
+    assert stem.with_suffix(".png").read_bytes() == (folder / "results" / "fig6-digits.png").read_bytes()
+    assert list(tmp_path.glob("digits-*")) == []
+
+
+def test_a_figure_of_a_run_that_is_trained_first(tmp_path):
+    result = made(tmp_path, "fig8", "--seed", "2")
+    (run,) = result["runs"]
+    assert run["measured_with_seed"] == 2
+    assert (tmp_path / "digits-1" / run["checkpoint"]).is_dir()
+    assert f"digits-1, {run['sha256'][:8]}, seed 2" in result["notes"][0]
+
+
+def test_a_row_that_diverges_is_shown_with_its_step(tmp_path, monkeypatch):
+    monkeypatch.setitem(presets.PRESETS, "digits", small(lr=1e30, warmup=0, max_norm=float("inf")))
+    result = made(tmp_path, "table1")
+    for row in result["tables"][1]["rows"]:
+        assert set(row[1:-1]) == {"–"}
+        assert re.fullmatch(r"digits-\d: diverged at step \d", row[-1])
+    with pytest.raises(InputError, match=r"diverged at step \d; change its settings"):
+        reproduce(["fig3", "--runs", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], r"no target was named; choose from table1"),
+        (["table5"], r"there is no target 'table5'; choose from table1"),
+        (["table1", "--samples", "1"], r"--samples is 1; it must be at least 2"),
+        (["table1", "--preset", "digit"], r"there is no preset 'digit'"),
+        (["table2", "--from", "runs/x"], r"table2 is made of several runs"),
+        (["fig6", "--from", "nothing"], r"nothing is not a run folder"),
+    ],
+)
+def test_bad_options_in_one_line(words, message, tmp_path):
+    with pytest.raises(InputError, match=message) as caught:
+        reproduce([*words, "--runs", str(tmp_path)])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_run_on_other_images_is_refused(everything):
+    folder, results = everything
+    run = folder / results["fig6"]["runs"][0]["run"]
+    settings = (run / "settings.json").read_text()
+    try:
+        (run / "settings.json").write_text(settings.replace('"path": ""', '"path": "elsewhere"'))
+        with pytest.raises(InputError, match="has other images; name the preset it was trained with"):
+            reproduce(["fig6", "--from", str(run)])
+    finally:
+        (run / "settings.json").write_text(settings)
+
+
+def test_the_list_explains_each(capsys):
+    reproduce(["--list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(TARGETS)
+    assert all("paper:" in line for line in lines)
