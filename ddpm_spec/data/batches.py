@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -52,11 +53,15 @@ class _Answers(Dataset[Tensor | InputError]):
             return error
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False) -> Iterator[Tensor]:
     """The images of each entry of `chosen`, in that order: uint8 on the CPU.
 
-    Decoded ahead by `workers` processes, which end with the iterator; with 0 workers, when asked for.
-    `pin` puts them into page-locked memory.
+    Decoded ahead by `workers` processes, at most one a core, which end with the iterator; with 0 workers,
+    when asked for. `pin` puts them into page-locked memory.
 
     Raises:
         InputError: if an image cannot be read.
@@ -65,7 +70,7 @@ def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = Fals
         _Answers(store),
         batch_size=None,
         sampler=chosen,
-        num_workers=workers,
+        num_workers=min(workers, _cores()),
         pin_memory=pin,
         generator=torch.Generator(),  # torch seeds its workers from it, and would draw from the global one
     )

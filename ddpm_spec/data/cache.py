@@ -89,7 +89,8 @@ def _check_room(folder: Path, needed: int) -> None:
 def _write(store: Store, draft: Path, workers: int, progress: Progress) -> str:
     state, done = hashlib.sha256(), 0
     with (draft / "images.u8").open("wb") as file:
-        for images in fetch(store, torch.split(torch.arange(len(store)), PART), workers):
+        parts = torch.split(torch.arange(len(store)), PART)
+        for images in fetch(store, parts, min(workers, len(parts) - 1)):
             content = images.numpy().data
             file.write(content)
             state.update(content)

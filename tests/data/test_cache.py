@@ -14,7 +14,7 @@ import torch
 from ddpm_spec.data import cache
 from ddpm_spec.errors import InputError
 
-IMAGES = torch.arange(300 * 3 * 4 * 4).remainder(251).to(torch.uint8).view(300, 3, 4, 4)
+IMAGES = torch.arange(600 * 3 * 4 * 4).remainder(251).to(torch.uint8).view(600, 3, 4, 4)
 
 
 class Never:
@@ -57,7 +57,7 @@ def test_images_are_decoded_once_and_their_digest_is_kept(folder, workers):
     images, digest = cache.kept(IMAGES, folder, workers=workers, progress=lambda *n: seen.append(n))
     assert images.equal(IMAGES)
     assert digest == hashlib.sha256(IMAGES.numpy().tobytes()).hexdigest()
-    assert seen == [(256, 300), (300, 300)]
+    assert seen == [(256, 600), (512, 600), (600, 600)]
     again, same = cache.kept(Never(), folder)
     assert again.equal(IMAGES)
     assert same == digest

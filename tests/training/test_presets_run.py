@@ -1,0 +1,80 @@
+"""A preset, other images and tiny overrides, from the command line to samples and report."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddpm_spec.training import checkpoints
+from ddpm_spec.training.commands import train
+from ddpm_spec.training.console import run_command
+
+WORDS = """
+--channels 8 --groups 4 --blocks 1 --attention 4 --T 6 --batch 4 --warmup 1 --save-every 2 --sample-every 0
+--samples 5 --bound-images 2 --sample-batch 4 --device cpu --dtype float32 --threads 1
+"""
+TINY = WORDS.split()
+
+
+def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ddpm_spec.train", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def pictures(folder: Path, count: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for i in range(count):
+        # Not square, not of the preset's size: they are cropped and resized.
+        pixels = random.integers(0, 256, (40, 36 + i, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.jpg")
+
+
+@pytest.mark.cli
+def test_cifar10_on_a_folder_of_images(tmp_path, monkeypatch, capsys):
+    pictures(tmp_path / "set" / "train", 6, 0)
+    pictures(tmp_path / "set" / "test", 3, 1)
+    words = ["--preset", "cifar10", "--data", "folder", "--path", "set", "--cache", "cache", *TINY]
+    done = run(*words, "--steps", 3, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "cifar10-1"
+    assert checkpoints.steps_in(folder) == [2, 3]
+    assert Image.open(folder / "samples.png").mode == "RGB"
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["source"]["image_size"] == 32
+    assert settings["network"]["multipliers"] == [1, 2, 2, 2]
+    assert json.loads((folder / "report.json").read_text())["bound"]["images"] == 2
+    assert "ddpm_spec.evaluate measures it" in " ".join(done.stdout.split())
+    assert (tmp_path / "cache").is_dir()
+
+    # Without the cache the digest is another one, of the files: a run keeps to one.
+    monkeypatch.chdir(tmp_path)
+    again = ["--resume", str(folder), "--steps", "5"]
+    assert run_command(train, [*again, "--cache-gb", "0"]) == 2
+    assert "was made with data" in capsys.readouterr().err
+    pictures(tmp_path / "set" / "train" / "more", 1, 2)
+    assert run_command(train, again) == 2
+    refused = capsys.readouterr().err
+    assert "was made with data" in refused
+    assert refused.count("\n") == 1
+    assert checkpoints.steps_in(folder) == [2, 3]
+
+
+@pytest.mark.cli
+def test_images_decoded_as_needed_train_the_same_weights(tmp_path, monkeypatch, capsys):
+    pictures(tmp_path / "set" / "a", 6, 0)
+    pictures(tmp_path / "set" / "b", 14, 1)
+    words = ["--preset", "cifar10", "--data", "folder", "--path", "set", "--train-part", "", *TINY]
+    words += ["--held-out-part", "", "--steps", "3", "--samples", "2", "--image-size", "16"]
+    monkeypatch.chdir(tmp_path)
+    for name, more in (("kept", ["--cache", "cache"]), ("decoded", ["--cache-gb", "0", "--workers", "2"])):
+        assert run_command(train, [*words, "--run", name, *more]) == 0, capsys.readouterr().err
+    assert "Exception" not in capsys.readouterr().err  # of a worker that ends
+    kept, decoded = (
+        (tmp_path / name / "checkpoint-3" / "raw.safetensors").read_bytes() for name in ("kept", "decoded")
+    )
+    assert kept == decoded
