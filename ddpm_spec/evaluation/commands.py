@@ -27,7 +27,9 @@ def evaluate(args: list[str]) -> None:
         processes.join()
         options = processes.from_first(lambda: parse_evaluate(args))
         with processes.together():
-            model = open_model(options.model, options.preset, options.device)
+            model = open_model(
+                options.model, options.preset, device=options.device, path=options.path, cache=options.cache
+            )
         plan = model.settings.evaluation
         folder = _folder(options, model)
         batch = options.batch or plan.sample_batch

@@ -19,7 +19,7 @@ from ddpm_spec.training.machine import accelerator_for, compiled, resolved
 from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Machine, Settings
 
-__all__ = ["Device", "Model", "open_model", "open_run"]
+__all__ = ["Device", "Model", "located", "open_model", "open_run"]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -40,7 +40,14 @@ class Model:
     accelerator: Accelerator
 
 
-def open_model(argument: str, data_preset: str | None, device: Device = "auto") -> Model:
+def open_model(
+    argument: str,
+    data_preset: str | None = None,
+    *,
+    device: Device = "auto",
+    path: str | None = None,
+    cache: str | None = None,
+) -> Model:
     """A run folder, or what `open_weights` takes, whose data are then those of a preset.
 
     Raises:
@@ -49,7 +56,7 @@ def open_model(argument: str, data_preset: str | None, device: Device = "auto") 
     if (Path(argument) / "settings.json").exists():
         if data_preset:
             raise InputError(f"{argument} is a run and knows its data; leave --preset away")
-        return open_run(Path(argument), device)
+        return open_run(Path(argument), device, path=path, cache=cache)
     from ddpm_spec.interop import open_weights
 
     opened = open_weights(argument)
@@ -58,7 +65,8 @@ def open_model(argument: str, data_preset: str | None, device: Device = "auto") 
             f"{argument} does not say on what images it was trained; name a preset with these, as in "
             "--preset cifar10"
         )
-    settings = _here(dataclasses.replace(preset(data_preset), process=opened.process), device)
+    settings = dataclasses.replace(preset(data_preset), process=opened.process)
+    settings = _here(located(settings, path, cache), device)
     images = _images(settings)
     if images.shape != opened.image_shape:
         raise InputError(
@@ -73,13 +81,15 @@ def open_model(argument: str, data_preset: str | None, device: Device = "auto") 
     )  # fmt: skip
 
 
-def open_run(run: Path, device: Device = "auto") -> Model:
+def open_run(
+    run: Path, device: Device = "auto", *, path: str | None = None, cache: str | None = None
+) -> Model:
     """The last checkpoint of a run.
 
     Raises:
         InputError: if there is none, or it is damaged, or its data are not what they were.
     """
-    settings = _here(Settings.load(run / "settings.json"), device)
+    settings = _here(located(Settings.load(run / "settings.json"), path, cache), device)
     folder = checkpoints.latest(run)
     images = _images(settings)
     accelerator = accelerator_for(settings)
@@ -95,6 +105,12 @@ def open_run(run: Path, device: Device = "auto") -> Model:
     digests = {name: state["sha256"][f"{name}.safetensors"] for name in networks}
     origin = {"run": str(run), "checkpoint": folder.name, "step": state["step"]}
     return Model(str(run), settings, images, networks, digests, origin, accelerator)
+
+
+def located(settings: Settings, path: str | None, cache: str | None) -> Settings:
+    """The settings with their images, and the decoded ones, where these say."""
+    moved: dict[str, Any] = {k: v for k, v in (("path", path), ("cache", cache)) if v is not None}
+    return dataclasses.replace(settings, source=dataclasses.replace(settings.source, **moved))
 
 
 def _here(settings: Settings, device: Device) -> Settings:

@@ -27,6 +27,10 @@ class EvaluateOptions:
     """A run folder of ddpm_spec.train; or a diffusers folder, a hub id, or a file of the PyTorch ports."""
     preset: str | None = None
     """For WEIGHTS: the preset with the images they were trained on."""
+    path: str | None = None
+    """For WEIGHTS, and where a run's images have moved: where they are, as for ddpm_spec.train."""
+    cache: str | None = None
+    """Folder for decoded images, as for ddpm_spec.train."""
     samples: int | None = None
     """Images to draw. Without it: as the settings of the model say. Paper: 50,000."""
     images: int | None = None

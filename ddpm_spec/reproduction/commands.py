@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.model import located
 from ddpm_spec.evaluation.provenance import commit
 from ddpm_spec.reproduction import output
 from ddpm_spec.reproduction.options import ReproduceOptions, parse_reproduce
 from ddpm_spec.reproduction.plan import Plan
+from ddpm_spec.reproduction.runs import images_of
 from ddpm_spec.reproduction.targets import TARGETS
 from ddpm_spec.training import processes, runs
 from ddpm_spec.training.console import Interrupt, console
@@ -20,6 +22,11 @@ from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Settings
 
 __all__ = ["reproduce"]
+
+SAMPLES = 50_000
+"""The paper's number, where its own data are asked for."""
+IMAGES = 10_000
+"""All of CIFAR10's test set, and as many training images; the paper has all of both."""
 
 
 def reproduce(args: list[str]) -> None:
@@ -70,18 +77,22 @@ def _made(folder: Path) -> None:
 
 
 def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
-    settings = preset(options.preset)
+    settings = located(preset(options.preset), options.path, options.cache)
     if options.steps:
         training = dataclasses.replace(settings.training, steps=options.steps)
         settings = dataclasses.replace(settings, training=training)
     if options.from_:
         saved = Settings.load(options.from_ / "settings.json")
-        if (saved.data, saved.source.path) != (settings.data, settings.source.path):
+        if images_of(saved) != images_of(settings):
             raise InputError(
-                f"{options.from_} was trained on {saved.data} {saved.source.path}".rstrip()
-                + f", --preset {options.preset} has other images; name the preset it was trained with"
+                f"{options.from_} was trained on other images ({saved.data}) than --preset {options.preset} "
+                "has; name the preset it was trained with"
             )
         settings = saved
+    own = options.preset in TARGETS[options.target].presets
+    samples, images = (SAMPLES, IMAGES) if own else (
+        settings.evaluation.samples, settings.evaluation.bound_images
+    )  # fmt: skip
     return Plan(
         preset=options.preset,
         settings=settings,
@@ -89,8 +100,8 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
         run=options.from_,
         interrupt=interrupt,
         seed=options.seed,
-        samples=options.samples or settings.evaluation.samples,
-        bound_images=options.images or settings.evaluation.bound_images,
+        samples=options.samples or samples,
+        bound_images=options.images or images,
         batch=options.batch or settings.evaluation.sample_batch,
         inception=options.inception,
     )

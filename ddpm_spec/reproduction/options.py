@@ -29,6 +29,10 @@ class ReproduceOptions:
     """Only say what there is."""
     preset: str = "digits"
     """Data and settings. Paper: cifar10, lsun-* or celeba-hq-256; --list says which."""
+    path: str | None = None
+    """Where the images are, as for ddpm_spec.train. Without it: as the preset says."""
+    cache: str | None = None
+    """Folder for decoded images, as for ddpm_spec.train."""
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """Where runs are looked for, and new ones made."""
     from_: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
@@ -38,9 +42,11 @@ class ReproduceOptions:
     steps: int | None = None
     """Updates of each run. Without it: as the preset says."""
     samples: int | None = None
-    """Images to draw for measures of quality. Without it: as the preset says. Paper: 50,000."""
+    """Images to draw for measures of quality. Without it: 50,000 for the paper's own data, else as the
+    preset says."""
     images: int | None = None
-    """Images of each set for the bound. Without it: as the preset says. Paper: all."""
+    """Images of each set for the bound. Without it: 10,000 for the paper's own data, else as the preset
+    says. Paper: all."""
     seed: int = 0
     """Of samples and bounds; the preset has that of the training."""
     batch: int | None = None

@@ -143,7 +143,8 @@ def _trained_by(run: Path) -> dict[str, Any] | None:
 
 def open_for(plan: Plan, run: Path) -> Run:
     """This run, to be measured as asked."""
-    model = open_run(run)
+    source = plan.settings.source
+    model = open_run(run, path=source.path or None, cache=source.cache or None)
     convention = plan.settings.process.convention
     folder = run / "evaluation"
     measure = Measure(model, folder, plan.interrupt, plan.seed, plan.batch, convention)

@@ -18,7 +18,7 @@ from ddpm_spec.training.options import TrainOptions
 from ddpm_spec.training.runs import environment, numbered_folder, write_atomically
 from ddpm_spec.training.settings import Settings
 
-__all__ = ["MADE_BY", "Found", "find", "trained"]
+__all__ = ["MADE_BY", "Found", "find", "images_of", "trained"]
 
 MADE_BY = "made_by.json"
 """In the folder of a run that was trained here: commit, hardware and the seconds that the last call took."""
@@ -51,7 +51,14 @@ def find(settings: Settings, runs: Path) -> Found | None:
 def _decisive(settings: Settings) -> dict[str, Any]:
     """What must agree for one run to stand for another."""
     more = {"steps": settings.training.steps, "variance": settings.process.variance}
-    return settings.lasting() | more
+    return settings.lasting() | more | {"images": images_of(settings)}
+
+
+def images_of(settings: Settings) -> tuple[Any, ...]:
+    """Which images these are, wherever they lie; that they are the same is for their digest to tell."""
+    source = settings.source
+    name = source.path if settings.data == "hub" else ""
+    return settings.data, name, source.train_part, source.held_out_part, source.image_size, source.grey
 
 
 def _found(run: Path) -> Found:

@@ -174,8 +174,8 @@ def table_3(plan: Plan) -> Made:
             cell = f"{data} {_elsewhere(name, None, plan)}"
         said.setdefault(line, []).append(cell)
     made.tables = [_beside(published.TABLE_3, {line: "; ".join(cells) for line, cells in said.items()})]
-    made.numbers = {"quality": run.quality, "bound": run.bound[0]}
     if plan.preset not in LSUN:
+        made.numbers = {"quality": run.quality, "bound": run.bound[0]}
         own = Table(
             f"{plan.preset}, in other units", ("model", *OWN, "from"),
             (("DDPM (L_simple)", *_own_cells(run), run.named),),
