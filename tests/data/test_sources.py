@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ddpm_spec.data import Source, load
+from ddpm_spec.data import Source, load, sources
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.idx import DEBIAN
 from ddpm_spec.data.records import Folder, Lmdb
@@ -281,3 +281,33 @@ def test_images_of_several_sizes_need_a_size(folder):
     with pytest.raises(InputError, match="the first image is 7×6; crop and resize by --image-size"):
         load("folder", source(place))
     assert load("folder", source(place, image_size=6)).shape == (3, 6, 6)
+
+
+class Many:
+    """Two hundred thousand records of one pixel."""
+
+    labels = np.empty(0, np.int64)
+    fingerprint = "many"
+
+    def __len__(self) -> int:
+        return 200_000
+
+    def open(self, index: int) -> Image.Image:
+        return Image.new("RGB", (1, 1), (index % 256, index // 256 % 256, index // 65536))
+
+
+def test_no_more_than_10_000_are_held_out(monkeypatch):
+    monkeypatch.setattr(sources, "_open", lambda *a: Many())
+    images = load("folder", Source(path="x", held_out_part="", cache_gb=0))
+    assert (len(images.train), len(images.held_out)) == (190_000, 10_000)
+    assert images.held_out[0].flatten().tolist() == [190_000 % 256, 190_000 // 256 % 256, 2]
+    with pytest.raises(InputError, match="decoded as needed, and this needs all of it at once"):
+        images.whole()
+
+
+def test_parts_of_two_sizes_need_a_size(folder):
+    place, *_ = folder
+    for path in (place / "test").rglob("*.png"):
+        picture(7, 7).save(path)
+    with pytest.raises(InputError, match="training images have side 6, held-out ones 7; give --image-size"):
+        load("folder", source(place))
