@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
+from ddpm_spec.reproduction.markdown import markdown, origin
 from ddpm_spec.reproduction.plan import Made
 from ddpm_spec.reproduction.targets import Target
 from ddpm_spec.training.runs import write_atomically
 
-__all__ = ["as_json", "markdown", "show", "write"]
+__all__ = ["as_json", "show", "write"]
 
 
 def as_json(name: str, target: Target, preset: str, made: Made, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -35,30 +36,6 @@ def as_json(name: str, target: Target, preset: str, made: Made, provenance: dict
     }
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """The same for a reader: tables, the picture by its name, notes, where it is from."""
-    parts = []
-    for table in result["tables"]:
-        lines = [table["header"], ["---"] * len(table["header"]), *table["rows"]]
-        rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-        parts.append(f"{table['caption']}\n\n" + "\n".join(rows))
-    if result["picture"]:
-        parts.append(f"![{result['alt']}]({result['picture']})")
-    parts += [*result["notes"], origin(result)]
-    return "\n\n".join(parts) + "\n"
-
-
-def origin(result: dict[str, Any]) -> str:
-    """One line: command, commit, hardware, time."""
-    p = result["provenance"]
-    where = p["device"] if p["device"] != "CPU" else f"{p['processor']}, {p['cores']} cores"
-    commit = (p["commit"] or "no checkout")[:12] + ("+" if (p["commit"] or "").endswith("+") else "")
-    return (
-        f"`python -m ddpm_spec.reproduce {result['target']} --preset {result['preset']}`: commit {commit}, "
-        f"{where}, torch {p['torch']}, {p['seconds']:.0f} s."
-    )
-
-
 def write(result: dict[str, Any], picture: bytes | None, folder: Path) -> Path:
     """Writes JSON, Markdown and picture; the path of the first.
 
@@ -68,7 +45,7 @@ def write(result: dict[str, Any], picture: bytes | None, folder: Path) -> Path:
     stem = f"{result['target']}-{result['preset']}"
     if picture:
         write_atomically(folder / f"{stem}.png", picture)
-    write_atomically(folder / f"{stem}.md", markdown(result).encode())
+    write_atomically(folder / f"{stem}.md", markdown(result, f"{stem}.png").encode())
     path = folder / f"{stem}.json"
     write_atomically(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
     return path

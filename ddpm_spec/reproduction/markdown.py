@@ -1,0 +1,48 @@
+"""A result as Markdown, from its JSON: for a file beside it, and for the site."""
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["markdown", "origin"]
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def markdown(result: dict[str, Any], picture: str, written: Callable[[str], str] = _plain) -> str:
+    """Tables, picture, notes, and where they are from.
+
+    Args:
+        result: what `reproduce` wrote as JSON.
+        picture: where the picture is, seen from the text.
+        written: how the text of a cell or note is written as Markdown.
+    """
+    parts = []
+    for table in result["tables"]:
+        lines = [table["header"], *table["rows"]]
+        header, *rows = ("| " + " | ".join(map(written, cells)) + " |" for cells in lines)
+        rule = "|" + "---|" * len(table["header"])
+        parts += [written(table["caption"]) + ":", "\n".join([header, rule, *rows])]
+    if result["picture"]:
+        parts.append(f"![{result['alt']}]({picture})")
+    parts += [*map(written, result["notes"]), origin(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def origin(result: dict[str, Any]) -> str:
+    """One line: the command, the commit, the hardware, the time."""
+    p = result["provenance"]
+    where = p["device"] if p["device"] != "CPU" else f"{p['processor']}, {p['cores']} cores"
+    commit = p["commit"] or "unknown"
+    changed = " with changes" if commit.endswith("+") else ""
+    return (
+        f"`python -m ddpm_spec.reproduce {result['target']} --preset {result['preset']}`, commit "
+        f"{commit[:12]}{changed}, {where}, torch {p['torch']}, {_time(result)}."
+    )
+
+
+def _time(result: dict[str, Any]) -> str:
+    """Seconds of the call, and of the training behind it, which may have been another call's."""
+    training = sum(run["trained"]["seconds"] for run in result["runs"] if run.get("trained"))
+    return f"{result['provenance']['seconds']:.0f} s, training of the runs {training:.0f} s"
