@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Imag
         Interrupted: by a signal, after saving.
         StoppedElsewhere: where another process has failed.
     """
-    images = _load(options.settings)
+    images = _load(options.settings, interrupt)
     with processes.together():
         accelerator = accelerator_for(options.settings)
         _check_fit(options.settings, images, accelerator)
@@ -74,14 +75,27 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Imag
     return trainer, images, run, _fit(trainer, run, interrupt)
 
 
-def _load(settings: Settings) -> data.Images:
+def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
     """The images, which must be the same on every machine.
 
     Raises:
         InputError: if they are not, or cannot be had.
+        Interrupted: by a signal while they are decoded into the cache.
     """
+
+    @contextlib.contextmanager
+    def decoding(count: int) -> Iterator[Callable[[int], None]]:
+        with progress_bar("decoding", count) as bar:
+
+            def done(images: int) -> None:
+                bar.advance(1, calls=images)
+                interrupt.check("stopped while decoding images; nothing was trained")
+
+            yield done
+
+    workers = settings.machine.workers
     images = processes.one_a_machine(
-        lambda: data.load(settings.data, settings.source, workers=settings.machine.workers)
+        lambda: data.load(settings.data, settings.source, workers=workers, progress=decoding)
     )
     digest = processes.from_first(lambda: images.digest)
     with processes.together():
@@ -154,7 +168,8 @@ def _fit(trainer: Trainer, run: Path, interrupt: Interrupt) -> float:
     start, total = time.monotonic(), trainer.settings.training.steps
     log = Log(run, trainer.step) if processes.is_first() else None
 
-    with progress_bar("training", total) as bar:
+    resume = f"go on with: python -m ddpm_spec.train --resume {run}"
+    with progress_bar("training", total) as bar, processes.all_alive(resume):
         bar.skip(trainer.step)
         seen = trainer.step
         looks = trainer.run(
@@ -174,16 +189,25 @@ def _fit(trainer: Trainer, run: Path, interrupt: Interrupt) -> float:
             noted = {"step": end.step, "cause": end.cause, "value": str(end.value)}
             runs.write_atomically(run / DIVERGED, (json.dumps(noted, indent=2) + "\n").encode())
             raise
-        finally:
-            if log:
-                log.close()
+        except RuntimeError as error:
+            raise _one_line(error) or error from None
+    if processes.is_first():
+        (run / DIVERGED).unlink(missing_ok=True)  # this time it has passed that step
     if trainer.stopped_by and trainer.step < total:
-        raise Interrupted(
-            trainer.stopped_by,
-            f"stopped at step {trainer.step:,} of {total:,} and saved; "
-            f"go on with: python -m ddpm_spec.train --resume {run}",
-        )
+        said = f"stopped at step {trainer.step:,} of {total:,} and saved; {resume}"
+        raise processes.alike(Interrupted(trainer.stopped_by, said))
     return time.monotonic() - start
+
+
+def _one_line(error: RuntimeError) -> InputError | None:
+    """What the person can mend about this, if anything."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return InputError("the device is out of memory; raise --accumulate, or lower --batch")
+    if isinstance(error, torch._dynamo.exc.TorchDynamoException):
+        return InputError(
+            f"the network cannot be compiled here ({str(error).strip().splitlines()[0]}); use --compile off"
+        )
+    return None
 
 
 def _draw_grid(trainer: Trainer, run: Path, interrupt: Interrupt, log: Log | None) -> None:
@@ -195,9 +219,10 @@ def _draw_grid(trainer: Trainer, run: Path, interrupt: Interrupt, log: Log | Non
             seed=trainer.settings.training.seed, device=trainer.accelerator.device,
             progress=lambda rows: interrupt.check("no time for a grid"),
         )  # fmt: skip
-        runs.write_atomically(run / f"grid-{trainer.step}.png", pictures.grid_png(samples, trainer.levels))
+        png = pictures.grid_png(samples, trainer.levels)
+        runs.write_atomically(run / f"grid-{trainer.step}.png", png)
         if log:
-            log.grid(pictures.grid(samples, trainer.levels), trainer.step)
+            log.grid(png, trainer.step)
 
 
 def _evaluate(
@@ -233,15 +258,15 @@ def _evaluate(
     losses = trainer.losses[: trainer.step].cpu().numpy()
     runs.write_atomically(run / "samples.png", pictures.grid_png(samples, images.levels))
     runs.write_atomically(run / "loss.png", pictures.loss_curve(losses))
-    judge, seed = quality.Judge(images), settings.training.seed
-    figures = [
-        judge.figures(x)
-        for x in (
-            samples,
-            quality.class_gaussians(images, plan.samples, seed),
-            quality.kernel_density(images, plan.samples, seed),
-        )
-    ]
+    figures, seed = {}, settings.training.seed
+    if quality.has_judge(images):
+        judge = quality.Judge(images)
+        figures = {
+            report.OURS: judge.figures(samples),
+            "a Gaussian a class": judge.figures(quality.class_gaussians(images, plan.samples, seed)),
+            "kernel density": judge.figures(quality.kernel_density(images, plan.samples, seed)),
+            "held-out images": judge.figures(images.held_out),
+        }
     sigma_1 = settings.process.beta_1**0.5
     seconds |= {"figures": time.monotonic() - start, "all": time.monotonic() - STARTED}
     return report.Report(
@@ -251,12 +276,9 @@ def _evaluate(
         step=trainer.step,
         parameters=_count(trainer),
         loss=float(losses[-max(1, len(losses) // 10) :].mean()),
-        quality=figures[0],
-        class_gaussians=figures[1],
-        kernel_density=figures[2],
-        held_out=judge.figures(images.held_out),
+        figures=figures,
         bound=bound,
-        histogram=histogram_bits(images, held_out),
+        histogram=histogram_bits(images, held_out) if figures else None,
         bin_in_sigmas=2 / (images.levels - 1) / sigma_1,
         seconds=seconds,
         environment=runs.environment(device, trainer.accelerator.num_processes),

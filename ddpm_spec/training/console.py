@@ -53,11 +53,11 @@ class Interrupted(Exception):
 
 
 class StoppedElsewhere(Exception):
-    """Another process of the run has failed, and says why."""
+    """Another process of the run stops it, and says why.
 
-    def __init__(self, status: int) -> None:
-        super().__init__("another process of this run has failed")
-        self.status = status
+    This one ends as if all were well: a launcher kills the others at once when one fails, before they have
+    said anything.
+    """
 
 
 def run_command(command: Callable[[list[str]], None], args: list[str]) -> int:
@@ -70,8 +70,8 @@ def run_command(command: Callable[[list[str]], None], args: list[str]) -> int:
     except InputError as error:
         _errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
         return 2
-    except StoppedElsewhere as stop:
-        return stop.status
+    except StoppedElsewhere:
+        return 0
     except Interrupted as stop:
         console.print(_escaped(str(stop)))
         return 128 + stop.signal_number

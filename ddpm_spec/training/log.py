@@ -1,10 +1,11 @@
 """The run as TensorBoard shows it, where TensorBoard is installed."""
 
-import contextlib
+import io
+import os
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from ddpm_spec.training.loop import Look
@@ -13,18 +14,28 @@ __all__ = ["Log"]
 
 
 class Log:
-    """Event files in the folder `log` of a run; without TensorBoard, nothing.
+    """An event file in the folder `log` of a run; without TensorBoard, nothing.
 
-    A disk that refuses them does not stop the training.
+    Written here and now: torch's `SummaryWriter` leaves it to a thread, whose failure on a full disk nobody
+    can catch. Here it ends the log and not the training.
     """
 
     def __init__(self, run: Path, step: int) -> None:
-        self._writer: Any = None
-        with contextlib.suppress(ImportError, OSError):
-            from torch.utils.tensorboard import SummaryWriter
-
-            # What a killed run has logged behind its last checkpoint is drawn over.
-            self._writer = SummaryWriter(run / "log", purge_step=step)
+        self._record: Any = None
+        try:
+            from tensorboard.compat.proto.event_pb2 import SessionLog
+            from tensorboard.summary.writer.record_writer import RecordWriter
+        except ImportError:
+            return
+        try:
+            (run / "log").mkdir(exist_ok=True)
+            self._file = (run / "log" / f"events.out.tfevents.{time.time():.0f}.{os.getpid()}").open("ab")
+            self._record = RecordWriter(self._file)
+        except OSError:
+            return
+        self._write(0, file_version="brain.Event:2")
+        # What a killed run has logged behind its last checkpoint is not shown.
+        self._write(step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def look(self, look: Look, images_per_second: float) -> None:
         """Loss, gradient norm, learning rate and speed."""
@@ -34,21 +45,25 @@ class Log:
             "learning rate": look.learning_rate,
             "images per second": images_per_second,
         }
-        for name, value in scalars.items():
-            self._write("add_scalar", name, value, look.step)
+        self._write(look.step, [{"tag": name, "simple_value": value} for name, value in scalars.items()])
 
-    def grid(self, picture: Image.Image, step: int) -> None:
+    def grid(self, png: bytes, step: int) -> None:
         """Samples drawn on the way."""
-        self._write("add_image", "samples", np.atleast_3d(np.asarray(picture)), step, dataformats="HWC")
+        width, height = Image.open(io.BytesIO(png)).size
+        self._write(
+            step,
+            [{"tag": "samples", "image": {"width": width, "height": height, "encoded_image_string": png}}],
+        )
 
-    def close(self) -> None:
-        """Writes what is still in memory."""
-        self._write("close")
-
-    def _write(self, method: str, *values: Any, **options: Any) -> None:
-        if self._writer is None:
+    def _write(self, step: int, values: list[dict[str, Any]] | None = None, **event: Any) -> None:
+        if self._record is None:
             return
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        if values:
+            event["summary"] = {"value": values}
         try:
-            getattr(self._writer, method)(*values, **options)
+            self._record.write(Event(wall_time=time.time(), step=step, **event).SerializeToString())
+            self._file.flush()
         except OSError:
-            self._writer = None
+            self._record = None

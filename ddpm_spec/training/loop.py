@@ -194,7 +194,7 @@ class Trainer:
         for step, loss, norm in zip(range(begin + 1, end + 1), losses, norms, strict=True):
             for cause, value in (("loss", loss), ("gradient", norm)):
                 if not math.isfinite(value):
-                    processes.fail_alike(Diverged(step, cause, value))
+                    raise processes.alike(Diverged(step, cause, value))
         pace = (time.monotonic() - self._clock) / max(1, end - first)
         number, pace = processes.most(signal, pace)
         self.stopped_by = int(number)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,8 +19,9 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.training.console import StoppedElsewhere
 
 __all__ = [
+    "alike",
+    "all_alive",
     "count",
-    "fail_alike",
     "from_first",
     "is_first",
     "join",
@@ -81,36 +82,46 @@ def together() -> Iterator[None]:
     """What all processes enter together; if one fails inside, all of them stop here.
 
     Raises:
-        StoppedElsewhere: where nothing failed, or another process has failed too and says why. Else the
-            error goes on.
+        StoppedElsewhere: where nothing failed, or where another process that has failed speaks for both.
+            Else the error goes on.
     """
     failure: BaseException | None = None
     try:
         yield
     except BaseException as error:
         failure = error
-    spoken = failure is None or isinstance(failure, StoppedElsewhere)
-    first, status = most(0 if spoken else count() - _rank(), 0 if failure is None else 1 + _status(failure))
-    if failure is not None and (spoken or first == count() - _rank()):
+    speaks = failure is not None and not isinstance(failure, StoppedElsewhere)
+    # Counted from the last, so that the first of them has the largest.
+    mine = count() - _rank() if speaks else 0
+    speaker, failed = most(mine, failure is not None)
+    if failure is not None and (mine == speaker or not speaks):
         raise failure
-    if status:
-        raise StoppedElsewhere(int(status) - 1)
+    if failed:
+        raise StoppedElsewhere
 
 
 def _rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def _status(failure: BaseException) -> int:
-    """The exit status that this leads to."""
-    if isinstance(failure, SystemExit):
-        return failure.code if isinstance(failure.code, int) else 0
-    return failure.status if isinstance(failure, StoppedElsewhere) else 2
+def alike(stop: Exception) -> Exception:
+    """What to raise for something that all processes have found: the first one speaks."""
+    return stop if is_first() else StoppedElsewhere()
 
 
-def fail_alike(error: InputError) -> NoReturn:
-    """Raises what every process has found; the first one says it."""
-    raise error if is_first() else StoppedElsewhere(2)
+@contextmanager
+def all_alive(way_out: str) -> Iterator[None]:
+    """Where gradients are shared: the end of another process is told in one line.
+
+    Raises:
+        InputError: if another process is gone, with this way out.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if count() > 1 and (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            raise InputError(f"another process of this run has died; {way_out}") from None
+        raise
 
 
 def one_a_machine(work: Callable[[], T]) -> T:
