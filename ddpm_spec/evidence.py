@@ -91,6 +91,11 @@ class Evidence:
     mutation: dict[str, Any] = field(default_factory=dict)
     """The score of the last mutation run: wrong versions of each function, and what refused them."""
 
+    @property
+    def score_is_current(self) -> bool:
+        """Whether the functions that the score speaks about are those at hand."""
+        return self.mutation.get("hash") == mutation_hash()
+
     def of(self, node: Node) -> tuple[Observation, ...]:
         """The observations that speak about a node."""
         names = {formula_name(formula) for formula in node.formulas}

@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-from ddpm_spec.site import SiteError, errata, katex, nodes
+from ddpm_spec.site import SiteError, errata, katex, nodes, results, score
 from ddpm_spec.site.bibliography import Bibliography
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
 
@@ -122,10 +122,14 @@ class Site:
             return self.bibliography.page()
         if name == "evidence" and part == "graph":
             return nodes.picture(self._url)
+        if name == "evidence" and part == "mutation":
+            return score.summary()
         if name == "evidence":
             return nodes.counts() if part == "counts" else nodes.status_table()
         if name == "errata":
             return errata.table(part)
+        if name == "results":
+            return results.section(part, Path(self.config.docs_dir) / name, self._relative_source(name))
         if name == "api":
             return _modules(self.root, part)
         if name in nodes.NAMES:

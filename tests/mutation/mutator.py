@@ -46,6 +46,8 @@ class Mutant:
     """The line in the source file."""
     change: str
     tree: ast.FunctionDef
+    statement: int = 0
+    """The line of the statement that is changed; 0 where all of the function is."""
     exchanged: tuple[str, int] | None = None
     """The function that is called with its arguments i and i + 1 exchanged."""
 
@@ -72,12 +74,22 @@ def install(function: FunctionType, tree: ast.FunctionDef) -> None:
     function.__code__ = code
 
 
-def marked(function: FunctionType, mark: Callable[[], None]) -> ast.FunctionDef:
-    """The function's tree with a call of `mark` put first."""
-    tree = source(function)
+def marked(function: FunctionType, mark: Callable[[int], None]) -> ast.FunctionDef:
+    """The function's tree with a call of `mark` before each statement, with its line, and one of 0 first."""
     name = f"_mark_{id(function)}"
     function.__globals__[name] = mark
-    tree.body.insert(0, ast.parse(f"{name}()").body[0])
+
+    def call(line: int) -> ast.stmt:
+        return ast.parse(f"{name}({line})").body[0]
+
+    class Mark(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> Any:
+            node = self.generic_visit(node)
+            return [call(node.lineno), node] if isinstance(node, ast.stmt) else node
+
+    tree = source(function)
+    marks = [Mark().visit(statement) for statement in tree.body]
+    tree.body = [call(0), *(statement for pair in marks for statement in pair)]
     return tree
 
 
@@ -86,12 +98,16 @@ def mutants(function: FunctionType) -> list[Mutant]:
     original = source(function)
     for index, node in enumerate(ast.walk(original)):
         node.index = index  # type: ignore[attr-defined]
+    # Outer statements come before inner ones, which take over what is theirs.
+    statements = (node for node in ast.walk(original) if isinstance(node, ast.stmt))
+    owner = {part: statement.lineno for statement in statements for part in ast.walk(statement)}
     found: dict[str, Mutant] = {ast.dump(original): Mutant(0, "", original)}
     for node in _body(original):
         for new in _replacements(node, function):
             tree = _replaced(original, node, new)
             change = _difference(ast.unparse(node), ast.unparse(new))
-            found.setdefault(ast.dump(tree), Mutant(node.lineno, change, tree, _exchange(node, new)))
+            mutant = Mutant(node.lineno, change, tree, owner[node], _exchange(node, new))
+            found.setdefault(ast.dump(tree), mutant)
     for a, b in _pairs(function):
         tree = _Renamed({a: b, b: a}).visit(copy.deepcopy(original))
         found.setdefault(ast.dump(tree), Mutant(original.lineno, f"{a} ↔ {b} throughout", tree))

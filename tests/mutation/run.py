@@ -1,270 +1,50 @@
 """Runs every mutant of the formulas, the schedule and the model against the proofs and the laws.
 
 `python tests/mutation/run.py RESULT.json [PART OF A NAME …]` from the root of the repository. The tests
-are collected by pytest and called as functions. A first pass, with functions that say that they were
-entered, times each test and finds which functions it reaches. Then each mutant gets a process of its own,
-forked from this one, where only the tests that reach the function run, the cheapest first, until one fails.
+are collected by pytest and called as functions. Forks of this process take the functions one by one and
+put their mutants in their place, where only what reaches the changed statement runs, the likeliest and
+cheapest first, until something fails.
 """
 
-import ast
-import contextlib
 import gc
-import importlib
 import inspect
 import itertools
 import json
 import multiprocessing
 import multiprocessing.connection
 import os
-import pkgutil
-import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
-from typing import Any, Literal
+from types import CodeType, FunctionType
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
 import torch
-from _pytest import outcomes
 from hypothesis import HealthCheck, Phase, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mutation.mutator import Mutant, install, marked, mutants
+from mutation import killers
+from mutation.killers import Killer, outcome
+from mutation.mutator import Mutant, install, mutants
 
-import ddpm_spec.formulas
-from ddpm_spec import diffusion, schedule
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.proofs import engine, zero
+from ddpm_spec.proofs import zero
 from ddpm_spec.proofs.letters import AT
 
-ROOT = Path(__file__).parents[2]
-
-# What speaks about the package and not about a formula. A rounding bound compares a formula with itself.
-NO_LAWS = {"mutation", "ops", "site", "training", "unet"}
-NO_LAWS |= {"test_derivations", "test_evidence", "test_graph", "test_paper", "test_rounding", "test_spine"}
-GRAPH_PROOFS = ("test_the_training_loss_is_eq_14", "test_a_reverse_step_is_algorithm_2")
 SEVERAL = ("steps", "log_p", "log_q")
 """Arguments of formulas that hold a number for each step."""
-TOGETHER = 16
-"""Mutants of one function that a process is given at once; a fork costs as much as several of them."""
-PATIENCE = 8
-"""Killers that are tried before a mutant is compared with the original by algebra."""
+PATIENCE = 0.02
+"""Seconds of laws that pass, after which a mutant is compared with the original by algebra."""
 HOPELESS = 5
-"""Killers that a mutant crashes before it is left as one that merely crashes."""
-SECONDS = 2
-"""Of processor time for one test, beside twice what it takes without a mutant; then it has crashed."""
-
-
-class Silent:
-    """A recorder that keeps nothing."""
-
-    def observe(self, *_: object) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-
-# ------------------------------------------------------------------------------------------- targets
-
-
-def targets() -> dict[str, FunctionType]:
-    """What is mutated, by name: all formulas, the schedule, and what does mathematics in the model."""
-    found: dict[str, FunctionType] = {}
-    names = [module.name for module in pkgutil.iter_modules(ddpm_spec.formulas.__path__)]
-    modules = [importlib.import_module(f"ddpm_spec.formulas.{name}") for name in names]
-    for module in (*modules, schedule, diffusion):
-        for holder in (module, *(c for c in vars(module).values() if inspect.isclass(c))):
-            if holder.__name__ != module.__name__ and holder.__module__ != module.__name__:
-                continue
-            for member in vars(holder).values():
-                function = _function(member)
-                if function is None or function.__module__ != module.__name__:
-                    continue
-                if not function.__name__.startswith("__") and _is_written(function, module):
-                    found[f"{module.__name__.partition('.')[2]}.{function.__qualname__}"] = function
-    return found
-
-
-def _function(member: Any) -> FunctionType | None:
-    """The plain function behind a method, a property or a decorator."""
-    if isinstance(member, classmethod | staticmethod):
-        member = member.__func__
-    if isinstance(member, property):
-        member = member.fget
-    if isinstance(member, cached_property):
-        member = member.func
-    member = inspect.unwrap(member) if callable(member) else None
-    return member if inspect.isfunction(member) else None
-
-
-def _is_written(function: FunctionType, module: ModuleType) -> bool:
-    return function.__code__.co_filename == module.__file__
-
-
-# --------------------------------------------------------------------------------------------- tests
-
-
-@dataclass
-class Killer:
-    """A test or a derivation: what it runs, what it costs, and which targets it enters."""
-
-    name: str
-    run: Callable[[], None]
-    kind: str
-    """proof or law"""
-    seconds: float = 0.0
-    reaches: set[str] = field(default_factory=set)
-
-
-def killers(items: Iterable[pytest.Item]) -> list[Killer]:
-    """The collected tests that may kill, and the derivations."""
-    found = []
-    for item in items:
-        parts = item.path.relative_to(ROOT / "tests").with_suffix("").parts
-        graph = parts[-1] == "test_graph" and item.name.startswith(GRAPH_PROOFS)
-        law = not NO_LAWS.intersection(parts) and "rounding" not in item.name
-        if parts[0] == "proofs":  # Beside the proofs stand numeric tests; they record what they saw.
-            law = law and "recorder" in inspect.signature(item.obj).parameters
-        if graph or law:
-            call = _call(item)
-            if call is not None:
-                found.append(Killer(item.nodeid, call, "proof" if graph else "law"))
-    return found
-
-
-def _call(item: Any) -> Callable[[], None] | None:
-    """The test as a function of nothing; None where it needs a fixture that only pytest can give."""
-    values = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    values["recorder"] = Silent()
-    wanted = set(inspect.signature(item.obj).parameters)
-    if wanted - values.keys() - {"monkeypatch"}:
-        return None
-
-    def call() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            known = values | {"monkeypatch": patch}
-            item.obj(**{name: known[name] for name in wanted})
-
-    return call
-
-
-def derivations() -> list[Killer]:
-    """One killer for each module of derivations: imported anew it builds them anew, then they are checked."""
-    package = importlib.import_module("ddpm_spec.proofs")
-    names = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
-    return [
-        Killer(name, lambda name=name: _prove(name), "proof")
-        for name in names
-        if list(_derivations(importlib.import_module(name)))
-    ]
-
-
-def _derivations(module: ModuleType) -> Iterator[engine.Derivation]:
-    for value in vars(module).values():
-        for member in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(member, engine.Derivation):
-                yield member
-
-
-def _prove(name: str) -> None:
-    """Import a module of derivations and what it builds on anew; check every derivation in it."""
-    engine._normal_mass.cache_clear()
-    package = sys.modules["ddpm_spec.proofs"]
-    for stale in _builds_on(name):
-        del sys.modules[stale]
-        delattr(package, stale.rpartition(".")[2])
-    for derivation in _derivations(importlib.import_module(name)):
-        derivation.check()
-
-
-@cache
-def _builds_on(name: str) -> frozenset[str]:
-    """The module and those that it imports from the proofs, but for the engine, which keeps no value."""
-    tree = ast.parse(inspect.getsource(importlib.import_module(name)))
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    named = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
-    named |= {node.module for node in imports}
-    kept = {f"ddpm_spec.proofs.{room}" for room in ("engine", "zero", "graph")}
-    inside = {other for other in named if other.startswith("ddpm_spec.proofs.") and other in sys.modules}
-    return frozenset({name}.union(*(_builds_on(other) for other in inside - kept)))
-
-
-# ---------------------------------------------------------------------------------------------- runs
-
-Outcome = Literal["passed", "killed", "crashed"]
-CAUGHT = (AssertionError, engine.FalseStep, outcomes.Failed)
-
-
-def outcome(killer: Killer) -> Outcome:
-    """Whether the test or the proof holds. A failed assertion and a false step kill; the rest is a crash."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, 2 * (killer.seconds or SECONDS) + SECONDS)
-    try:
-        killer.run()
-    except CAUGHT:
-        return "killed"
-    except (Exception, outcomes.OutcomeException):
-        return "crashed"
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    return "passed"
-
-
-Finding = tuple[float, set[str]] | None
-
-
-def survey(found: list[Killer], functions: dict[str, FunctionType]) -> list[Finding]:
-    """The seconds of each killer and what it enters; None for one that fails on the code as it is."""
-    entered: set[str] = set()
-    plain = {name: function.__code__ for name, function in functions.items()}
-    for name, function in functions.items():
-        install(function, marked(function, lambda name=name: entered.add(name)))
-    findings: list[Finding] = []
-    for killer in found:
-        entered.clear()
-        start = time.process_time()
-        passed = outcome(killer) == "passed"
-        findings.append((time.process_time() - start, set(entered)) if passed else None)
-    for name, function in functions.items():
-        function.__code__ = plain[name]
-    return findings
-
-
-def fit(proofs: list[Killer], laws: list[Killer], functions: dict[str, FunctionType]) -> list[Killer]:
-    """All killers that may judge, the cheapest first; the two kinds are surveyed side by side.
-
-    The proofs run in this process, which afterwards remembers their zero tests.
-    """
-    pipe, process = _child(survey, laws, functions)
-    findings = survey(proofs, functions) + pipe.recv()
-    process.join()
-    kept = []
-    for killer, finding in zip(proofs + laws, findings, strict=True):
-        if finding is not None:
-            killer.seconds, killer.reaches = finding
-            kept.append(killer)
-    return sorted(kept, key=lambda killer: killer.seconds)
-
-
-def _child(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
-    """Start a function in a fork of this process: the pipe for its result, and the process."""
-    context = multiprocessing.get_context("fork")
-    here, there = context.Pipe(duplex=False)
-
-    def work() -> None:
-        # Before autograd starts its threads: they race to rebuild the pool that the fork has lost.
-        torch.set_num_threads(1)
-        there.send(function(*arguments))
-
-    process = context.Process(target=work)
-    process.start()
-    there.close()
-    return here, process
+"""Laws that a mutant crashes before it is left as one that merely crashes; as many proofs."""
 
 
 @dataclass
@@ -276,7 +56,9 @@ class Verdict:
     law: str = ""
     """The first test that failed."""
     crashes: tuple[str, ...] = ()
-    """What ended in another error before anything killed."""
+    """What ended in another error, or not in time, before anything killed."""
+    stopped: bool = False
+    """The last of them did not end in time."""
     equivalent: bool = False
 
     @property
@@ -295,27 +77,73 @@ class Verdict:
         return not (self.killed or self.crashed or self.equivalent)
 
 
-def judge(function: FunctionType, mutant: Mutant, reaching: list[Killer], both: bool) -> Verdict:
-    """Run what reaches the function on a mutant until one kills it, or one proof and one law with `both`.
+class Judge:
+    """Runs the mutants of one function against what reaches them."""
 
-    Whether it is the same function after all is asked when the cheapest tests have not killed it.
-    """
-    verdict, original = Verdict(), function.__code__
-    install(function, mutant.tree)
-    for number, killer in enumerate(reaching):
-        if number == PATIENCE and not verdict.killed and _equal(function, mutant, original):
-            break
-        if getattr(verdict, killer.kind) or (verdict.killed and not both):
-            continue
-        found = outcome(killer)
-        if found == "killed":
-            setattr(verdict, killer.kind, killer.name)
-        if found == "crashed":
-            verdict.crashes += (killer.name,)
-        if len(verdict.crashes) == HOPELESS:
-            break
-    verdict.equivalent = not verdict.killed and _equal(function, mutant, original)
-    return verdict
+    def __init__(self, function: FunctionType, proved: bool) -> None:
+        self.function, self.original = function, function.__code__
+        self.name = f"{function.__module__.partition('.')[2]}.{function.__qualname__}"
+        self.proved = proved or not self.name.startswith("formulas.")
+        """Whether no proof need be asked about what a law kills: one mutant of each formula will do."""
+        self.tries: Counter[str] = Counter()
+        self.kills: Counter[str] = Counter()
+
+    def verdict(self, mutant: Mutant, reaching: list[Killer]) -> Verdict:
+        """What becomes of a mutant; the function is whole again afterwards."""
+        laws, proofs = ([k for k in reaching if k.kind == kind] for kind in ("law", "proof"))
+        verdict = Verdict()
+        install(self.function, mutant.tree)
+        try:
+            self._ask_laws(laws, verdict, mutant)
+            if not (verdict.equivalent or verdict.stopped or (verdict.law and self.proved)):
+                self._ask(sorted(proofs, key=self._distance), verdict)
+            if verdict.survived:
+                verdict.equivalent = _equal(self.function, mutant, self.original)
+        finally:
+            self.function.__code__ = self.original
+        self.proved |= bool(verdict.proof)
+        return verdict
+
+    def _ask_laws(self, laws: list[Killer], verdict: Verdict, mutant: Mutant) -> None:
+        """The laws, the likeliest and cheapest first; after a while, whether there is anything to find."""
+        spent = 0.0
+        for law in sorted(laws, key=self._price):
+            if self._ask([law], verdict) or verdict.stopped or len(verdict.crashes) == HOPELESS:
+                return
+            spent += law.seconds
+            if spent > PATIENCE >= spent - law.seconds and not verdict.crashes:
+                verdict.equivalent = _equal(self.function, mutant, self.original)
+                if verdict.equivalent:
+                    return
+
+    def _distance(self, proof: Killer) -> tuple[bool, float]:
+        """First the derivations that end at the function, then those that only build on it."""
+        return self.name not in proof.about, proof.seconds
+
+    def _price(self, law: Killer) -> float:
+        """Expected seconds for a kill, from what the law has done to the other mutants of the function."""
+        return max(law.seconds, 2e-4) * (self.tries[law.name] + 2) / (self.kills[law.name] + 1)
+
+    def _ask(self, some: list[Killer], verdict: Verdict) -> bool:
+        """Whether one of them kills."""
+        crashes = 0
+        for killer in some:
+            end = outcome(killer)
+            self.tries[killer.name] += 1
+            if end == "killed":
+                self.kills[killer.name] += 1
+                setattr(verdict, killer.kind, killer.name)
+                return True
+            if end != "passed":
+                verdict.crashes += (killer.name,)
+                verdict.stopped = end == "stopped"
+                crashes += 1
+            if verdict.stopped or crashes == HOPELESS:
+                break
+        return False
+
+
+# ------------------------------------------------------------------------------------------- equality
 
 
 def _equal(function: FunctionType, mutant: Mutant, original: CodeType) -> bool:
@@ -358,84 +186,140 @@ def _letters(function: FunctionType) -> list[Any]:
     return [known.get(n, sp.Symbol(n, positive="variance" in n or None, real=True)) for n in names]
 
 
+# -------------------------------------------------------------------------------------------- workers
+
 Task = tuple[FunctionType, Mutant, list[Killer]]
 
 
-def judge_in_turn(tasks: list[Task], met: set[str]) -> list[Verdict]:
-    """Verdicts on mutants of one function, one after the other, as far as this process can be trusted.
+def judge_in_turn(tasks: list[Task], fresh: bool, proved: bool) -> tuple[list[Verdict], bool]:
+    """Verdicts on mutants of one function, as far as this process can be trusted, and whether it still can.
 
     A test that failed on a mutant must pass again on the original, or something that a mutant left behind
-    may have failed it. A mutant that passes is judged by a process that has seen no other.
+    may have failed it. What passes is judged by a fresh process, which has seen no other mutant.
     """
     verdicts: list[Verdict] = []
-    for function, mutant, reaching in tasks:
-        original = function.__code__
-        verdict = judge(function, mutant, reaching, both=len(met) < 2)
-        function.__code__ = original
+    judge = Judge(tasks[0][0], proved)
+    for _, mutant, reaching in tasks:
+        verdict = judge.verdict(mutant, reaching)
         names = (verdict.proof, verdict.law, *verdict.crashes[:1])
-        clean = all(outcome(killer) == "passed" for killer in reaching if killer.name in names)
-        if verdicts and not (clean and (verdict.killed or verdict.crashed)):
-            break
+        again = [killer for killer in reaching if killer.name in names and not verdict.stopped]
+        clean = all(outcome(killer) == "passed" for killer in again)
+        if not fresh and (verdict.survived or not clean):
+            return verdicts, False
         verdicts.append(verdict)
-        met |= {kind for kind in ("proof", "law") if getattr(verdict, kind)}
+        if verdict.stopped or not clean:
+            return verdicts, False
+        fresh = False
+    return verdicts, True
+
+
+def serve(pipe: Any, tasks: list[Task]) -> None:
+    """Judge what the pipe asks for, until it asks for nothing or this process cannot be trusted."""
+    fresh = True
+    while (asked := pipe.recv()) is not None:
+        numbers, proved = asked
+        found, clean = judge_in_turn([tasks[n] for n in numbers], fresh, proved)
+        pipe.send((found, clean))
         if not clean:
-            break
-    return verdicts
+            return
+        fresh = False
+
+
+def _child(work: Callable[..., None], *arguments: Any) -> tuple[Any, Any]:
+    """Start a function of a pipe in a fork of this process: the pipe's other end, and the process."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+
+    def run() -> None:
+        # Before autograd starts its threads: they race to rebuild the pool that the fork has lost.
+        torch.set_num_threads(1)
+        work(there, *arguments)
+
+    process = context.Process(target=run)
+    process.start()
+    there.close()
+    return here, process
 
 
 def forked(tasks: list[Task], workers: int) -> list[Verdict]:
-    """A verdict for each task, from forks of this process.
-
-    Until a function has lost one mutant to a proof and one to a law, both are tried.
-    """
+    """A verdict for each task, from forks of this process that take one function after the other."""
     gc.collect()
     gc.freeze()
     verdicts: dict[int, Verdict] = {}
     running: dict[Any, tuple[list[int], Any]] = {}
-    met: dict[FunctionType, set[str]] = {function: set() for function, _, _ in tasks}
-    waiting: list[list[int]] = []
-    for _, numbers in itertools.groupby(range(len(tasks)), key=lambda number: tasks[number][0]):
-        some = list(numbers)
-        waiting += [some[i : i + TOGETHER] for i in range(0, len(some), TOGETHER)]
+    waiting = [list(some) for _, some in itertools.groupby(range(len(tasks)), key=lambda n: tasks[n][0])]
+    proved: set[FunctionType] = set()
+
+    def hand_over(pipe: Any, process: Any) -> None:
+        numbers = waiting.pop()
+        pipe.send((numbers, tasks[numbers[0]][0] in proved))
+        running[pipe] = numbers, process
+
     while waiting or running:
         while waiting and len(running) < workers:
-            numbers = waiting.pop()
-            function = tasks[numbers[0]][0]
-            pipe, process = _child(judge_in_turn, [tasks[n] for n in numbers], met[function])
-            running[pipe] = numbers, process
+            hand_over(*_child(serve, tasks))
         for pipe in multiprocessing.connection.wait(list(running)):
             numbers, process = running.pop(pipe)
             try:
-                found = pipe.recv()
+                found, clean = pipe.recv()
             except EOFError:  # The process died: alone, the mutant that did it will be known.
-                found = [Verdict(crashes=("the process died",))] if len(numbers) == 1 else []
-            process.join()
+                clean, alone = False, len(numbers) == 1
+                found = [Verdict(crashes=("the process died",))] if alone else []
+                waiting += [] if alone else [[n] for n in numbers]
+                numbers = numbers if alone else []
             verdicts |= zip(numbers, found, strict=False)
-            for verdict in found:
-                met[tasks[numbers[0]][0]] |= {kind for kind in ("proof", "law") if getattr(verdict, kind)}
-            rest = numbers[len(found) :]
-            waiting += [[n] for n in rest] if not found else [rest] if rest else []
+            if any(verdict.proof for verdict in found):
+                proved.add(tasks[numbers[0]][0])
+            if numbers[len(found) :]:
+                waiting.append(numbers[len(found) :])
+            if clean and waiting:
+                hand_over(pipe, process)
+            else:
+                if clean:
+                    pipe.send(None)
+                process.join()
     return [verdicts[number] for number in range(len(tasks))]
+
+
+# ------------------------------------------------------------------------------------------- campaign
+
+COLUMNS = ("mutants", "killed", "proof", "law", "crashed", "equivalent", "survived")
+"""`proof` and `law` count first kills: one proof has to kill a mutant of each formula, then laws will do."""
+
+
+def fit(proofs: list[Killer], laws: list[Killer], functions: dict[str, FunctionType]) -> list[Killer]:
+    """Those that hold without a mutant, with what they cost and reach, which a first pass finds.
+
+    The laws are surveyed in a fork, the proofs here: afterwards this process remembers their zero tests.
+    """
+    pipe, process = _child(lambda pipe: pipe.send(killers.survey(laws, functions)))
+    findings = killers.survey(proofs, functions) + pipe.recv()
+    process.join()
+    kept = []
+    for killer, finding in zip(proofs + laws, findings, strict=True):
+        if finding is not None:
+            killer.seconds, killer.reaches = finding
+            kept.append(killer)
+    return kept
 
 
 def campaign(items: list[pytest.Item], only: list[str], workers: int) -> dict[str, Any]:
     """The score of each function, and what was not killed."""
     start = time.perf_counter()
-    _remember_zero_tests()
-    functions = {name: function for name, function in targets().items() if any(word in name for word in only)}
-    tests = killers(items)
-    proofs = derivations() + [killer for killer in tests if killer.kind == "proof"]
-    laws = [killer for killer in tests if killer.kind == "law"]
-    found = fit(proofs, laws, functions)
+    every = killers.targets().items()
+    functions = {name: function for name, function in every if any(word in name for word in only)}
+    found = killers.derivations() + killers.tests(items)
+    proofs, laws = ([killer for killer in found if killer.kind == kind] for kind in ("proof", "law"))
+    kept = fit(proofs, laws, functions)
     names, tasks = [], []
     for name, function in functions.items():
-        reaching = [killer for killer in found if name in killer.reaches]
         for mutant in mutants(function):
             names.append(name)
+            reaching = [killer for killer in kept if (name, mutant.statement) in killer.reaches]
             tasks.append((function, mutant, reaching))
     verdicts = forked(tasks, workers)
     scores: dict[str, dict[str, int]] = {}
-    left: dict[str, list[str]] = {"survived": [], "crashed": []}
+    left: dict[str, list[str]] = {"survived": [], "crashed": [], "equivalent": []}
     for name, (_, mutant, reaching), verdict in zip(names, tasks, verdicts, strict=True):
         score = scores.setdefault(name, dict.fromkeys(COLUMNS, 0))
         score["mutants"] += 1
@@ -452,23 +336,11 @@ def campaign(items: list[pytest.Item], only: list[str], workers: int) -> dict[st
         "functions": scores,
         "survivors": left["survived"],
         "crashes": left["crashed"],
-        "unfit": [killer.name for killer in (*proofs, *laws) if killer not in found],
-        "killers": len(found),
+        "equivalents": left["equivalent"],
+        "unfit": [killer.name for killer in found if killer not in kept],
+        "killers": len(kept),
         "seconds": round(time.perf_counter() - start, 1),
     }
-
-
-COLUMNS = ("mutants", "killed", "proof", "law", "crashed", "equivalent", "survived")
-# `proof` and `law` count first kills: once each kind has killed one mutant of a function, the cheaper serves.
-
-
-def _remember_zero_tests() -> None:
-    """The zero test is a pure function: what a mutant leaves as it was is decided once."""
-    plain = zero.is_zero
-    remembered = cache(plain)
-    for name, module in list(sys.modules.items()):
-        if name.startswith("ddpm_spec.proofs") and getattr(module, "is_zero", None) is plain:
-            module.is_zero = remembered
 
 
 class Collected:
@@ -487,7 +359,6 @@ def main() -> int:
     """Collect the fast tests and run the campaign on them."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGVTALRM, _too_long)
     settings.register_profile(
         "mutation",
         max_examples=5,
@@ -501,20 +372,10 @@ def main() -> int:
     settings.load_profile("mutation")
     path, only = Path(sys.argv[1]), sys.argv[2:] or [""]
     options = ["-q", "-s", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
-    options += [
-        "-m",
-        "not slow and not cli and not browser",
-        f"--rootdir={ROOT}",
-        "-c",
-        str(ROOT / "pyproject.toml"),
-    ]
-    ignored = [f"--ignore={ROOT / 'tests' / room}" for room in NO_LAWS]
+    options += ["-m", "not slow and not cli and not browser"]
+    options += [f"--rootdir={killers.ROOT}", "-c", str(killers.ROOT / "pyproject.toml")]
     plugin = Collected(path, only, os.cpu_count() or 1)
-    return pytest.main([*options, *ignored, str(ROOT / "tests")], plugins=[plugin])
-
-
-def _too_long(*_: object) -> None:
-    raise TimeoutError
+    return pytest.main([*options, *(str(killers.ROOT / "tests" / room) for room in killers.ROOMS)], [plugin])
 
 
 if __name__ == "__main__":

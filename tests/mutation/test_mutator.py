@@ -4,14 +4,16 @@ import ast
 from types import FunctionType
 
 import pytest
-from mutation.mutator import Mutant, install, mutants, source
-from mutation.run import Killer, forked, targets
+import torch
+from mutation.killers import Killer, targets
+from mutation.mutator import Mutant, install, marked, mutants, source
+from mutation.run import forked
 
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.formulas import decoder, forward, gaussian, posterior
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import sqrt
-from ddpm_spec.schedule import Schedule
+from ddpm_spec.schedule import Schedule, linear_schedule
 
 
 def changes(function: FunctionType) -> set[str]:
@@ -71,6 +73,24 @@ def test_a_mutant_is_seen_by_every_import_and_can_be_undone() -> None:
     assert posterior.posterior_variance(at) == before
 
 
+def test_a_mutant_names_the_statement_that_it_changes() -> None:
+    """What runs another branch of a function has no say on this one."""
+    function = Diffusion._mean
+    reached: set[int] = set()
+    code = function.__code__
+    try:
+        install(function, marked(function, reached.add))
+        x = torch.ones(1, 1, 1, 1)
+        at = linear_schedule(3).at(torch.tensor([2]), like=x)
+        Diffusion(linear_schedule(3))._mean(x, x, at)
+    finally:
+        function.__code__ = code
+    statements = {mutant.change: mutant.statement for mutant in mutants(function)}
+    assert statements["predicted.clamp(-1, 1) → predicted"] not in reached
+    assert {statement for change, statement in statements.items() if "mean_from_eps" in change} <= reached
+    assert 0 in reached
+
+
 # A formula of our own, and what judges it.
 
 
@@ -95,6 +115,32 @@ def test_a_seeded_mutant_is_caught() -> None:
     assert verdict.law == "a law"
     assert not verdict.survived
     assert length(3.0, 4.0) == 5.0, "the mutant lived in a process of its own"
+
+
+def test_a_law_that_does_not_end_is_a_crash() -> None:
+    def endless() -> None:
+        while length(3.0, 4.0) != 5.0:
+            pass
+
+    law = Killer("an endless law", endless, "law", seconds=1e-3)
+    (verdict,) = forked([(length, _mutant("x ** 2 + y ** 2 → x ** 2"), [law])], 1)
+    assert verdict.crashed
+    assert verdict.stopped
+
+
+def test_what_a_mutant_leaves_behind_does_not_kill_the_next() -> None:
+    left: list[float] = []
+
+    def law() -> None:
+        left.append(length(3.0, 4.0))
+        assert left == [5.0] * len(left)
+
+    killer = Killer("a law with a memory", law, "law")
+    harmless = Mutant(0, "nothing", source(length))
+    wrong = _mutant("x ** 2 + y ** 2 → x ** 2")
+    verdicts = forked([(length, mutant, [killer]) for mutant in (wrong, harmless, wrong)], 1)
+    assert [verdict.killed for verdict in verdicts] == [True, False, True]
+    assert verdicts[1].survived
 
 
 def test_a_mutant_that_no_test_reaches_survives() -> None:

@@ -13,7 +13,6 @@ from ddpm_spec.evidence import Recorder, mutation_hash
 RUN = Path(__file__).with_name("run.py")
 
 
-@pytest.mark.mutation
 @pytest.mark.slow
 def test_no_mutant_survives(recorder: Recorder, tmp_path: Path) -> None:
     path, code = tmp_path / "result.json", mutation_hash()

@@ -1,0 +1,51 @@
+"""The score of the last mutation run, for the Check page; read from the record, never computed here."""
+
+from html import escape
+from typing import Any
+
+from ddpm_spec import evidence
+from ddpm_spec.site.nodes import badge
+
+__all__ = ["summary"]
+
+_FATES = {
+    "killed": "killed: a test or a proof of it failed",
+    "crashed": "stopped by an error, which no test had asked for",
+    "equivalent": "the same function after all, by algebra",
+    "survived": "survived",
+}
+
+
+def summary() -> str:
+    """How many wrong versions there were, what became of them, and when; each function under a fold."""
+    record = evidence.load()
+    score = record.mutation
+    if not score:
+        return "No mutation run is recorded.\n"
+    outdated = "" if record.score_is_current else f" The code has changed since: {badge('outdated')}."
+    items = "".join(
+        f'<li><span class="count">{score["total"][fate]:,}</span> {words}</li>'
+        for fate, words in _FATES.items()
+    )
+    return (
+        f'<ul class="counts">{items}</ul>\n\n'
+        f"Last mutation run: {score['date'][:10]}, {score['total']['mutants']:,} wrong versions of "
+        f"{len(score['functions'])} functions in {score['seconds']:.0f} s.{outdated}\n\n"
+        f"{_survivors(score)}{_table(score)}"
+    )
+
+
+def _survivors(score: dict[str, Any]) -> str:
+    return "".join(f"- {escape(mutant)}\n" for mutant in score["survivors"]) + "\n"
+
+
+def _table(score: dict[str, Any]) -> str:
+    rows = "\n".join(
+        f"| `{name}` | {one['mutants']} | {' | '.join(str(one[fate]) for fate in _FATES)} |"
+        for name, one in score["functions"].items()
+    )
+    return (
+        '<details class="laws" markdown>\n<summary>Function by function</summary>\n\n'
+        "| function | versions | killed | crashed | equal | survived |\n"
+        f"|---|--:|--:|--:|--:|--:|\n{rows}\n\n</details>\n"
+    )
