@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rounding import UNIT
 from torch import Tensor
 
-from ddpm_spec.diffusion import Convention, Diffusion, Network, Prediction, Variance
+from ddpm_spec.diffusion import BoundTerms, Convention, Diffusion, Network, Prediction, Variance
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.oracles.gaussian import GaussianData
@@ -239,6 +239,12 @@ def test_sampler_asks_for_noise_in_order_and_calls_the_network_once_a_step() -> 
     assert [x.shape for x in path] == [(2, 1, 3, 4)] * 3
     assert asked == [4, 3, 2]
     assert called == [[3, 3], [2, 2], [1, 1]]
+
+
+def test_the_bound_is_the_sum_of_its_terms() -> None:
+    """As many steps as examples: a term in the place of another would add up, to something else."""
+    prior, steps, decoder = torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]), torch.ones(2)
+    assert BoundTerms(prior, steps, decoder).total.tolist() == [9.0, 14.0]
 
 
 def test_the_bound_asks_for_the_noise_of_every_step() -> None:

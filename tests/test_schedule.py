@@ -88,6 +88,13 @@ def test_tables_are_ordered(recorder: Recorder, betas: list[float]) -> None:
         assert steps.one_minus_alpha_bar[0] == 0
 
 
+@SCHEDULES
+def test_a_schedule_has_as_many_steps_as_were_asked_for(build: Callable[[int], Schedule]) -> None:
+    schedule = build(7)
+    assert schedule.T == 7
+    assert all(len(table) == 8 for table in schedule.steps)
+
+
 @given(betas=betas)
 def test_previous_is_one_row_up(betas: list[float]) -> None:
     steps = Schedule.from_betas(betas).steps
