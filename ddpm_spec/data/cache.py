@@ -4,12 +4,14 @@ One folder a set: `images.u8`, the bytes of the tensor, and `about.json`, its sh
 written under another name and renamed when it is complete, so what has the right name is whole.
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,18 +23,21 @@ from ddpm_spec.data.batches import fetch
 from ddpm_spec.data.images import Store
 from ddpm_spec.errors import InputError
 
-__all__ = ["Progress", "kept"]
+__all__ = ["Progress", "kept", "silent"]
 
-Progress = Callable[[int, int], object]
-"""Called with the images decoded so far and all there are."""
+Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+"""Opens a bar for so many images; what it gives is told of each that are done, and may raise to stop."""
 
 PART = 256
 """Images a worker decodes at a time."""
 
 
-def kept(
-    store: Store, folder: Path, *, workers: int = 0, progress: Progress = lambda done, of: None
-) -> tuple[Tensor, str]:
+def silent(images: int) -> AbstractContextManager[Callable[[int], object]]:
+    """No bar."""
+    return contextlib.nullcontext(lambda done: None)
+
+
+def kept(store: Store, folder: Path, *, workers: int = 0, progress: Progress = silent) -> tuple[Tensor, str]:
     """All images of the store, uint8 (N, C, H, W), mapped from `folder`, and their SHA-256.
 
     Decodes them into it where it is not there, cut short or of another shape. Processes that want the same
@@ -41,27 +46,17 @@ def kept(
     Raises:
         InputError: if an image cannot be read, or the folder not be written.
     """
-    draft = folder.with_name(f"{folder.name}.part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             digest = _whole(folder, store.shape)
             if digest is None:
-                shutil.rmtree(folder, ignore_errors=True)
-                shutil.rmtree(draft, ignore_errors=True)
-                _check_room(folder, math.prod(store.shape))
-                draft.mkdir()
-                digest = _write(store, draft, workers, progress)
-                draft.rename(folder)
+                digest = _decode(store, folder, workers, progress)
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise InputError(
             f"the cache {folder} cannot be written ({error.strerror}); free some disk, name another folder "
             "with --cache, or decode as needed with --cache-gb 0"
         ) from None
-    except InputError:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     size = math.prod(store.shape)
     images = torch.from_file(str(folder / "images.u8"), shared=False, size=size, dtype=torch.uint8)
     return images.view(store.shape), digest
@@ -86,16 +81,29 @@ def _check_room(folder: Path, needed: int) -> None:
         )
 
 
+def _decode(store: Store, folder: Path, workers: int, progress: Progress) -> str:
+    """Writes the folder, all of it or nothing; the digest."""
+    draft = folder.with_name(f"{folder.name}.part")
+    for left_over in (folder, draft):
+        shutil.rmtree(left_over, ignore_errors=True)
+    _check_room(folder, math.prod(store.shape))
+    try:
+        draft.mkdir()
+        digest = _write(store, draft, workers, progress)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return digest
+
+
 def _write(store: Store, draft: Path, workers: int, progress: Progress) -> str:
-    state, done = hashlib.sha256(), 0
-    with (draft / "images.u8").open("wb") as file:
-        parts = torch.split(torch.arange(len(store)), PART)
+    state, parts = hashlib.sha256(), torch.split(torch.arange(len(store)), PART)
+    with (draft / "images.u8").open("wb") as file, progress(len(store)) as done:
         for images in fetch(store, parts, min(workers, len(parts) - 1)):
             content = images.numpy().data
             file.write(content)
             state.update(content)
-            done += len(images)
-            progress(done, len(store))
+            done(len(images))
         _flush(file)
     about = {"shape": list(store.shape), "sha256": state.hexdigest()}
     with (draft / "about.json").open("w", encoding="utf-8") as notes:

@@ -48,7 +48,7 @@ def load(
     source: Source = Source(),
     *,
     workers: int = 0,
-    progress: cache.Progress = lambda done, of: None,
+    progress: cache.Progress = cache.silent,
 ) -> Images:
     """The data set of this name.
 

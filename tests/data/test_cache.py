@@ -1,5 +1,6 @@
 """The cache: what has its name is whole, whatever happened on the way."""
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -53,11 +54,17 @@ def folder(tmp_path) -> Path:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_images_are_decoded_once_and_their_digest_is_kept(folder, workers):
-    seen: list[tuple[int, int]] = []
-    images, digest = cache.kept(IMAGES, folder, workers=workers, progress=lambda *n: seen.append(n))
+    seen: list[int] = []
+
+    @contextlib.contextmanager
+    def progress(count):
+        seen.append(count)
+        yield seen.append
+
+    images, digest = cache.kept(IMAGES, folder, workers=workers, progress=progress)
     assert images.equal(IMAGES)
     assert digest == hashlib.sha256(IMAGES.numpy().tobytes()).hexdigest()
-    assert seen == [(256, 600), (512, 600), (600, 600)]
+    assert seen == [600, 256, 256, 88]
     again, same = cache.kept(Never(), folder)
     assert again.equal(IMAGES)
     assert same == digest
@@ -90,6 +97,19 @@ def test_what_is_not_whole_is_decoded_again(folder, damage):
 def test_an_image_that_cannot_be_read_leaves_nothing(folder):
     with pytest.raises(InputError, match="image 270 is damaged"):
         cache.kept(Fails(), folder)
+    assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
+
+
+def test_an_interruption_leaves_nothing(folder):
+    @contextlib.contextmanager
+    def stopped(count):
+        def done(images):
+            raise KeyboardInterrupt
+
+        yield done
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.kept(IMAGES, folder, progress=stopped)
     assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
 
 
