@@ -89,7 +89,7 @@ def test_the_report_says_the_same_on_the_terminal_and_on_the_page(run):
     for words in (
         f"{bound['total']:.3f} ± {bound['standard_error']:.3f}",
         f"{numbers['histogram']:.3f}",
-        f"{numbers['quality']['frechet']:.1f}",
+        f"{numbers['figures']['this model']['frechet']:.1f}",
         "do not tell a model from memory",
         "Missed: ",
         "--bound-images",
