@@ -1,0 +1,69 @@
+"""The results that the site shows: whole, from a named run, and as they were written."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+
+from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.site.results import section
+
+DOCS = Path(__file__).parents[2] / "docs"
+STORED = {path.stem: json.loads(path.read_text()) for path in (DOCS / "results").glob("*.json")}
+
+
+def test_the_page_has_a_place_for_every_target() -> None:
+    text = (DOCS / "train" / "results.md").read_text()
+    assert re.findall(r"!\[\[results#(\w+)-digits\]\]", text) == list(TARGETS)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_stored_result_says_where_it_is_from(name: str) -> None:
+    result = STORED[name]
+    assert name == f"{result['target']}-{result['preset']}"
+    assert re.fullmatch(r"[0-9a-f]{40}\+?", result["provenance"]["commit"])
+    assert result["provenance"]["seconds"] > 0
+    assert result["provenance"]["processor"]
+    assert result["runs"]
+    for run in result["runs"]:
+        assert run.get("diverged") or re.fullmatch(r"[0-9a-f]{64}", run["sha256"])
+    if result["picture"]:
+        assert (DOCS / "results" / result["picture"]).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_every_cell_is_shown(tmp_path: Path) -> None:
+    result = {
+        "target": "table9",
+        "preset": "digits",
+        "tables": [{"caption": "Table 9", "header": ["x_t", "ours"], "rows": [["a|b", "not run"]]}],
+        "picture": "table9-digits.png",
+        "alt": "what it shows",
+        "notes": ["L_simple at x_t."],
+        "runs": [{"trained": {"seconds": 61.0}}, {"trained": None}],
+        "provenance": {
+            "commit": "0123456789abcdef+",
+            "device": "CPU",
+            "processor": "a processor",
+            "cores": 2,
+            "torch": "2",
+            "seconds": 3.2,
+        },
+    }
+    (tmp_path / "table9-digits.json").write_text(json.dumps(result))
+    shown = section("table9-digits", tmp_path, "../results")
+    assert "| $x_{t}$ | ours |\n|---|---|\n| a&#124;b | not run |" in shown
+    assert "![what it shows](../results/table9-digits.png)" in shown
+    assert "$L_{simple}$ at $x_{t}$." in shown
+    assert (
+        "`python -m ddpm_spec.reproduce table9 --preset digits`, commit 0123456789ab with changes, "
+        "a processor, 2 cores, torch 2, 3 s, training of the runs 61 s." in shown
+    )
+
+
+def test_what_is_not_stored_is_said_to_be_missing(tmp_path: Path) -> None:
+    assert section("fig3-digits", tmp_path, "..") == (
+        "Not stored yet: `python -m ddpm_spec.reproduce fig3 --preset digits` makes it.\n"
+    )
