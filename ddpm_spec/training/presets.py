@@ -25,15 +25,14 @@ FASHION_MNIST = Settings(
     data="fashion-mnist",
     network=Network(channels=32, multipliers=(1, 2, 2), attention=(7,), dropout=0.1),
     training=Training(
-        steps=20_000,
+        steps=10_000,  # hours on two cores
         lr=1e-3,
         warmup=500,
         ema=0.999,
         flip=False,  # shoes all point one way
         save_every=1000,
-        sample_every=2000,
+        sample_every=5000,
     ),
-    evaluation=Evaluation(bound_images=256),
 )
 
 CIFAR10 = Settings(

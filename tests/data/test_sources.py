@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ddpm_spec.data import Source, load, sources
+from ddpm_spec.data import Source, fetch, load, sources
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.idx import DEBIAN
 from ddpm_spec.data.records import Folder, Lmdb
@@ -137,8 +137,12 @@ def test_lsun(tmp_path):
         b"9999": pictures[b"9999"],
         b"ffff": pictures[b"ffff"].crop((1, 0, 7, 6)),
     }
-    assert images.train[torch.arange(3)].equal(torch.stack([pixels(i) for i in square.values()]))
+    expected = torch.stack([pixels(i) for i in square.values()])
+    assert images.train[torch.arange(3)].equal(expected)
     assert images.held_out.equal(pixels(square[b"ffff"])[None])
+    # Worker processes cannot use the environment that this one has open.
+    halves = fetch(images.train, [torch.tensor([2, 1]), torch.tensor([0])], workers=2)
+    assert torch.cat(list(halves)).flip(0).equal(expected)
 
 
 def test_an_lmdb_can_be_sent_to_a_worker(tmp_path):
