@@ -21,17 +21,11 @@ class Log:
     """
 
     def __init__(self, run: Path, step: int) -> None:
-        self._record: Any = None
+        self._file: Path | None = run / "log" / f"events.out.tfevents.{time.time():.0f}.{os.getpid()}"
         try:
             from tensorboard.compat.proto.event_pb2 import SessionLog
-            from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError:
-            return
-        try:
-            (run / "log").mkdir(exist_ok=True)
-            self._file = (run / "log" / f"events.out.tfevents.{time.time():.0f}.{os.getpid()}").open("ab")
-            self._record = RecordWriter(self._file)
-        except OSError:
+            self._file = None
             return
         self._write(0, file_version="brain.Event:2")
         # What a killed run has logged behind its last checkpoint is not shown.
@@ -56,14 +50,17 @@ class Log:
         )
 
     def _write(self, step: int, values: list[dict[str, Any]] | None = None, **event: Any) -> None:
-        if self._record is None:
+        if self._file is None:
             return
         from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
         if values:
             event["summary"] = {"value": values}
+        record = Event(wall_time=time.time(), step=step, **event).SerializeToString()
         try:
-            self._record.write(Event(wall_time=time.time(), step=step, **event).SerializeToString())
-            self._file.flush()
+            self._file.parent.mkdir(exist_ok=True)
+            with self._file.open("ab") as file:
+                RecordWriter(file).write(record)
         except OSError:
-            self._record = None
+            self._file = None

@@ -36,8 +36,8 @@ class TrainOptions:
     """Folder for the run, new or empty. Without it: runs/<preset>-<n>, n the next free number."""
     resume: Folder = None
     """Run folder to go on with, from its last checkpoint and with its settings. Of these, only --steps,
-    --save-every, --sample-every, --accumulate, --checkpointing, --variance between fixed ones,
-    --convention and the options of source, evaluation and machine may be given anew."""
+    --save-every, --sample-every, --accumulate, --checkpointing and the options of source, evaluation and
+    machine may be given anew, and where the squared error is trained, --convention and --variance."""
     settings: Annotated[Settings, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")] = field(
         default_factory=Settings
     )
@@ -151,7 +151,7 @@ def _refuse_changes(saved: Settings, asked: Settings) -> None:
     """A resumed run keeps what its updates were made with."""
     new = asked.lasting()
     for name, value in saved.lasting().items():
-        if new[name] != value:
+        if new.get(name, value) != value:  # absent under another objective, which is refused itself
             flag = f"--{name.replace('_', '-')}"
             raise InputError(
                 f"a resumed run keeps its settings, here {flag} {value}; "

@@ -213,7 +213,9 @@ class Settings:
         """What enters the updates, by option: a resumed run keeps it. The images have their own digest."""
         groups = (self.network, self.process, self.training)
         values = {name: value for group in groups for name, value in vars(group).items()}
-        may_change = _MAY_CHANGE | ({"variance"} if self.training.objective == "simple" else set())
+        may_change = _MAY_CHANGE | (
+            {"variance", "convention"} if self.training.objective == "simple" else set()
+        )
         return {"data": self.data} | {k: v for k, v in values.items() if k not in may_change}
 
     def save(self, path: Path) -> None:
@@ -239,8 +241,8 @@ class Settings:
             ) from None
 
 
-_MAY_CHANGE = {"steps", "save_every", "sample_every", "accumulate", "checkpointing", "convention"}
-"""What does not enter the updates already made. Neither does the variance, but where the bound is trained."""
+_MAY_CHANGE = {"steps", "save_every", "sample_every", "accumulate", "checkpointing"}
+"""What does not enter the updates already made; a squared error knows neither variance nor convention."""
 
 
 def _shown(value: Any) -> str:
