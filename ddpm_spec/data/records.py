@@ -178,10 +178,12 @@ class Lmdb:
         )
 
     def _environment(self) -> Any:
-        """This process's own: an environment must not be used behind a fork."""
+        """This process's own: behind a fork, that of the parent must be closed and not be used."""
         import lmdb
 
         if self._opened is None or self._opened[0] != os.getpid():
+            if self._opened is not None:
+                self._opened[1].close()
             try:
                 environment = lmdb.open(str(self.folder), readonly=True, lock=False, readahead=False)
             except lmdb.Error as error:
