@@ -1,19 +1,23 @@
-"""What torch really executes for one training loss and one reverse step, read back as mathematics.
+"""What torch really executes for a training loss and a reverse step, read back as mathematics.
 
 The formulas are proved by running them on symbols; the schedule's tables, their indices, broadcasting
 and the mean over a batch are not formulas. So the shipped functions are traced to ATen operations, and
 those are interpreted on arrays of symbols: one symbol for each number of x, ε and z. A table is
 recognised by its numbers, an entry of it becomes α_t or ᾱ_t, and the result is compared with the paper's
-statement by the zero test. The vocabulary is closed: an operation that is not listed is an error.
+statement by the zero test. The vocabulary is closed: an operation that is not listed is an error. What
+the result does not depend on, such as the branch of a case that is not taken, is not looked at.
 
 The network and the clip are opaque. Each call gives fresh symbols, and the statement must call the same
-thing on equal arguments.
+thing on equal arguments. log(Φ(b) − Φ(a)) is one word: how torch computes it is a matter of rounding.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
+from unittest.mock import patch
 
 import mpmath
 import numpy as np
@@ -24,9 +28,10 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from ddpm_spec.formulas import forward, objective, posterior, reverse, sampling
+from ddpm_spec import ops
+from ddpm_spec.formulas import bound, forward, objective, posterior, reverse, sampling
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.ops import Number
+from ddpm_spec.ops import Number, symbolic
 from ddpm_spec.proofs.engine import FalseStep
 from ddpm_spec.proofs.zero import UnitInterval, is_zero
 
@@ -35,6 +40,7 @@ __all__ = [
     "Statement",
     "Tables",
     "algorithm_2",
+    "bound_term",
     "eq_14",
     "network",
     "prove",
@@ -47,6 +53,9 @@ Array = np.ndarray[Any, Any]
 
 aten = torch.ops.aten
 
+LOG_2 = sp.Symbol("log 2", positive=True)
+"""The unit of a bit is a number of its own, of which nothing is used."""
+
 
 @torch.library.custom_op("ddpm_spec::network", mutates_args=())
 def network(x_t: Tensor, t: Tensor, outputs: int = 1) -> Tensor:
@@ -57,10 +66,20 @@ def network(x_t: Tensor, t: Tensor, outputs: int = 1) -> Tensor:
     return x_t.new_zeros((len(x_t), outputs * x_t.shape[1], *x_t.shape[2:]))
 
 
+_log_normal_interval = ops._log_normal_interval
+
+
+@torch.library.custom_op("ddpm_spec::log_normal_interval", mutates_args=())
+def _interval(lower: Tensor, upper: Tensor) -> Tensor:
+    """log(Φ(upper) − Φ(lower)) as one operation."""
+    return _log_normal_interval(lower, upper)
+
+
 def trace(function: Callable[..., Tensor], *inputs: Tensor) -> GraphModule:
     """The ATen graph of a function of tensors. It runs once before, so that casts of tables are made."""
-    function(*inputs)
-    graph: GraphModule = make_fx(function)(*inputs)
+    with patch.object(ops, "_log_normal_interval", _interval):
+        function(*inputs)
+        graph: GraphModule = make_fx(function)(*inputs)
     graph.graph.eliminate_dead_code()
     return graph
 
@@ -94,7 +113,8 @@ class Tables:
                 return name
         raise FalseStep(f"a table of {len(table)} rows that starts {table[1:4].tolist()} is none of Step's")
 
-    def step(self, t: sp.Expr) -> Step:
+    @staticmethod
+    def step(t: sp.Expr) -> Step:
         """The quantities of step t as symbols: ᾱ_t = α_t ᾱ_{t−1}, and ᾱ_0 = 1."""
         alpha = UnitInterval(f"alpha_{t}")
         prev = sp.Integer(1) if t == 1 else UnitInterval(f"alpha_bar_{t - 1}")
@@ -129,10 +149,16 @@ def symbols(name: str, shape: tuple[int, ...], **assumptions: bool) -> Array:
     return result
 
 
-def _number(x: Any) -> sp.Integer:
-    if x != int(x):
-        raise FalseStep(f"the constant {x} of the graph is not an integer")
-    return sp.Integer(int(x))
+def _number(x: float) -> sp.Expr:
+    """A constant of a graph, exactly: a short binary fraction, ±∞ or a multiple of log 2."""
+    if math.isinf(x):
+        return sp.oo if x > 0 else -sp.oo
+    multiple = round(x / math.log(2))
+    if multiple and x == multiple * math.log(2):
+        return multiple * sp.log(2)
+    if Fraction(x).denominator > 1024:
+        raise FalseStep(f"the constant {x} of the graph is no short binary fraction")
+    return sp.Rational(Fraction(x))
 
 
 def _scaled(x: Array, alpha: Any) -> Array:
@@ -150,8 +176,15 @@ def _mean(x: Array, dims: Sequence[int] | None = None, keepdim: bool = False) ->
     return np.asarray(total * sp.Integer(np.size(total)) / sp.Integer(x.size), dtype=object)
 
 
-_sqrt = np.frompyfunc(sp.sqrt, 1, 1)
-_exp = np.frompyfunc(sp.exp, 1, 1)
+def _sum(x: Array, dims: Sequence[int]) -> Array:
+    return np.asarray(x.sum(axis=tuple(dims)), dtype=object)
+
+
+def _choose(condition: Any, x: Any, y: Any) -> Any:
+    return x if condition else y
+
+
+_sqrt, _exp, _log = (np.frompyfunc(function, 1, 1) for function in (sp.sqrt, sp.exp, sp.log))
 
 VOCABULARY: dict[Any, Callable[..., Any]] = {
     aten.add.Tensor: lambda x, y, *, alpha=1: x + _scaled(y, alpha),
@@ -163,19 +196,25 @@ VOCABULARY: dict[Any, Callable[..., Any]] = {
     aten.neg.default: lambda x: -x,
     aten.sqrt.default: _sqrt,
     aten.exp.default: _exp,
+    aten.log.default: _log,
     aten.pow.Tensor_Scalar: lambda x, n: x**n,
     aten.mean.default: _mean,
     aten.mean.dim: _mean,
     aten.sum.default: lambda x: np.asarray(x.sum(), dtype=object),
+    aten.sum.dim_IntList: _sum,
+    torch.ops.ddpm_spec.log_normal_interval.default: np.frompyfunc(symbolic.log_normal_interval, 2, 1),
     aten._to_copy.default: _cast,
     aten.full.default: lambda shape, value, **_: np.full(shape, value, dtype=object),
+    aten.scalar_tensor.default: lambda value, **_: np.asarray(value, dtype=object),
     aten.view.default: lambda x, shape: x.reshape(shape),
     aten.unsqueeze.default: lambda x, dim: np.expand_dims(x, dim),
     aten.select.int: lambda x, dim, index: np.asarray(np.take(x, index, axis=dim), dtype=object),
     aten.split.Tensor: lambda x, size, dim=0: np.split(x, range(size, x.shape[dim], size), axis=dim),
     operator.getitem: lambda parts, index: parts[index],
-    aten.eq.Scalar: np.frompyfunc(lambda x, y: x == y, 2, 1),
-    aten.where.self: np.frompyfunc(lambda condition, x, y: x if condition else y, 3, 1),
+    aten.eq.Scalar: np.frompyfunc(operator.eq, 2, 1),
+    aten.gt.Scalar: np.frompyfunc(operator.gt, 2, 1),
+    aten.lt.Scalar: np.frompyfunc(operator.lt, 2, 1),
+    aten.where.self: np.frompyfunc(_choose, 3, 1),
     aten.slice.Tensor: lambda x, dim=0, start=0, end=None: x[(slice(None),) * dim + (slice(start, end),)],
 }
 """The ATen operations that are understood, besides table look-up, clamp and the network."""
@@ -193,16 +232,27 @@ class Interpreter:
         values: dict[Node, Any] = {}
         rest = list(inputs)
         for node in graph.graph.nodes:
-            arguments = torch.fx.node.map_arg(node.args, values.__getitem__)
             if node.op == "placeholder":
                 values[node] = rest.pop(0)
-            elif node.op == "get_attr":
-                values[node] = getattr(graph, node.target)
-            elif node.op == "output":
-                return np.asarray(arguments[0], dtype=object)
-            else:
-                values[node] = self._call(node.target, arguments, node.kwargs)
-        raise FalseStep("the graph has no output")
+
+        def value(node: Node) -> Any:
+            if node not in values:
+                values[node] = of(node)
+            return values[node]
+
+        def of(node: Node) -> Any:
+            if node.op == "get_attr":
+                return getattr(graph, str(node.target))
+            arguments: Any = node.args
+            if node.target == aten.where.self:
+                condition, *branches = arguments
+                taken = value(condition).astype(bool)
+                if taken.all() or not taken.any():
+                    return np.broadcast_arrays(value(branches[not taken.all()]), taken)[0]
+            return self._call(node.target, torch.fx.node.map_arg(arguments, value), node.kwargs)
+
+        *_, output = graph.graph.nodes
+        return np.asarray(torch.fx.node.map_arg(output.args, value)[0], dtype=object)
 
     def _call(self, target: Any, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
         if target == torch.ops.ddpm_spec.network.default:
@@ -225,6 +275,8 @@ class Interpreter:
         return np.frompyfunc(lambda t: getattr(self.tables.step(t), name), 1, 1)(rows[0])
 
     def _clamp(self, x: Array, low: int, high: int | None = None) -> Array:
+        if high is None and all(sp.sympify(element - low).is_nonnegative for element in x.flat):
+            return x
         if all(isinstance(element, int) for element in x.flat):
             return np.asarray(np.clip(x, low, high), dtype=object)
         return self.opaque.record("clamp", x, low, high)
@@ -281,18 +333,52 @@ def algorithm_2(prediction: str, variance: str, *, clip: bool) -> Statement:
     """Lines 3 and 4 of Algorithm 2, by way of Eq. 7 at a clipped x̂_0 if asked."""
 
     def statement(call: Callable[..., Array], x_t: Array, z: Array, t: Array, at: Array) -> Array:
-        predicted = call("network", x_t, t)
-        if variance == "learned":
-            predicted, log_variance = np.split(predicted, 2, axis=1)
-            sigma_squared = each(reverse.learned_variance, log_variance)
-        else:
-            sigma_squared = each(VARIANCES[variance], at)
-        if clip:
-            x_0 = call("clamp", each(IMAGES[prediction], x_t, predicted, at), -1, 1)
-            mean = each(posterior.posterior_mean, x_0, x_t, at)
-        else:
-            mean = each(MEANS[prediction], x_t, predicted, at)
+        mean, sigma_squared = _reverse_law(call, x_t, t, at, prediction, variance, clip)
         return mean if t[0] == 1 else each(sampling.p_sample, mean, sigma_squared, z)
+
+    return statement
+
+
+def _reverse_law(
+    call: Callable[..., Array], x_t: Array, t: Array, at: Array, prediction: str, variance: str, clip: bool
+) -> tuple[Array, Array]:
+    """Mean and variance of p_θ(x_{t−1} | x_t)."""
+    predicted = call("network", x_t, t)
+    if variance == "learned":
+        predicted, log_variance = np.split(predicted, 2, axis=1)
+        sigma_squared = each(reverse.learned_variance, log_variance)
+    else:
+        sigma_squared = each(VARIANCES[variance], at)
+    if not clip:
+        return each(MEANS[prediction], x_t, predicted, at), sigma_squared
+    x_0 = call("clamp", each(IMAGES[prediction], x_t, predicted, at), -1, 1)
+    return each(posterior.posterior_mean, x_0, x_t, at), sigma_squared
+
+
+def bound_term(prediction: str, variance: str, levels: int, *, clip: bool) -> Statement:
+    """L_{t−1} in bits/dim, averaged over the examples: Eq. 8 with its C for t ≥ 2, Eq. 13 at t = 1.
+
+    σ_t² is fixed or, as in Table 2, learned. At t = 1 β̃_2 stands for β̃_1, which is 0.
+    """
+
+    def statement(call: Callable[..., Array], x_0: Array, eps: Array, t: Array, at: Array) -> Array:
+        x_t = each(forward.q_sample, x_0, eps, at)
+        mean, sigma_squared = _reverse_law(call, x_t, t, at, prediction, variance, clip)
+        if t[0] == 1:
+            if variance == "beta_tilde":
+                second = np.frompyfunc(Tables.step, 1, 1)(np.full(at.shape, 2))
+                sigma_squared = each(posterior.posterior_variance, second)
+            nats = each(bound.decoder_term, x_0, mean, sigma_squared, sp.Integer(levels))
+        else:
+            distance = each(
+                bound.mean_distance, each(posterior.posterior_mean, x_0, x_t, at), mean, sigma_squared
+            )
+            nats = distance + each(
+                bound.variance_mismatch, each(posterior.posterior_variance, at), sigma_squared
+            )
+        dims = x_0[0].size
+        bits = each(bound.bits_per_dim, nats.reshape(len(t), -1).sum(axis=1), dims)
+        return np.asarray(bits.sum() / sp.Integer(len(t)), dtype=object)
 
     return statement
 
@@ -316,7 +402,7 @@ def prove(graph: GraphModule, statement: Statement, x: Array, noise: Array, t: A
         if ours.shape != theirs.shape:
             raise FalseStep(f"{what}: shape {ours.shape} in the graph, {theirs.shape} in the paper")
         for a, b in zip(ours.flat, theirs.flat, strict=True):
-            verdict = is_zero(a - b)
+            verdict = is_zero(sp.sympify(a - b).xreplace({sp.log(2): LOG_2}))
             if not verdict.proved:
                 raise FalseStep(f"{what}: {a} in the graph, {b} in the paper: {verdict.method}")
             proved += 1

@@ -2,11 +2,11 @@
 
 `simplify(a - b) == 0` fails on true identities of square roots, in every parametrisation we tried.
 The expressions here are rational functions of real data, of variances, of square roots of
-variances, and rational multiples of logarithms of such; any other function is a letter of its own,
-the same where the arguments are the same. For them:
+variances, and logarithms of such with rational factors besides one that all share; any other function is
+a letter of its own, the same where the arguments are the same. For them:
 
 1. *Refute.* Evaluate at two rational points with 30 digits; a value that is not zero ends the matter.
-2. *Logarithms.* Collect Σ qᵢ log Aᵢ with rational qᵢ and show Π Aᵢ^qᵢ = 1.
+2. *Logarithms.* Collect f Σ qᵢ log Aᵢ with rational qᵢ and one factor f, and show Π Aᵢ^qᵢ = 1.
 3. *Roots.* Write each radicand as a product of irreducible factors that are positive on the domain,
    give each factor f one generator g with g² = f, and reduce. Roots of distinct irreducible factors
    are linearly independent over the rational functions, so the remainder is 0 exactly when the
@@ -113,8 +113,10 @@ def _prove(expression: sp.Expr) -> str:
     if linear.total_degree() > 1:
         raise Undecided("a product of logarithms")
     coefficients = {log: linear.coeff_monomial(name) for log, name in names.items()}
+    shared = next((c for c in coefficients.values() if not c.is_Rational), sp.Integer(1))
+    coefficients = {log: sp.cancel(c / shared) for log, c in coefficients.items()}
     if not all(c.is_Rational for c in coefficients.values()):
-        raise Undecided("a logarithm with a coefficient that is not rational")
+        raise Undecided("logarithms whose coefficients have no rational ratio")
     common = sp.ilcm(1, *(c.q for c in coefficients.values()))
     product = sp.Mul(*(log.args[0] ** (common * c) for log, c in coefficients.items()))
     rest = linear.coeff_monomial(1)

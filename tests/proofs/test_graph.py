@@ -1,4 +1,4 @@
-"""The graphs that torch runs are Eq. 14 divided by D and Algorithm 2; a wrong program is refused."""
+"""The graphs that torch runs are Eq. 14 divided by D, Algorithm 2 and Eq. 8; a wrong program is refused."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import forward, objective, posterior, reverse, sampling
+from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.proofs import FalseStep
 from ddpm_spec.proofs.graph import (
@@ -21,6 +22,7 @@ from ddpm_spec.proofs.graph import (
     Statement,
     Tables,
     algorithm_2,
+    bound_term,
     eq_14,
     network,
     prove,
@@ -119,6 +121,61 @@ def test_a_reverse_step_is_algorithm_2(
         assert without_t(graphs[2], 2) == without_t(graphs[T], T)
 
 
+LEVELS = 17
+# At t = 1 the data are grey levels, both ends among them; later they are letters, and so is t.
+GREY = np.array([-1, sp.Rational(3, 8), 0, 1], dtype=object).reshape(SHAPE)
+FIRST, LATER = np.full(2, 1, dtype=object), symbols("k", (2,), integer=True, nonnegative=True) + 2
+
+
+def bound_graph(program: Callable[..., Tensor], dtype: torch.dtype = torch.float32) -> GraphModule:
+    """Of a function of (x_0, t, ε). t is an input: the graph is the same for every t."""
+    x_0, eps, t = torch.zeros(SHAPE, dtype=dtype), torch.ones(SHAPE, dtype=dtype), torch.tensor([1, T])
+    return trace(lambda x_0, eps, t: program(x_0, t, eps), x_0, eps, t)
+
+
+def shipped_bound(model: Diffusion) -> Callable[..., Tensor]:
+    outputs = 2 if model.variance == "learned" else 1
+    return lambda x_0, t, eps: model.bound_loss(lambda x, t: network(x, t, outputs), x_0, t, eps, LEVELS)
+
+
+def prove_bound(graph: GraphModule, statement: Statement, *, first: bool) -> int:
+    if first:
+        return prove(graph, statement, GREY, NOISE, FIRST, TABLES)
+    return prove(graph, statement, X, NOISE, LATER, TABLES)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "variance", "convention"),
+    [case for case in CASES if case[2] == "paper" or case[1] == "beta"],
+)
+def test_the_bound_as_a_loss_is_eq_8(
+    recorder: Recorder, prediction: Any, variance: Any, convention: Any
+) -> None:
+    """For every t ≥ 2 Eq. 8 with its C, at t = 1 Eq. 13; with the official clip only the former.
+
+    The official code has another cdf in the place of Eq. 13.
+    """
+    clip = convention == "official"
+    statement = bound_term(prediction, variance, LEVELS, clip=clip)
+    claim = f"the ATen graph of the bound as a loss is Eq. 8: {prediction} predicted, σ² {variance}"
+    formulas = [bound.mean_distance, bound.variance_mismatch, bound.bits_per_dim, posterior.posterior_mean]
+    graph = bound_graph(shipped_bound(Diffusion(SCHEDULE, variance, prediction, convention)))
+    with recorder.observe("graph proof", claim + ", with the clip" * clip, *formulas):
+        prove_bound(graph, statement, first=False)
+    if not clip:
+        claim = (
+            f"at t = 1 the ATen graph of the bound as a loss is Eq. 13: {prediction} predicted, σ² {variance}"
+        )
+        with recorder.observe("graph proof", claim, decoder.log_bin_probability, bound.decoder_term):
+            prove_bound(graph, statement, first=True)
+
+
+def test_the_bound_as_a_loss_in_float64_is_eq_8() -> None:
+    graph = bound_graph(shipped_bound(Diffusion(SCHEDULE)), torch.float64)
+    for first in (True, False):
+        prove_bound(graph, bound_term("eps", "beta", LEVELS, clip=False), first=first)
+
+
 def without_t(graph: GraphModule, t: int) -> list[str]:
     """The lines of a graph with the one constant tensor that holds t made anonymous."""
     full = f"torch.ops.aten.full.default([2], {t}, "
@@ -207,7 +264,11 @@ WRONG_LOSSES = {
     "the sign of ε": (Wrong(error=lambda e, e_hat: objective.simple_loss(e, -e_hat).mean()), "the result"),
     "a factor": (
         Wrong(error=lambda e, e_hat: 0.5 * objective.simple_loss(e, e_hat).mean()),
-        "not an integer",
+        "the result",
+    ),
+    "a factor that is no fraction": (
+        Wrong(error=lambda e, e_hat: 1.1 * objective.simple_loss(e, e_hat).mean()),
+        "no short binary fraction",
     ),
     "another norm": (Wrong(error=lambda e, e_hat: (e - e_hat).abs().mean()), "aten.abs.default"),
 }
@@ -289,6 +350,80 @@ def test_noise_in_the_last_step_is_refused() -> None:
 def test_another_option_is_refused(model: Diffusion, statement: Statement) -> None:
     with pytest.raises(FalseStep):
         prove_step(step_graph(model, 7), 7, statement)
+
+
+def a_bound(
+    step: Callable[..., Tensor] = bound.step_term,
+    decoder: Callable[..., Tensor] = bound.decoder_term,
+    in_bits: Callable[..., Tensor] = lambda nats: bound.bits_per_dim(nats, 2),
+    least: int = 2,
+    levels: int = LEVELS,
+) -> Callable[..., Tensor]:
+    """The bound as a loss, with σ² = β, put together from parts that may be wrong."""
+
+    def program(x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        at = SCHEDULE.at(t, like=x_0)
+        x_t = forward.q_sample(x_0, eps, at)
+        law = reverse.mean_from_eps(x_t, network(x_t, t), at), at.beta
+        later = step(x_0, x_t, *law, SCHEDULE.at(t.clamp(min=least), like=x_0))
+        first = t.reshape(-1, 1, 1, 1) == 1
+        nats = torch.where(first, decoder(x_0, *law, levels), later).flatten(1).sum(dim=1)
+        return in_bits(nats).mean()
+
+    return program
+
+
+def without_c(x_0: Tensor, x_t: Tensor, mean: Tensor, variance: Tensor, at: Step) -> Tensor:
+    return bound.mean_distance(posterior.posterior_mean(x_0, x_t, at), mean, variance)
+
+
+def laws_swapped(x_0: Tensor, x_t: Tensor, mean: Tensor, variance: Tensor, at: Step) -> Tensor:
+    law = posterior.posterior_mean(x_0, x_t, at), posterior.posterior_variance(at)
+    return gaussian.kl(mean, variance, *law)
+
+
+def of_the_step_before(x_0: Tensor, x_t: Tensor, mean: Tensor, variance: Tensor, at: Step) -> Tensor:
+    posterior_law = posterior.posterior_mean(x_0, x_t, at), at.beta
+    return gaussian.kl(*posterior_law, mean, variance)
+
+
+BOUND = bound_term("eps", "beta", LEVELS, clip=False)
+WRONG_BOUNDS: dict[str, tuple[Callable[..., Tensor], bool, str]] = {
+    "no C": (a_bound(step=without_c), False, "the result"),
+    "the laws swapped": (a_bound(step=laws_swapped), False, "the result"),
+    "β for the variance of the posterior": (a_bound(step=of_the_step_before), False, "the result"),
+    "the posterior of a later step": (a_bound(least=3), False, "the graph calls clamp"),
+    "nats": (a_bound(in_bits=lambda nats: nats), False, "the result"),
+    "nats at t = 1": (a_bound(in_bits=lambda nats: nats), True, "the result"),
+    "bits an image": (a_bound(in_bits=lambda nats: bound.bits_per_dim(nats, 1)), False, "the result"),
+    "twice": (a_bound(in_bits=lambda nats: 2 * bound.bits_per_dim(nats, 2)), True, "the result"),
+    "a divergence at t = 1": (
+        a_bound(decoder=lambda x_0, mean, variance, _: (x_0 - mean) ** 2),
+        True,
+        "the result",
+    ),
+    "a probability, not its cost": (a_bound(decoder=decoder.log_bin_probability), True, "the result"),
+    "other bins": (a_bound(levels=9), True, "the result"),
+    "another variance": (shipped_bound(Diffusion(SCHEDULE, "beta_tilde")), False, "the result"),
+    "another first variance": (shipped_bound(Diffusion(SCHEDULE, "beta_tilde")), True, "the result"),
+    "the official first term": (
+        shipped_bound(Diffusion(SCHEDULE, convention="official")),
+        True,
+        "no short binary fraction",
+    ),
+    "another prediction": (shipped_bound(Diffusion(SCHEDULE, prediction="x_0")), False, "the result"),
+}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_the_wrong_bounds_are_made_from_is_right(first: bool) -> None:
+    prove_bound(bound_graph(a_bound()), BOUND, first=first)
+
+
+@pytest.mark.parametrize(("program", "first", "message"), WRONG_BOUNDS.values(), ids=WRONG_BOUNDS)
+def test_a_wrong_bound_is_refused(program: Callable[..., Tensor], first: bool, message: str) -> None:
+    with pytest.raises(FalseStep, match=message):
+        prove_bound(bound_graph(program), BOUND, first=first)
 
 
 def test_another_target_is_refused() -> None:
