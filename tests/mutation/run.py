@@ -350,6 +350,8 @@ class Collected:
         self.path, self.only, self.workers = path, only, workers
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Interrupted("a file of tests could not be collected")
         result = campaign(session.items, self.only, self.workers)
         self.path.write_text(json.dumps(result, ensure_ascii=False, indent=1))
         return True
