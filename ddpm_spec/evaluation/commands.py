@@ -37,14 +37,14 @@ def evaluate(args: list[str]) -> None:
         which = _which(options, model)
         samples = options.samples or plan.samples
         images = plan.bound_images if options.images is None else options.images
-        results = measured(measure, which, samples, images, options.inception)
+        results, drawn = measured(measure, which, samples, images, options.inception)
         if model.accelerator.is_main_process:
             curves = results.pop("curves")
             write_atomically(folder / "results.json", (json.dumps(results, indent=2) + "\n").encode())
             write_atomically(folder / "curves.json", (json.dumps(curves) + "\n").encode())
             write_atomically(folder / "bound.png", report.bound_picture(curves))
             for name in which:
-                grid = pictures.grid_png(measure.samples(name, min(samples, 256)), model.images.levels)
+                grid = pictures.grid_png(drawn[name][:256], model.images.levels)
                 write_atomically(folder / f"samples-{name}.png", grid)
             report.print_results(results, folder)
             console.print(f"\nresults: {folder / 'results.json'}")

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.draw import Progress
+from ddpm_spec.training import processes
 from ddpm_spec.training.console import Interrupt, progress_bar
 from ddpm_spec.training.runs import write_atomically
 
@@ -50,6 +51,7 @@ class Parts:
         Raises:
             InputError: if the folder cannot be written.
             Interrupted: by a signal; the finished batches are saved.
+            StoppedElsewhere: where another process has failed.
         """
         text = json.dumps(purpose | {"batch": batch}, sort_keys=True, indent=2)
         folder = self.folder / f"{purpose['kind']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -68,11 +70,10 @@ class Parts:
         }
         done = [(first, tensors) for first, (_, tensors) in mine.items() if tensors]
         missing = [(first, end) for first, (end, tensors) in mine.items() if not tensors]
-        with progress_bar(title, max(1, calls * len(missing))) as bar:
+        with processes.together(), progress_bar(title, max(1, calls * len(missing))) as bar:
 
             def progress(rows: int) -> None:
-                if rank == 0:
-                    bar.advance(rows / calls)
+                bar.advance(rows / calls)
                 self.interrupt.check(f"stopped; the finished batches are saved in {folder}, repeat to go on")
 
             for first, end in missing:

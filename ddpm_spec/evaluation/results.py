@@ -7,12 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
+from torch import Tensor
+
 from ddpm_spec.data import Images
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.bound import curves, summary
 from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.inception import fid_and_is, inception_weights
 from ddpm_spec.evaluation.measure import Measure, Split
+from ddpm_spec.evaluation.model import Model
 from ddpm_spec.evaluation.provenance import provenance
 from ddpm_spec.evaluation.quality import Judge, has_judge
 
@@ -33,14 +36,13 @@ def bounds(measure: Measure, weights: str, counts: dict[Split, int]) -> tuple[Re
     return found
 
 
-def quality(measure: Measure, weights: str, count: int, judges: tuple[Judge, Features] | None) -> Results:
-    """Figures of the samples of these weights that need no Inception."""
-    samples = measure.samples(weights, count)
+def quality(samples: Tensor, judges: tuple[Judge, Features] | None) -> Results:
+    """Figures of these samples that need no Inception."""
     if judges is None:
-        return {"samples": count}
+        return {"samples": len(samples)}
     judge, features = judges
     return {
-        "samples": count,
+        "samples": len(samples),
         **asdict(judge.figures(samples)),
         "pixel_frechet": judge.distance(samples),
         "feature_frechet": features.distance(samples),
@@ -58,12 +60,15 @@ def judges_of(images: Images, seed: int) -> tuple[Judge, Features] | None:
 
 def evaluate(
     measure: Measure, which: list[str], samples: int, images: int, inception: Path | None
-) -> Results:
-    """Everything that is said of these weights. All processes call it; what it writes are the batches.
+) -> tuple[Results, dict[str, Tensor]]:
+    """Everything that is said of these weights, and the samples it is said of.
+
+    All processes call this; FID and IS are the first one's work.
 
     Raises:
         InputError: if there are fewer images than asked for.
         Interrupted: by a signal.
+        StoppedElsewhere: where another process has failed.
     """
     start, model = time.monotonic(), measure.model
     sizes = {"train": len(model.images.train), "test": len(model.images.held_out)}
@@ -82,18 +87,18 @@ def evaluate(
         "weights": {},
         "curves": {},
     }
+    drawn = {name: measure.samples(name, samples) for name in which}
     for name in which:
         terms, course = bounds(measure, name, counts)
-        said = {"sha256": model.digests[name], "bound": terms}
-        said["quality"] = quality(measure, name, samples, judges)
+        said = {"sha256": model.digests[name], "bound": terms, "quality": quality(drawn[name], judges)}
         results["weights"][name], results["curves"][name] = said, course
     if judges:
         results["reference"] = _reference(model.images, *judges)
     if model.accelerator.is_main_process:
-        results["inception"] = _inception(measure, which, samples, inception)
+        results["inception"] = _inception(model, drawn, inception)
     results["seconds"] = round(time.monotonic() - start, 1)
     results["provenance"] = provenance(model.accelerator)
-    return results
+    return results, drawn
 
 
 def _reference(images: Images, judge: Judge, features: Features) -> Results:
@@ -108,9 +113,9 @@ def _reference(images: Images, judge: Judge, features: Features) -> Results:
     }
 
 
-def _inception(measure: Measure, which: list[str], samples: int, given: Path | None) -> Results:
+def _inception(model: Model, drawn: dict[str, Tensor], given: Path | None) -> Results:
     """FID and IS of each of the weights, or why there are none."""
-    images = measure.model.images
+    images = model.images
     if images.shape[0] != 3 or images.levels != 256:
         return {"none": f"FID and IS are for colour images of 256 levels, which {images.name} has not"}
     try:
@@ -118,5 +123,5 @@ def _inception(measure: Measure, which: list[str], samples: int, given: Path | N
     except InputError as error:
         return {"none": str(error)}
     references = {"train": images.train, "test": images.held_out}
-    device = measure.model.accelerator.device
-    return {name: fid_and_is(measure.samples(name, samples), references, weights, device) for name in which}
+    device = model.accelerator.device
+    return {name: fid_and_is(x, references, weights, device) for name, x in drawn.items()}

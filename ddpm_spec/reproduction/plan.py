@@ -114,7 +114,7 @@ class Run:
     @cached_property
     def quality(self) -> Results:
         """Figures and distances of samples."""
-        return quality(self.measure, WEIGHTS, self.plan.samples, self.judges)
+        return quality(self.measure.samples(WEIGHTS, self.plan.samples), self.judges)
 
     @cached_property
     def judges(self) -> tuple[Judge, Features] | None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -150,10 +151,13 @@ def test_weights_without_a_run(run, tmp_path, monkeypatch):
 def test_two_processes_measure_what_one_does(run, tmp_path):
     """Over gloo, each with its share of the batches."""
     words = ["-m", "ddpm_spec.evaluate", str(run), "--device", "cpu", "--out"]
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
     launch = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-        "--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no",
-        "--dynamo_backend", "no",
+        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
+        "--num_machines", "1", "--machine_rank", "0", "--main_process_ip", "127.0.0.1",
+        "--main_process_port", port,
     ]  # fmt: skip
     for command, out in (([sys.executable, *words], "one"), ([*launch, *words], "two")):
         done = subprocess.run([*command, str(tmp_path / out)], capture_output=True, text=True)
