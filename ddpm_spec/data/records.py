@@ -113,7 +113,7 @@ class Hub:
             import datasets
         except ImportError:
             raise InputError(
-                "sets of the hub need the package datasets; run: python -m pip install 'ddpm_spec[data]'"
+                "sets of the hub need the package datasets; run: python -m pip install -e '.[data]'"
             ) from None
         self.where = f"{name}, split {split}"
         try:
@@ -158,7 +158,7 @@ class Lmdb:
             import lmdb  # noqa: F401
         except ImportError:
             raise InputError(
-                "LSUN needs the package lmdb; run: python -m pip install 'ddpm_spec[data]'"
+                "LSUN needs the package lmdb; run: python -m pip install -e '.[data]'"
             ) from None
         self.folder = folder
         if not (folder / "data.mdb").is_file():

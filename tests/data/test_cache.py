@@ -82,7 +82,7 @@ def test_they_are_mapped_not_read(folder):
 
 @pytest.mark.parametrize("damage", ["cut", "no notes", "other notes", "other shape"])
 def test_what_is_not_whole_is_decoded_again(folder, damage):
-    cache.kept(IMAGES, folder)
+    _, digest = cache.kept(IMAGES, folder)
     content = (folder / "images.u8").read_bytes()
     if damage == "cut":
         (folder / "images.u8").write_bytes(content[:-1])
@@ -90,7 +90,9 @@ def test_what_is_not_whole_is_decoded_again(folder, damage):
         (folder / "about.json").unlink()
     else:
         (folder / "about.json").write_text("{" if damage == "other notes" else '{"shape": [1], "sha256": ""}')
-    assert cache.kept(IMAGES, folder)[0].equal(IMAGES)
+    images, same = cache.kept(IMAGES, folder)
+    assert images.equal(IMAGES)
+    assert same == digest
     assert (folder / "images.u8").read_bytes() == content
 
 
