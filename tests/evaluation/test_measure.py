@@ -72,6 +72,14 @@ def test_the_convention_of_the_sampler_can_be_chosen(measure, tmp_path):
     assert not official.samples("ema", 4).equal(measure.samples("ema", 4))
 
 
+def test_another_seed_is_another_measurement(measure, tmp_path):
+    """In the same folder: finished batches must not be taken for those of another seed."""
+    other = Measure(measure.model, tmp_path, Interrupt(), 4, 4)
+    assert not other.samples("ema", 4).equal(measure.samples("ema", 4))
+    ours, theirs = (m.terms("ema", "test", 4)["paper"].terms for m in (measure, other))
+    assert not ours.equal(theirs)
+
+
 def test_stopped_and_gone_on_with_is_the_same(measure, tmp_path):
     """A signal after two of three batches, in either kind of work."""
 

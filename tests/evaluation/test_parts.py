@@ -56,7 +56,7 @@ def test_finished_batches_are_not_made_again(parts):
     assert more.asked == [(8, 12), (12, 13)]
 
 
-@pytest.mark.parametrize("change", [{"purpose": PURPOSE | {"seed": 1}}, {"batch": 5}])
+@pytest.mark.parametrize("change", [{"purpose": PURPOSE | {"seed": 1}}, {"batch": 8}])
 def test_batches_serve_one_purpose(parts, change):
     squares(parts, Maker())
     other = Maker()
