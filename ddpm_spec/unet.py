@@ -32,11 +32,17 @@ def time_embedding(t: Tensor, channels: int) -> Tensor:
 
 
 def _dropout(h: Tensor, rate: float, keys: Tensor) -> Tensor:
-    """Dropout whose mask for a row depends on that row's key alone."""
-    row = math.prod(h.shape[1:])
-    threshold = math.floor((2 * rate - 1) * 2.0**63)  # `rate` of all signed 64-bit integers lie below
-    keep = (bits(keys, row) >= threshold).reshape(h.shape)
-    return torch.where(keep, h / (1 - rate), 0)
+    """Dropout whose mask for a row depends on that row's key alone.
+
+    Four units share the 64 bits of one draw, so the rate is the nearest multiple of 2^−16.
+    """
+    batch, channels, height, width = h.shape
+    dropped = round(rate * 2**16)
+    draws = bits(keys, -(-channels * height * width // 4)).view(torch.int16)
+    keep = draws[:, : channels * height * width] >= dropped - 2**15
+    # Pixel by pixel, as h lies in channels-last memory: else the result would not.
+    keep = keep.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    return torch.where(keep, h * (2**16 / (2**16 - dropped)), 0)
 
 
 def _xavier(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:

@@ -159,10 +159,19 @@ def test_dropout_is_a_function_of_the_key_of_its_row():
 
 def test_dropout_rate_and_scale():
     kept = _dropout(torch.ones(64, 4, 16, 16), 0.1, torch.arange(64))
-    assert kept.unique().tolist() == pytest.approx([0, 1 / 0.9])
+    rate = round(0.1 * 2**16) / 2**16
+    assert kept.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
     n = kept.numel()
-    z = ((kept == 0).sum().item() - 0.1 * n) / math.sqrt(n * 0.1 * 0.9)
+    z = ((kept == 0).sum().item() - rate * n) / math.sqrt(n * rate * (1 - rate))
     assert abs(z) < 4.9  # false alarm 1e-6; it would see a rate off by 0.006
+
+
+def test_dropout_keeps_the_layout_and_does_not_depend_on_it():
+    h, keys = torch.randn(3, 5, 7, 2), torch.arange(3)  # 70 numbers a row: not a multiple of 4
+    dropped = _dropout(h.contiguous(memory_format=torch.channels_last), 0.5, keys)
+    assert dropped.is_contiguous(memory_format=torch.channels_last)
+    assert dropped.equal(_dropout(h, 0.5, keys))
+    assert 40 < (dropped == 0).sum() < 170
 
 
 def test_no_two_blocks_share_a_mask():
@@ -244,9 +253,11 @@ def test_compiled_forward_and_backward_are_one_graph_each(checkpointing):
     counters = torch._dynamo.utils.counters
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["graph_break"]
+    # Fused kernels add up in another order: sums of some 10^4 terms in float32. The bias of a key has no
+    # gradient, a softmax being blind to it: there is only rounding, and the others are the measure.
+    least = 1e-4 * min(p.grad.abs().max() for name, p in plain.named_parameters() if "key.bias" not in name)
     for a, b in zip(plain.parameters(), fused.parameters(), strict=True):
-        # Fused kernels add up in another order: sums of some 10^4 terms in float32.
-        assert (a.grad - b.grad).abs().max() <= 1e-4 * a.grad.abs().max()
+        assert (a.grad - b.grad).abs().max() <= max(1e-4 * a.grad.abs().max(), least)
 
 
 def test_a_network_for_a_learned_variance_has_twice_the_channels():
