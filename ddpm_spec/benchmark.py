@@ -1,0 +1,20 @@
+"""`python -m ddpm_spec.benchmark`: our speed and memory beside diffusers'; `--help` lists the options."""
+
+import sys
+
+from ddpm_spec.training.console import run_command
+
+
+def _benchmark(args: list[str]) -> None:
+    from ddpm_spec.interop.benchmark import benchmark  # torch takes seconds; Ctrl-C works meanwhile
+
+    benchmark(args)
+
+
+def main() -> int:
+    """Runs the command with the words of the command line; the exit code."""
+    return run_command(_benchmark, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

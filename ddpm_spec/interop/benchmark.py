@@ -1,0 +1,161 @@
+"""The benchmark: what is raced against what, each race in a process of its own, and the report."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.provenance import commit
+from ddpm_spec.training import runs
+from ddpm_spec.training.console import console
+from ddpm_spec.training.options import parse
+
+__all__ = ["BenchmarkOptions", "benchmark"]
+
+Row = dict[str, Any]
+CIFAR10 = {"preset": "cifar10", "image_shape": (3, 32, 32)}
+LARGE = {"preset": "lsun-bedroom", "image_shape": (3, 256, 256)}
+DIGITS = {"preset": "digits", "image_shape": (1, 8, 8)}
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """Times our training step and sampler beside diffusers', in turn in one process, and the memory of both.
+
+    The ratios hold on a machine with other work too; for the seconds it must be idle.
+    """
+
+    rounds: int = 9
+    """How often each of the two takes its turn."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where; auto takes a GPU if there is one."""
+    only: str = ""
+    """Only the parts whose name contains this."""
+    out: Path = Path("benchmark.json")
+    """The file to write; one of that name is replaced."""
+
+
+def benchmark(args: list[str]) -> None:
+    """`python -m ddpm_spec.benchmark`.
+
+    Raises:
+        InputError: for anything the user can mend.
+    """
+    options = parse(BenchmarkOptions, args, None, "python -m ddpm_spec.benchmark")
+    if options.rounds < 2:
+        raise InputError(f"--rounds is {options.rounds}; it must be at least 2")
+    if find_spec("diffusers") is None:
+        raise InputError("the benchmark needs diffusers; install it: pip install 'ddpm_spec[interop]'")
+    gpu = torch.cuda.is_available()
+    if options.device == "cuda" and not gpu:
+        raise InputError("--device is cuda, but torch sees no GPU here; use --device cpu")
+    on_gpu = gpu and options.device != "cpu"
+    from ddpm_spec.interop import races  # imports diffusers
+
+    parts = _parts(on_gpu, options.rounds)
+    chosen = {name: part for name, part in parts.items() if options.only in name}
+    if not chosen:
+        raise InputError(f"--only is {options.only}; it must be part of a name: {', '.join(parts)}")
+    rows: list[Row] = []
+    for name, part in chosen.items():
+        console.print(name)
+        rows += [{"part": name, **row} for row in races.apart(part)]
+        _save(options, on_gpu, rows)  # after each: a benchmark that is cut short has not been in vain
+    _print(rows)
+
+
+def _parts(on_gpu: bool, rounds: int) -> dict[str, Callable[[], list[Row]]]:
+    """The races in their order; the one between defaults comes last."""
+    from ddpm_spec.interop import races  # imports diffusers
+
+    device = "cuda" if on_gpu else "cpu"
+    small = CIFAR10 | {
+        "device": device,
+        "batch": 128 if on_gpu else 8,
+        "sampling_steps": 50 if on_gpu else 2,
+        "updates": 20 if on_gpu else 1,
+    }
+    plans: dict[str, Row] = {
+        "CIFAR10 float32": small | {"dtype": "float32", "compile": False},
+        "CIFAR10 bfloat16": small | {"dtype": "bfloat16", "compile": False},
+    }
+    if on_gpu:
+        large = LARGE | {
+            "device": device,
+            "batch": 32,
+            "sampling_steps": 10,
+            "updates": 3,
+            "dtype": "bfloat16",
+        }
+        sampler = small | {"batch": 256, "sampling_steps": 50, "updates": 3, "dtype": "bfloat16"}
+        plans |= {
+            "CIFAR10 bfloat16, compiled": small | {"dtype": "bfloat16", "compile": True},
+            "CIFAR10 bfloat16, 256 samples": sampler | {"compile": False},
+            "CIFAR10 bfloat16, 256 samples, compiled": sampler | {"compile": True},
+            "256×256 bfloat16": large | {"compile": False},
+            "256×256 bfloat16, compiled": large | {"compile": True},
+        }
+    digits = DIGITS | {"dtype": "float32", "compile": False, "device": device, "batch": 64}
+    digits |= {"sampling_steps": 50, "updates": 20}
+    defaults = small | {"dtype": "bfloat16", "compile": on_gpu, "defaults": True}
+    memory = small | {"dtype": "float32", "compile": False}
+    return {
+        **{name: functools.partial(races.race, plan, rounds) for name, plan in plans.items()},
+        "digits, the loop": functools.partial(races.overhead, digits, rounds),
+        "memory of training": functools.partial(races.training_memory, memory),
+        "memory of sampling": functools.partial(races.sampling_memory, digits),
+        "defaults (a dtype and layout effect)": functools.partial(races.race, defaults, rounds),
+    }
+
+
+# --------------------------------------------------------------------------------------------- the report
+
+
+def _save(options: BenchmarkOptions, on_gpu: bool, rows: list[Row]) -> None:
+    environment = runs.environment(torch.device("cuda" if on_gpu else "cpu"), 1)
+    del environment["peak_memory_gb"]
+    report = {
+        "commit": commit(),
+        "rounds": options.rounds,
+        **environment,
+        "diffusers": version("diffusers"),
+        "rows": rows,
+    }
+    runs.write_atomically(options.out, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def _print(rows: list[Row]) -> None:
+    table = Table("part", "", "ours", "diffusers", "speed of ours", "of the matmul rate")
+    for row in rows:
+        cells = [row["part"], row["what"]]
+        if "speed" in row:
+            unit = "images/s" if row["what"] == "training" else "images/s at T = 1000"
+            figures = [f"{row[who]['images_per_second']:.4g} {unit}" for who in ("ours", "theirs")]
+            shares = [f"{row[who]['share_of_matmul']:.0%}" for who in ("ours", "theirs")]
+            cells += [*figures, _times(row["speed"]), " and ".join(shares)]
+        elif "besides_the_network" in row:
+            spread = row["besides_the_network"]
+            cells += [
+                f"{spread['median']:.1%} besides the network ({spread['lower']:.1%}–{spread['upper']:.1%})"
+            ]
+        elif "memory" in row:
+            cells += [f"{row[who]['peak_bytes'] / 2**30:.2f} GB" for who in ("ours", "theirs")]
+        else:
+            cells += [
+                ", ".join(f"{T}: {row[T]['peak_bytes'] / 2**20:.0f} MB" for T in ("T = 10", "T = 1000"))
+            ]
+        table.add_row(*cells)
+    Console(width=None).print(table)
+
+
+def _times(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.2f}× ({spread['lower']:.2f}–{spread['upper']:.2f})"

@@ -1,0 +1,161 @@
+"""One race each: what runs in a process of its own, and what it found."""
+
+import functools
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.interop.contestants import Ours, Plan, Theirs
+from ddpm_spec.interop.timing import Piece, Spread, forward_flops, matmul, ratio, take_turns
+
+__all__ = ["Row", "apart", "overhead", "race", "sampling_memory", "training_memory"]
+
+Row = dict[str, Any]
+"""What a race found, as JSON."""
+
+
+def apart(part: Callable[[], list[Row]]) -> list[Row]:
+    """Run in a new process: nothing allocated, compiled or configured before is left over."""
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            return pool.submit(part).result()
+    except BrokenProcessPool:
+        raise InputError("a race was killed, as when memory runs out; run it where there is more") from None
+
+
+def race(plan_fields: Row, rounds: int) -> list[Row]:
+    """Training and sampling, ours and theirs in turn, with the matmul rate beside them."""
+    plan = Plan(**plan_fields)
+    ours = Ours(plan)
+    theirs = Theirs(plan, ours.trainer.network)
+    device = torch.device(plan.device)
+    multiply, product = matmul(device, getattr(torch, plan.dtype))
+    with torch.device("meta"):
+        forward = forward_flops(plan.settings().unet(*plan.image_shape[:2]), plan.image_shape)
+
+    rows = []
+    for what, updates, passes in (("training", plan.updates, 3), ("sampling", 1, plan.sampling_steps)):
+        pair = {
+            who: contestant.train if what == "training" else contestant.sample
+            for who, contestant in (("ours", ours), ("theirs", theirs))
+        }
+        pieces: dict[str, Piece] = {
+            who: functools.partial(_repeat, piece, updates) for who, piece in pair.items()
+        }
+        pieces["matmul"] = multiply
+        seconds = take_turns(pieces, rounds, device)
+        work = updates * passes * plan.batch * forward
+        rate = product / Spread.of(seconds["matmul"]).median
+        row: Row = {
+            "what": what,
+            "plan": asdict(plan),
+            "speed": asdict(ratio(seconds["theirs"], seconds["ours"])),
+        }
+        row["matmul_flops_per_second"] = rate
+        for who in ("ours", "theirs"):
+            spread = Spread.of(seconds[who])
+            row[who] = {
+                "seconds": asdict(spread),
+                # A sampler's image takes T network calls: those of the paper.
+                "images_per_second": updates * plan.batch / spread.median
+                if what == "training"
+                else plan.batch / spread.median * plan.sampling_steps / 1000,
+                "share_of_matmul": work / spread.median / rate,
+            }
+        rows.append(row)
+    return rows
+
+
+def overhead(plan_fields: Row, rounds: int) -> list[Row]:
+    """What our loop costs besides forward and backward, and our sampler besides the network."""
+    plan = Plan(**plan_fields)
+    ours = Ours(plan)
+    trainer, device = ours.trainer, ours.accelerator.device
+    x_0, t, eps, keys = trainer.batch(0, trainer.positions)
+    x_t = trainer.diffusion.q_sample(x_0, t, eps)
+
+    def forward_and_backward() -> None:
+        torch.autograd.backward(F.mse_loss(trainer.model(x_t, t, keys=keys), eps))
+        for parameter in trainer.parameters:
+            parameter.grad = None
+
+    @torch.inference_mode()
+    def network_calls() -> None:
+        for _ in range(plan.sampling_steps):
+            trainer.average(x_t, t)
+
+    def updates(piece: Callable[[], object]) -> None:
+        for _ in range(plan.updates):
+            piece()
+
+    rows = []
+    for what, whole, core in (
+        (
+            "training",
+            functools.partial(updates, trainer.update),
+            functools.partial(updates, forward_and_backward),
+        ),
+        ("sampling", ours.sample, network_calls),
+    ):
+        seconds = take_turns({"whole": whole, "core": core}, rounds, device)
+        besides = [whole / core - 1 for whole, core in zip(*seconds.values(), strict=True)]
+        rows.append(
+            {
+                "what": what,
+                "plan": asdict(plan),
+                "whole_seconds": asdict(Spread.of(seconds["whole"])),
+                "besides_the_network": asdict(Spread.of(besides)),
+            }
+        )
+    return rows
+
+
+def training_memory(plan_fields: Row) -> list[Row]:
+    """The peak of three updates, each in a new process."""
+    peaks = {who: apart(functools.partial(_peak, plan_fields, who))[0] for who in ("ours", "theirs")}
+    speed = {"memory": peaks["theirs"]["peak_bytes"] / peaks["ours"]["peak_bytes"]}
+    return [{"what": "training", "plan": plan_fields, **peaks, **speed}]
+
+
+def sampling_memory(plan_fields: Row) -> list[Row]:
+    """The peak of Algorithm 2 with few and with many steps, each in a new process."""
+    few, many = (
+        apart(functools.partial(_peak, plan_fields | {"sampling_steps": T}, "sampler"))[0] for T in (10, 1000)
+    )
+    return [{"what": "sampling", "plan": plan_fields, "T = 10": few, "T = 1000": many}]
+
+
+def _peak(plan_fields: Row, who: str) -> list[Row]:
+    plan = Plan(**plan_fields)
+    device = torch.device(plan.device)
+    before = _resident(device)
+    contestant = Theirs(plan) if who == "theirs" else Ours(plan)
+    if who == "sampler":
+        contestant.sample()
+    else:
+        for _ in range(3):
+            contestant.train()
+    return [{"peak_bytes": _resident(device) - before, "before_bytes": before}]
+
+
+def _resident(device: torch.device) -> int:
+    """The most memory this process has held so far, on the device."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _repeat(piece: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        piece()
