@@ -24,7 +24,7 @@ def main() -> None:
     upper = upper_length(divergences)
     error = lengths.std(axis=0) / BLOCKS**0.5
 
-    table = Table("what is sent", "divergence", "bits sent", "proved to stay below", box=None)
+    table = Table("what is sent", "divergence", "bits sent", "at most, on average", box=None)
     names = [f"x_{t}" for t in range(chain.T, -1, -1)]
     for name, d, mean, e, most in zip(names, divergences, lengths.mean(axis=0), error, upper, strict=True):
         table.add_row(name, f"{d:.3f}", f"{mean:.3f} ± {e:.3f}", f"{most:.3f}")
