@@ -43,8 +43,10 @@ SEVERAL = ("steps", "log_p", "log_q")
 """Arguments of formulas that hold a number for each step."""
 PATIENCE = 0.02
 """Seconds of laws that pass, after which a mutant is compared with the original by algebra."""
-HOPELESS = 5
+HOPELESS = 12
 """Laws that a mutant crashes before it is left as one that merely crashes; as many proofs."""
+ENDLESS = 2
+"""Of those that do not end in time; they take longest."""
 
 
 @dataclass
@@ -57,8 +59,8 @@ class Verdict:
     """The first test that failed."""
     crashes: tuple[str, ...] = ()
     """What ended in another error, or not in time, before anything killed."""
-    stopped: bool = False
-    """The last of them did not end in time."""
+    stopped: int = 0
+    """How many of them did not end in time."""
     equivalent: bool = False
 
     @property
@@ -95,7 +97,7 @@ class Judge:
         install(self.function, mutant.tree)
         try:
             self._ask_laws(laws, verdict, mutant)
-            if not (verdict.equivalent or verdict.stopped or (verdict.law and self.proved)):
+            if not (verdict.equivalent or (verdict.law and self.proved)):
                 self._ask(sorted(proofs, key=self._distance), verdict)
             if verdict.survived:
                 verdict.equivalent = _equal(self.function, mutant, self.original)
@@ -108,7 +110,7 @@ class Judge:
         """The laws, the likeliest and cheapest first; after a while, whether there is anything to find."""
         spent = 0.0
         for law in sorted(laws, key=self._price):
-            if self._ask([law], verdict) or verdict.stopped or len(verdict.crashes) == HOPELESS:
+            if self._ask([law], verdict) or self._is_hopeless(verdict, 0):
                 return
             spent += law.seconds
             if spent > PATIENCE >= spent - law.seconds and not verdict.crashes:
@@ -126,7 +128,7 @@ class Judge:
 
     def _ask(self, some: list[Killer], verdict: Verdict) -> bool:
         """Whether one of them kills."""
-        crashes = 0
+        crashes = len(verdict.crashes)
         for killer in some:
             end = outcome(killer)
             self.tries[killer.name] += 1
@@ -136,11 +138,14 @@ class Judge:
                 return True
             if end != "passed":
                 verdict.crashes += (killer.name,)
-                verdict.stopped = end == "stopped"
-                crashes += 1
-            if verdict.stopped or crashes == HOPELESS:
+                verdict.stopped += end == "stopped"
+            if self._is_hopeless(verdict, crashes):
                 break
         return False
+
+    def _is_hopeless(self, verdict: Verdict, crashes: int) -> bool:
+        """Whether there is no point in asking more, after so many crashes before."""
+        return verdict.stopped >= ENDLESS or len(verdict.crashes) == crashes + HOPELESS
 
 
 # ------------------------------------------------------------------------------------------- equality
@@ -202,8 +207,7 @@ def judge_in_turn(tasks: list[Task], fresh: bool, proved: bool) -> tuple[list[Ve
     for _, mutant, reaching in tasks:
         verdict = judge.verdict(mutant, reaching)
         names = (verdict.proof, verdict.law, *verdict.crashes[:1])
-        again = [killer for killer in reaching if killer.name in names and not verdict.stopped]
-        clean = all(outcome(killer) == "passed" for killer in again)
+        clean = all(outcome(killer) == "passed" for killer in reaching if killer.name in names)
         if not fresh and (verdict.survived or not clean):
             return verdicts, False
         verdicts.append(verdict)
