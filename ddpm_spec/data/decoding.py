@@ -37,9 +37,7 @@ class Decoded:
                 f"--image-size {min(first)}"
             )
         self.side = side or first[0]
-        self.fingerprint = hashlib.sha256(
-            repr((records.fingerprint, self.shape, self.resized)).encode()
-        ).hexdigest()
+        self.fingerprint = hashlib.sha256(repr((records.fingerprint, self.shape)).encode()).hexdigest()
         """Of the files and of what is made of them."""
 
     @property

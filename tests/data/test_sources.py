@@ -84,13 +84,22 @@ def test_the_central_square_is_taken_then_resized(tmp_path):
     (tmp_path / "a").mkdir()
     wide = picture(20, 8)
     wide.save(tmp_path / "a" / "wide.png")
-    picture(4, 9).save(tmp_path / "a" / "tall.png")
+    tall = picture(4, 9)
+    tall.save(tmp_path / "a" / "tall.png")
     store = Decoded(Folder(tmp_path / "a"), 8, grey=False)
     assert store.shape == (2, 3, 8, 8)
     assert store[torch.tensor([1])][0].equal(pixels(wide.crop((6, 0, 14, 8))))
     small = Decoded(Folder(tmp_path / "a"), 4, grey=False)[torch.tensor([1, 0])]
     expected = wide.crop((6, 0, 14, 8)).resize((4, 4), Image.Resampling.LANCZOS)
     assert small[0].equal(pixels(expected))
+    assert small[1].equal(pixels(tall.crop((0, 2, 4, 6))))
+
+
+def test_each_size_has_its_place_in_the_cache(folder):
+    place, *_ = folder
+    sides = [load("folder", source(place, image_size=side)).whole().shape[-1] for side in (5, 4, 5)]
+    assert sides == [5, 4, 5]
+    assert len(list((place.parent / "cache").glob("*/"))) == 4  # training and held-out images
 
 
 def test_grey_is_one_channel(folder):
