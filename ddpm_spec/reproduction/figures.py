@@ -60,9 +60,15 @@ def figure_5(plan: Plan) -> Made:
     ):
         axes.set_xlabel(x)
         axes.set_ylabel(y)
+    for axes in (first, third):
+        axes.set_ylim(0, levels - 1)
     pictures.legend(first)
     notes = _shown(run, f"{run.count['test']} held-out images of")
-    notes.append("Rate and distortion as in Table 4. Official: x̂_0 clipped to [−1, 1].")
+    largest = max(curves["paper"]["distortion"])
+    notes.append(
+        "Rate and distortion as in Table 4. Official: x̂_0 clipped to [−1, 1]; unclipped, an error of the "
+        f"predicted noise is divided by √ᾱ_t, and the distortion reaches {largest:.0f} grey levels at large t."
+    )
     return Made(
         picture=pictures.png(figure),
         alt="Distortion and rate over the reverse process, and distortion over rate",
