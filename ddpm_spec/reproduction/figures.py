@@ -67,7 +67,7 @@ def figure_5(plan: Plan) -> Made:
     largest = max(curves["paper"]["distortion"])
     notes.append(
         "Rate and distortion as in Table 4. Official: x̂_0 clipped to [−1, 1]; unclipped, an error of the "
-        f"predicted noise is divided by √ᾱ_t, and the distortion reaches {largest:.0f} grey levels at large t."
+        f"predicted noise is divided by √ᾱ_t, and the distortion reaches {largest:.0f} grey levels."
     )
     return Made(
         picture=pictures.png(figure),
