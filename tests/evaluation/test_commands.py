@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -144,6 +145,25 @@ def test_weights_without_a_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr("ddpm_spec.interop.open_weights", lambda argument: other)
     with pytest.raises(InputError, match=r"makes images of 3×32×32, --preset small has 1×8×8"):
         open_model("theirs", "small")
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_killed_and_called_again_is_the_same(run, tmp_path):
+    """kill -9, as soon as something is saved; the second call must not notice."""
+    words = [str(run), "--device", "cpu", "--batch", "2", "--samples", "60"]
+    killed = subprocess.Popen([sys.executable, "-m", "ddpm_spec.evaluate", *words])
+    while not (saved := list(run.rglob("rows-*.safetensors"))):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert len(saved) < 60
+    assert not (run / "evaluation" / "results.json").exists()
+    evaluate(words)
+    evaluate([*words, "--out", str(tmp_path / "whole")])
+    whole = json.loads((tmp_path / "whole" / "results.json").read_text())
+    assert results(run)["weights"] == whole["weights"]
 
 
 @pytest.mark.cli
