@@ -29,12 +29,12 @@ from ddpm_spec.ops import Number
 __all__ = ["NODES", "Formula", "Kind", "Node", "nodes_of"]
 
 Formula = Callable[..., Number]
-Kind = Literal["equation", "algorithm", "claim", "lemma"]
+Kind = Literal["equation", "algorithm", "claim", "lemma", "followup"]
 
 
 @dataclass(frozen=True)
 class Node:
-    """One numbered equation, algorithm, claim or lemma."""
+    """One numbered equation, algorithm, claim or lemma, or a result that came later."""
 
     id: str
     """The anchor on the site: eq-7, alg-2, c-3, lemma-gaussian-kl."""

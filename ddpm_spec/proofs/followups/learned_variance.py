@@ -1,0 +1,217 @@
+"""The reverse variance: the logarithmic scale between the paper's two, and the two optima."""
+
+from ddpm_spec.followups import learned_variance as learned
+from ddpm_spec.formulas import bound, objective, posterior, variance
+from ddpm_spec.ops import log, sqrt
+from ddpm_spec.ops.typeset import letter, named
+from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, slope
+from ddpm_spec.proofs.engine import Derivation, Line, Value
+from ddpm_spec.proofs.letters import AT, SIGMA_SQUARED, positive
+
+__all__ = ["ANALYTIC", "GAIN", "IMPERFECT", "LARGE", "LEAST", "LOGARITHM", "MIDDLE", "SMALL", "UPPER"]
+
+BETA_TILDE = posterior.posterior_variance(AT)
+TILDE = named(r"\tilde\beta_t", BETA_TILDE)
+TILDE_IS = ((r"\tilde\beta_t", BETA_TILDE),)
+
+
+def _end(title: str, v: int, reason: str) -> Derivation:
+    weight = letter(rf"\cdot {v}", ZERO.value + v)
+    return Derivation(
+        title=title,
+        nodes=("beyond-learned-variance",),
+        lines=(Line(Value(AT.beta if v else TILDE), reason, where=() if v else TILDE_IS),),
+        end=Value(learned.interpolated_variance(weight, TILDE, AT.beta)),
+        end_tex=r"\Sigma_\theta",
+        formulas=(learned.interpolated_variance,),
+    )
+
+
+def _logarithm() -> Derivation:
+    v, small, large = letter("v"), positive("s"), positive("w")
+    return Derivation(
+        title="The learned variance grows with $v$",
+        nodes=("beyond-learned-variance",),
+        lines=(
+            Line(
+                Value(slope(log(learned.interpolated_variance(v, small, large)), v)),
+                r"How $\log\Sigma_\theta$ depends on $v$, with $s = \tilde\beta_t$ and $w = \beta_t$.",
+            ),
+            Line(
+                Value(log(large) - log(small)),
+                r"Constant, and not negative for $\tilde\beta_t \le \beta_t$: so for $v$ in $[0, 1]$ the "
+                r"variance "
+                "lies between the two.",
+                Calculus(),
+            ),
+        ),
+        end=Value(log(large / small)),
+        formulas=(learned.interpolated_variance,),
+    )
+
+
+def _middle() -> Derivation:
+    half = letter(r"\frac{1}{2}", 1 / (ZERO.value + 2))
+    small, large = positive("s"), positive("w")
+    return Derivation(
+        title="Halfway is the geometric mean",
+        nodes=("beyond-learned-variance",),
+        lines=(
+            Line(
+                Value(sqrt(large * small)),
+                r"The geometric mean of the paper's two choices, $s = \tilde\beta_t$ and $w = \beta_t$.",
+            ),
+        ),
+        end=Value(learned.interpolated_variance(half, small, large)),
+        end_tex=r"\Sigma_\theta",
+        formulas=(learned.interpolated_variance,),
+    )
+
+
+def _analytic() -> Derivation:
+    score = positive("s")
+    error = learned.noise_error(score, AT)
+    m = named("m", error)
+    return Derivation(
+        title="The best variance from the score",
+        nodes=("beyond-best-variance",),
+        lines=(
+            Line(
+                Value(variance.explained_variance(AT.one_minus_alpha_bar / AT.alpha_bar * m, AT)),
+                r"Claim C2: $\tilde\beta_t$ plus what $x_0$ leaves open. By Eq. 15 "
+                r"$\operatorname{Var}(x_0 \mid x_t)$ is $(1-\bar\alpha_t)/\bar\alpha_t$ times that of the "
+                r"noise, "
+                r"whose mean is $m$: of $\mathbb{E}\,\epsilon^2 = 1$ the exact "
+                r"prediction $-\sqrt{1-\bar\alpha_t}\,\nabla\log q_t$ explains $(1-\bar\alpha_t)\,s$.",
+                where=(("m", error),),
+            ),
+            Line(
+                Value(TILDE + AT.beta**2 / (AT.alpha * AT.one_minus_alpha_bar) * m),
+                r"$\bar\alpha_{t-1}/\bar\alpha_t = 1/\alpha_t$, and $1-\bar\alpha_t$ cancels once.",
+                where=(*TILDE_IS, ("m", error)),
+            ),
+        ),
+        end=Value(learned.analytic_variance(score, AT)),
+        end_tex=r"\sigma_t^{*2}",
+        formulas=(
+            learned.analytic_variance,
+            learned.noise_error,
+            learned.imperfect_variance,
+            variance.explained_variance,
+        ),
+        assumptions=(r"The exact mean; any data. $s = \mathbb{E}\lVert\nabla\log q_t\rVert^2/D$.",),
+    )
+
+
+def _upper() -> Derivation:
+    score = positive("s")
+    gain = learned.noise_gain(AT)
+    room = AT.beta**2 / AT.alpha * score
+    return Derivation(
+        title=r"At most $\beta_t/\alpha_t$",
+        nodes=("beyond-best-variance",),
+        lines=(
+            Line(Value(learned.analytic_variance(score, AT)), "The best variance for any data."),
+            compared(
+                Value(TILDE + gain),
+                r"A mean square is not negative; it is 0 for vast data.",
+                AtMost(room),
+                where=TILDE_IS,
+            ),
+            Line(
+                Value(AT.beta / AT.alpha),
+                r"$\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$.",
+            ),
+        ),
+        end=Value(AT.beta / AT.alpha),
+        end_tex=r"\sigma_t^{*2}",
+        formulas=(learned.analytic_variance, learned.noise_gain),
+    )
+
+
+def _least() -> Derivation:
+    error = positive("m")
+    added = learned.noise_gain(AT) * error
+    return Derivation(
+        title=r"At least $\tilde\beta_t$",
+        nodes=("beyond-best-variance", "beyond-imperfect-mean"),
+        lines=(
+            Line(
+                Value(learned.imperfect_variance(error, AT)),
+                "$m$ is a mean squared error, of the exact prediction or of a network.",
+            ),
+            compared(Value(TILDE), "An error is not negative.", AtLeast(added), where=TILDE_IS),
+        ),
+        end=Value(posterior.posterior_variance(AT)),
+        end_tex=r"\sigma_t^{*2}",
+        formulas=(
+            learned.imperfect_variance,
+            learned.noise_gain,
+            posterior.posterior_variance,
+            learned.analytic_variance,
+        ),
+    )
+
+
+def _gain() -> Derivation:
+    return Derivation(
+        title="The gain is twice Eq. 12's weight",
+        nodes=("beyond-imperfect-mean",),
+        lines=(
+            Line(
+                Value(2 * SIGMA_SQUARED * objective.eps_weight(SIGMA_SQUARED, AT)),
+                r"Eq. 12 without its $2\sigma_t^2$.",
+            ),
+        ),
+        end=Value(learned.noise_gain(AT)),
+        formulas=(learned.noise_gain, objective.eps_weight),
+    )
+
+
+def _imperfect() -> Derivation:
+    error = positive("m")
+    best = learned.imperfect_variance(error, AT)
+    s = named("s", best)
+    cost = bound.variance_mismatch(TILDE, SIGMA_SQUARED) + objective.eps_weight(SIGMA_SQUARED, AT) * error
+    return Derivation(
+        title="The best variance for an imperfect mean",
+        nodes=("beyond-imperfect-mean",),
+        lines=(
+            Line(
+                Value(slope(cost, SIGMA_SQUARED)),
+                r"$\mathbb{E}_q[L_{t-1}]$ by Eqs. 8 and 12: a part without the network, and its error $m = "
+                r"\mathbb{E}(\epsilon - \epsilon_\theta)^2$ with the weight of Eq. 12.",
+                where=TILDE_IS,
+            ),
+            Line(
+                Value((1 / SIGMA_SQUARED - (TILDE + learned.noise_gain(AT) * error) / SIGMA_SQUARED**2) / 2),
+                "Differentiate.",
+                Calculus(),
+                where=TILDE_IS,
+            ),
+            Line(
+                Value((SIGMA_SQUARED - s) / (2 * SIGMA_SQUARED**2)),
+                r"Negative below $\sigma_t^2 = s$, positive above: $s$ is the one minimum.",
+                where=(("s", best),),
+            ),
+        ),
+        end=Value((SIGMA_SQUARED - learned.imperfect_variance(error, AT)) / (2 * SIGMA_SQUARED**2)),
+        formulas=(
+            learned.imperfect_variance,
+            learned.noise_gain,
+            bound.variance_mismatch,
+            objective.eps_weight,
+        ),
+        assumptions=(r"Any network with $\mu_\theta$ of Eq. 11, any data; $2 \le t \le T$.",),
+    )
+
+
+SMALL = _end(r"The learned variance at $v = 0$", 0, r"The paper's smaller choice.")
+LARGE = _end(r"The learned variance at $v = 1$", 1, r"The paper's larger choice.")
+MIDDLE = _middle()
+LOGARITHM = _logarithm()
+ANALYTIC = _analytic()
+UPPER = _upper()
+LEAST = _least()
+GAIN = _gain()
+IMPERFECT = _imperfect()

@@ -1,0 +1,168 @@
+"""The table of weights, each row by substitution, and the weight that L_simple stands for."""
+
+from ddpm_spec.followups import snr, v_prediction, weights
+from ddpm_spec.formulas import forward, objective, reverse
+from ddpm_spec.ops import cos, sin, two_pi
+from ddpm_spec.ops.typeset import Term, letter, named
+from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.engine import Derivation, Line, Value
+from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, positive
+
+__all__ = ["COSINE", "MIN_SNR", "ON_X_0", "P2", "UNIT_OF_V", "V_LOSS"]
+
+
+def _v_loss() -> Derivation:
+    x_t: Term = forward.q_sample(X_0, EPS, AT)
+    x = named("x_t", x_t)
+    hat = reverse.predict_x_0(x, EPS_HAT, AT)
+    v, v_hat = v_prediction.velocity(X_0, EPS, AT), v_prediction.velocity(hat, EPS_HAT, AT)
+    ratio = snr.snr(AT)
+    loss = objective.simple_loss(EPS, EPS_HAT)
+    return Derivation(
+        title="The loss on $v$",
+        nodes=("beyond-weights",),
+        lines=(
+            Line(
+                Value(objective.simple_loss(named("v", v), named(r"\hat v", v_hat))),
+                r"$\hat v$ is $v$ at the $\hat x_0$ of Eq. 15 and $\epsilon_\theta$.",
+                where=(("v", v), (r"\hat v", v_hat), (r"\hat x_0", hat), ("x_t", x_t)),
+            ),
+            Line(
+                Value(objective.simple_loss(X_0, named(r"\hat x_0", hat)) + loss),
+                r"The errors of $x_0$ and $\epsilon$ are parallel of opposite sign, since $x_t$ is fixed, "
+                r"and the "
+                "squares of the two coefficients sum to one.",
+                where=((r"\hat x_0", hat), ("x_t", x_t)),
+            ),
+            Line(
+                Value((1 / named(r"\nu", ratio) + 1) * loss),
+                r"An error in the image is one in the noise over the SNR $\nu$.",
+                where=((r"\nu", ratio),),
+            ),
+        ),
+        end=Value(weights.v_weight(AT) * loss),
+        end_tex=r"(v - \hat v)^2",
+        formulas=(weights.v_weight, v_prediction.velocity, objective.simple_loss),
+    )
+
+
+def _on_x_0() -> Derivation:
+    ratio = snr.snr(AT)
+    return Derivation(
+        title="The loss on $v$, read on $x_0$",
+        nodes=("beyond-weights",),
+        lines=(
+            Line(
+                Value(1 + named(r"\nu", ratio)),
+                r"$\nu = \mathrm{SNR}(t)$; on $x_0$ every weight gains the factor $\nu$.",
+                where=((r"\nu", ratio),),
+            ),
+            Line(Value(1 / AT.one_minus_alpha_bar), r"Put in the SNR."),
+        ),
+        end=Value(weights.on_x_0(weights.v_weight(AT), AT)),
+        formulas=(weights.on_x_0, weights.v_weight, snr.snr),
+    )
+
+
+def _unit_of_v() -> Derivation:
+    return Derivation(
+        title="The loss on $v$, read on $v$",
+        nodes=("beyond-weights",),
+        lines=(Line(Value(letter("1", ZERO.value + 1)), "An unweighted loss on $v$ has weight one there."),),
+        end=Value(weights.on_v(weights.v_weight(AT), AT)),
+        formulas=(weights.on_v, weights.v_weight),
+    )
+
+
+def _p2() -> Derivation:
+    one, ratio = letter("1", ZERO.value + 1), snr.snr(AT)
+    undone = AT.alpha * AT.one_minus_alpha_bar / AT.beta
+    return Derivation(
+        title=r"P2 at $k = \gamma = 1$",
+        nodes=("beyond-weights",),
+        lines=(
+            Line(
+                Value(2 * undone * (objective.eps_weight(AT.beta, AT) / (1 + named(r"\nu", ratio)))),
+                r"P2 weighs the steps of the bound ($\sigma_t^2 = \beta_t$) by "
+                r"$\alpha_t(1-\bar\alpha_t)/\beta_t$ over $(k + \nu)^\gamma$, $\nu = \mathrm{SNR}(t)$; the "
+                r"2 is "
+                "only the unit.",
+                where=((r"\nu", ratio),),
+            ),
+            Line(
+                Value(1 / (1 + named(r"\nu", ratio))),
+                "The first factor undoes Eq. 12's weight.",
+                where=((r"\nu", ratio),),
+            ),
+            Line(Value(AT.one_minus_alpha_bar), r"$1 + \mathrm{SNR}(t) = 1/(1-\bar\alpha_t)$."),
+        ),
+        end=Value(weights.p2_weight(one, one, AT)),
+        formulas=(weights.p2_weight, objective.eps_weight, snr.snr),
+    )
+
+
+def _min_snr() -> Derivation:
+    gamma, ratio = positive(r"\gamma"), snr.snr(AT)
+    nu = named(r"\nu", ratio)
+    return Derivation(
+        title="Min-SNR, read on $x_0$, where it acts",
+        nodes=("beyond-weights",),
+        lines=(
+            Line(
+                Value(gamma),
+                r"On $x_0$ the weight is $\min(\nu, \gamma)$, $\nu = \mathrm{SNR}(t)$: the constant "
+                r"$\gamma$ where "
+                r"the SNR exceeds it, and $L_{\mathrm{simple}}$'s $\nu$ elsewhere.",
+            ),
+            Line(Value(gamma / nu * nu), "So on the noise it is this, at most 1.", where=((r"\nu", ratio),)),
+        ),
+        end=Value(weights.on_x_0(gamma / nu, AT)),
+        formulas=(weights.on_x_0, weights.min_snr_weight),
+    )
+
+
+def _cosine() -> Derivation:
+    time = letter("t", positive("time").value)
+    level = weights.cosine_log_snr(time)
+    angle = two_pi(time) / 4 * time
+    a = named("a", angle)
+    return Derivation(
+        title="The weight that an unweighted loss stands for",
+        nodes=("beyond-implied-weight",),
+        lines=(
+            Line(
+                Value(-(1 / slope(level, time))),
+                r"The density of $\lambda$ where $t$ is uniform is $-dt/d\lambda$.",
+            ),
+            Line(
+                Value(sin(a) * cos(a) / (two_pi(time) / 2)),
+                r"$d\lambda/dt = -\pi/(\sin a \cos a)$ for the angle $a$.",
+                Calculus(),
+                where=(("a", angle),),
+            ),
+            Line(
+                Value(1 / (two_pi(time) / 2 * (cos(a) / sin(a) + sin(a) / cos(a)))),
+                r"$\cot a + \tan a = 1/(\sin a\cos a)$, and $\cot a = e^{\lambda/2}$. The weight is largest "
+                r"at "
+                r"$\lambda = 0$ and falls on both sides.",
+                where=(("a", angle),),
+            ),
+        ),
+        end=Value(weights.cosine_weight(named(r"\lambda", level))),
+        end_tex=r"w(\lambda)",
+        formulas=(weights.cosine_weight, weights.cosine_log_snr),
+        assumptions=(
+            "The cosine schedule with $s = 0$, in continuous time; $t$ is drawn uniformly.",
+            r"Kingma and Gao's $L_w$ weighs $\tfrac12 w(\lambda)\,d\lambda$; $L_{\mathrm{simple}}$ is its "
+            r"$w = "
+            r"p(\lambda)$.",
+        ),
+    )
+
+
+V_LOSS = _v_loss()
+ON_X_0 = _on_x_0()
+UNIT_OF_V = _unit_of_v()
+P2 = _p2()
+MIN_SNR = _min_snr()
+COSINE = _cosine()
