@@ -131,8 +131,9 @@ def _ablation(plan: Plan, table: Published, lines: dict[int, Variant], name: Seq
     if plan.preset != "cifar10":
         header = (*(table.header[k] for k in name), *OWN, "from")
         made.tables.append(Table(f"The same on {plan.preset}, in other units", header, tuple(own)))
-    steps = plan.settings.training.steps
-    made.notes.append(f"Every row has the preset's network and budget: {steps:,} updates.")
+    steps, usual = plan.settings.training.steps, preset(plan.preset).training.steps
+    fewer = "" if steps == usual else f"; the preset has {usual:,}"
+    made.notes.append(f"Every row has the preset's network and {steps:,} updates{fewer}.")
     return made
 
 
