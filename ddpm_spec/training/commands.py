@@ -292,37 +292,47 @@ def sample(args: list[str]) -> None:
     Raises:
         InputError: for anything the user can mend.
         Interrupted: by SIGINT or SIGTERM.
+        StoppedElsewhere: where another process has failed.
     """
-    options = parse_sample(args)
-    settings = Settings.load(options.run / "settings.json")
-    accelerator = accelerator_for(settings)
-    settings = resolved(settings, accelerator)
-    checkpoint = checkpoints.latest(options.run)
-    shape, levels = checkpoints.image_format(checkpoint)
-    network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
-    checkpoints.fill(network, checkpoint, options.weights)
-    compiled(network, settings)
-    T = settings.process.T
-    folder = runs.new_folder(options.out) if options.out else runs.numbered_folder(options.run, "samples")
-    with (
-        Interrupt() as interrupt,
-        progress_bar("sampling", T * -(-options.n // options.batch)) as bar,
-        accelerator.autocast(),
-    ):
+    with Interrupt() as interrupt:
+        processes.join()
+        options = processes.from_first(lambda: parse_sample(args))
+        settings = processes.from_first(lambda: Settings.load(options.run / "settings.json"))
+        accelerator = accelerator_for(settings)
+        checkpoint = processes.from_first(lambda: checkpoints.latest(options.run))
+        shape, levels = processes.from_first(lambda: checkpoints.image_format(checkpoint))
+        network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
+        processes.from_first(lambda: checkpoints.fill(network, checkpoint, options.weights))
+        processes.share(network.parameters())
+        compiled(network, resolved(settings, accelerator))
+        folder = processes.from_first(
+            lambda: (
+                runs.new_folder(options.out) if options.out else runs.numbered_folder(options.run, "samples")
+            )
+        )
+        first, end = processes.my_share(options.n)
+        T = settings.process.T
+        with progress_bar("sampling", T * -(-(end - first) // options.batch)) as bar, processes.together():
 
-        def advance(rows: int) -> None:
-            bar.advance(rows / T)
-            interrupt.check(f"stopped; nothing was written to {folder}")
+            def advance(rows: int) -> None:
+                bar.advance(rows / T)
+                interrupt.check(f"stopped; nothing was written to {folder}")
 
-        drawn = draw(
-            network, settings.diffusion(), shape, levels, count=options.n, batch=options.batch,
-            seed=options.seed, device=accelerator.device, progress=advance,
-        )  # fmt: skip
-    array = io.BytesIO()
-    np.save(array, drawn.numpy(), allow_pickle=False)
-    runs.write_atomically(folder / "samples.npy", array.getvalue())
-    runs.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
-    made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
-    made |= {"run": str(options.run), "checkpoint": checkpoint.name}
-    runs.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
-    console.print(f"{folder}: samples.npy {drawn.shape[0]}×{'×'.join(map(str, shape))}, samples.png")
+            mine = torch.empty(0, *shape, dtype=torch.uint8)  # more processes than images
+            with accelerator.autocast():
+                mine = mine if first == end else draw(
+                    network, settings.diffusion(), shape, levels, start=first, count=end, batch=options.batch,
+                    seed=options.seed, device=accelerator.device, progress=advance,
+                )  # fmt: skip
+        drawn = torch.cat(processes.gathered(mine))
+        if processes.is_first():
+            array = io.BytesIO()
+            np.save(array, drawn.numpy(), allow_pickle=False)
+            runs.write_atomically(folder / "samples.npy", array.getvalue())
+            runs.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
+            made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
+            made |= {"run": str(options.run), "checkpoint": checkpoint.name}
+            runs.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
+            size = "×".join(map(str, drawn.shape))
+            console.print(f"{folder}: samples.npy {size}, samples.png")
+        accelerator.end_training()

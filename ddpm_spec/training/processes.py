@@ -23,9 +23,11 @@ __all__ = [
     "all_alive",
     "count",
     "from_first",
+    "gathered",
     "is_first",
     "join",
     "most",
+    "my_share",
     "one_a_machine",
     "share",
     "together",
@@ -155,3 +157,19 @@ def share(tensors: Iterable[Tensor]) -> None:
     if count() > 1:
         for tensor in tensors:
             dist.broadcast(tensor.detach(), 0)
+
+
+def my_share(rows: int) -> tuple[int, int]:
+    """First and one behind the last of the rows that this process takes, in the order of the processes."""
+    share = -(-rows // count())
+    first = min(_rank() * share, rows)
+    return first, min(first + share, rows)
+
+
+def gathered(tensor: Tensor) -> list[Tensor]:
+    """Everyone's tensor, on the CPU, in the order of the processes."""
+    if count() == 1:
+        return [tensor]
+    found: list[Tensor | None] = [None] * count()
+    dist.all_gather_object(found, tensor)
+    return [each for each in found if each is not None]

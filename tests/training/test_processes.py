@@ -9,24 +9,30 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_run import FLAGS, finished, same
 
 from ddpm_spec.training import checkpoints
+from ddpm_spec.training.commands import sample
+from ddpm_spec.training.console import run_command
 
 pytestmark = pytest.mark.cli
 
 
-def launch(*words: str, cwd: Path, machine: int = 0, machines: int = 1, port: int) -> subprocess.Popen[str]:
+def launch(
+    *words: str, cwd: Path, port: int, machine: int = 0, machines: int = 1, command: str = "train"
+) -> subprocess.Popen[str]:
     """The documented command: two processes, on one machine or one on each of two."""
     launcher = [
         "--multi_gpu", "--num_processes", "2", "--num_machines", str(machines), "--machine_rank",
         str(machine), "--main_process_ip", "127.0.0.1", "--main_process_port", str(port),
     ]  # fmt: skip
-    command = [sys.executable, "-m", "accelerate.commands.launch", *launcher, "-m", "ddpm_spec.train", *words]
+    start = [sys.executable, "-m", "accelerate.commands.launch", *launcher]
     cwd.mkdir(exist_ok=True)
     return subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*start, "-m", f"ddpm_spec.{command}", *words],
+        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
@@ -83,6 +89,13 @@ def test_two_processes_stopped_by_a_signal_to_one_of_them_and_resumed_on_one(ima
     assert "(processes 2 → 1, accumulate 1 → 2)" in note
     made = finished(tmp_path / "straight", images, steps=step + 2, accumulate=2)
     assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())
+
+    pair = launch(str(run), "-n", "5", "--out", "pair", cwd=tmp_path, port=free_port(), command="sample")
+    assert pair.wait(timeout=120) == 0, pair.communicate()[1]
+    assert run_command(sample, [str(run), "-n", "5", "--out", str(tmp_path / "alone")]) == 0
+    both, one = (np.load(tmp_path / out / "samples.npy") for out in ("pair", "alone"))
+    assert (both == one).all()
+    assert both.shape == (5, 1, 8, 8)
 
 
 def test_two_machines_with_folders_of_their_own(images, tmp_path):
