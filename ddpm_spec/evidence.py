@@ -31,7 +31,8 @@ from pkgutil import iter_modules
 from types import CodeType, FrameType
 from typing import Any, Literal
 
-from ddpm_spec import formulas
+from ddpm_spec import followups, formulas
+from ddpm_spec.followups.index import FOLLOWUPS
 from ddpm_spec.paper import NODES, Formula, Node
 
 __all__ = [
@@ -123,8 +124,12 @@ class Evidence:
         return "definition" if node.definition else "checked numerically"
 
     def statuses(self) -> dict[str, Status]:
-        """The status of every node by id."""
+        """The status of every node of the paper by id."""
         return {key: self.status(node) for key, node in NODES.items()}
+
+    def beyond(self) -> dict[str, Status]:
+        """The status of every result that came after the paper by id."""
+        return {key: self.status(node) for key, node in FOLLOWUPS.items()}
 
 
 def load(path: Path = PATH) -> Evidence:
@@ -276,7 +281,7 @@ def _git(*words: str) -> str:
 
 
 # The rooms whose code a record is about.
-_HASHED = ("ddpm_spec.formulas.", "ddpm_spec.coding.")
+_HASHED = ("ddpm_spec.formulas.", "ddpm_spec.coding.", "ddpm_spec.followups.")
 
 
 def formula_name(formula: Formula) -> str:
@@ -362,7 +367,11 @@ def _dumped(code: CodeType) -> str:
 @cache
 def _formulas() -> dict[str, Formula]:
     """Every formula by name, those that no node of the paper states included."""
-    modules = [import_module(m.name) for m in iter_modules(formulas.__path__, f"{formulas.__name__}.")]
+    modules = [
+        import_module(m.name)
+        for room in (formulas, followups)
+        for m in iter_modules(room.__path__, f"{room.__name__}.")
+    ]
     functions = [vars(module)[name] for module in modules for name in module.__all__]
     functions += [formula for node in NODES.values() for formula in node.formulas]
     return {formula_name(f): f for f in functions if inspect.isfunction(f)}
@@ -371,8 +380,9 @@ def _formulas() -> dict[str, Formula]:
 def _derivations() -> tuple[Any, ...]:
     # Imported here: a record can be loaded and written without sympy, its status cannot be told.
     from ddpm_spec.proofs import DERIVATIONS
+    from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
 
-    return DERIVATIONS
+    return (*DERIVATIONS, *BEYOND)
 
 
 def main(arguments: list[str]) -> int:
