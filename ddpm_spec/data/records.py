@@ -76,11 +76,9 @@ class Folder:
         self.names = sorted(p.relative_to(root).as_posix() for p in files)
         if not self.names:
             raise InputError(f"{root} holds no image; it must hold files such as *.png or *.jpg")
-        classes = [name.partition("/")[0] if "/" in name else None for name in self.names]
-        known = sorted({c for c in classes if c})
-        self.labels = np.array([known.index(c) if c else -1 for c in classes], np.int64)
-        if (self.labels < 0).any():
-            self.labels = np.empty(0, np.int64)
+        classes = [name.partition("/")[0] if "/" in name else "" for name in self.names]
+        number = {c: i for i, c in enumerate(sorted(set(classes)))}
+        self.labels = np.array([] if "" in number else [number[c] for c in classes], np.int64)
         sizes = (f"{name} {(root / name).stat().st_size}" for name in self.names)
         self.fingerprint = _fingerprint(sizes, self._read(0), self._read(-1))
 
@@ -157,9 +155,7 @@ class Lmdb:
         try:
             import lmdb  # noqa: F401
         except ImportError:
-            raise InputError(
-                "LSUN needs the package lmdb; run: python -m pip install -e '.[data]'"
-            ) from None
+            raise InputError("LSUN needs the package lmdb; run: python -m pip install -e '.[data]'") from None
         self.folder = folder
         if not (folder / "data.mdb").is_file():
             raise InputError(
