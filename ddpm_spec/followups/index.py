@@ -76,7 +76,7 @@ FOLLOWUPS: dict[str, Followup] = {
             "DDIM",
             "A family of samplers for one trained network",
             "song2021ddim",
-            "Eqs. 7, 12 and 16, § 4.2",
+            "Eqs. 12 and 16",
             ddim.ddim_mean,
             ddim.ddim_variance,
             ddim.implied_noise,
@@ -138,7 +138,7 @@ FOLLOWUPS: dict[str, Followup] = {
             "Learned Σ",
             "A variance between the paper's two, on a logarithmic scale",
             "nichol2021iddpm",
-            "Eq. 15",
+            "the learned range between β̃_t and β_t",
             learned_variance.interpolated_variance,
         ),
         _followup(

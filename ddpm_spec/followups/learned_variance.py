@@ -9,7 +9,7 @@ __all__ = ["analytic_variance", "imperfect_variance", "interpolated_variance", "
 
 
 def interpolated_variance(v: Number, small: Number, large: Number) -> Number:
-    """Σ_θ = exp(v log β_t + (1−v) log β̃_t), Improved DDPM Eq. 15, a coordinate.
+    """Σ_θ = exp(v log β_t + (1−v) log β̃_t), of Improved DDPM, a coordinate.
 
     v: the network's output brought to [0, 1]; small, large: β̃_t and β_t. At t = 1, where β̃_1 = 0 has no
     logarithm, the authors' code puts β̃_2 in its place.

@@ -33,8 +33,8 @@ FACES = [
 
 _PLACE = re.compile(r'<(?P<tag>div|span) data-drawn="(?P<number>\d+)">[^<]*</(?P=tag)>')
 
-FORMULAS = "ddpm_spec/formulas"
-"""The room whose source the API shows: it is short, and the point."""
+FORMULAS = ("ddpm_spec/formulas", "ddpm_spec/followups")
+"""The rooms whose source the API shows: it is short, and the point."""
 
 
 @dataclass
@@ -126,6 +126,8 @@ class Site:
             return score.summary()
         if name == "evidence":
             return nodes.counts() if part == "counts" else nodes.status_table()
+        if name == "gaps":
+            return nodes.gap_table()
         if name == "errata":
             return errata.table(part)
         if name == "results":
@@ -223,5 +225,5 @@ def _modules(root: Path, name: str) -> str:
         raise SiteError(f"![[api#{name}]]: there is no such folder")
     package = folder.relative_to(root).as_posix().replace("/", ".")
     modules = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
-    options = "\n    options: {show_source: true}" if name == FORMULAS else ""
+    options = "\n    options: {show_source: true}" if name in FORMULAS else ""
     return "\n".join(f"::: {package}.{module}{options}" for module in modules)

@@ -9,20 +9,36 @@ from functools import cache
 from pathlib import Path
 
 from ddpm_spec import evidence, paper
+from ddpm_spec.followups.index import FOLLOWUPS, GAPS, Followup, followups_of
 from ddpm_spec.paper import Formula, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation
-from ddpm_spec.site import SiteError, derivation, graph
+from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
+from ddpm_spec.site import SiteError, beyond, derivation, graph
 from ddpm_spec.site.derivation import dotted
 from ddpm_spec.site.prose import prose
 from ddpm_spec.site.statements import ALGORITHMS, EQUATIONS
 
-__all__ = ["NAMES", "PAGES", "badge", "counts", "link", "part", "picture", "status_table"]
+__all__ = [
+    "NAMES",
+    "NODES",
+    "PAGES",
+    "badge",
+    "counts",
+    "gap_table",
+    "link",
+    "part",
+    "picture",
+    "status_table",
+]
 
-NAMES = frozenset(paper.NODES)
+NODES: dict[str, Node] = paper.NODES | FOLLOWUPS
+"""What the paper says and what came after it, by id."""
+
+NAMES = frozenset(NODES)
 """What can be embedded."""
 
-PAGES = {node.id: f"{node.page}.md" for node in paper.NODES.values() if node.page}
+PAGES = {node.id: f"{node.page}.md" for node in NODES.values() if node.page}
 """The page that treats a node."""
 
 MARKS = {
@@ -47,7 +63,7 @@ def part(node_id: str, name: str, root: Path) -> str:
     Raises:
         SiteError: if there is no such part, or a step of the derivation is false.
     """
-    node = paper.NODES[node_id]
+    node = NODES[node_id]
     parts: dict[str, Callable[[], str]] = {
         "statement": lambda: _statement(node),
         "derivation": lambda: _derivation(node),
@@ -74,7 +90,11 @@ def link(node: Node) -> str:
 
 
 def _statement(node: Node) -> str:
-    where = f"Paper, {node.where}, {node.name}" if node.kind != "lemma" else f"{node.name}, {node.where}"
+    where = f"Paper, {node.where}, {node.name}"
+    if isinstance(node, Followup):
+        where = f"{' '.join(f'[@{work}]' for work in node.works)} {node.where}".strip()
+    elif node.kind == "lemma":
+        where = f"{node.name}, {node.where}"
     lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))
     whole = [d for d in _derivations(node) if not _is_passed(node, d)]
     assumptions = dict.fromkeys(a for d in whole for a in d.assumptions)
@@ -82,7 +102,7 @@ def _statement(node: Node) -> str:
     parts = [
         '<div class="statement" markdown>',
         f'<p class="where" markdown="span">{where} {badge(_statuses()[node.id])}</p>',
-        *map(derivation.equation, EQUATIONS.get(node.id, ())),
+        *map(derivation.equation, (EQUATIONS | beyond.EQUATIONS).get(node.id, ())),
         lines,
         f'<div class="assumptions" markdown>\n\nAssumed:\n\n{assumed}\n</div>' if assumed else "",
         "</div>",
@@ -104,12 +124,12 @@ def _derivation(node: Node) -> str:
 def _told(one: Derivation, node: Node) -> str:
     """A derivation where it is told: in the sections of its lines, or else at the first of its nodes."""
     labels = [line.node for line in one.lines]
-    sections = [paper.NODES[label] for label in labels if label in one.nodes]
+    sections = [NODES[label] for label in labels if label in one.nodes]
     if node in sections and len(one.nodes) > 1:
         until = labels.index(node.id)
         start = max((n for n, label in enumerate(labels[:until]) if label in one.nodes), default=0)
         return derivation.steps(derivation.prove(one), slice(start, until + 1))
-    places = sections if len(one.nodes) > 1 and sections else [paper.NODES[one.nodes[0]]]
+    places = sections if len(one.nodes) > 1 and sections else [NODES[one.nodes[0]]]
     if node in places:
         return derivation.steps(derivation.prove(one))
     first, last = places[0], places[-1]
@@ -142,7 +162,7 @@ def _evidence(node: Node) -> str:
 def _used_by(node: Node) -> str:
     others = [
         other
-        for other in paper.NODES.values()
+        for other in NODES.values()
         if other.id != node.id
         and set(other.formulas) != set(node.formulas)
         and (
@@ -177,7 +197,7 @@ def _statuses() -> dict[str, evidence.Status]:
 @cache
 def _read(_: float) -> tuple[evidence.Evidence, dict[str, evidence.Status]]:
     record = evidence.load()
-    return record, record.statuses()
+    return record, record.statuses() | record.beyond()
 
 
 def _written_at() -> float:
@@ -185,7 +205,7 @@ def _written_at() -> float:
 
 
 def _derivations(node: Node) -> list[Derivation]:
-    return [d for d in DERIVATIONS if node.id in d.nodes]
+    return [d for d in (*DERIVATIONS, *BEYOND) if node.id in d.nodes]
 
 
 def _uses(callers: Iterable[Formula], callees: Iterable[Formula]) -> bool:
@@ -232,7 +252,7 @@ def _when(record: evidence.Evidence) -> str:
 
 def counts() -> str:
     """How many nodes have which status, and what the last full run was."""
-    statuses = list(_statuses().values())
+    statuses = [_statuses()[name] for name in paper.NODES]
     items = "".join(
         f'<li><span class="count">{statuses.count(status)}</span> {badge(status)}</li>'
         for status in MARKS
@@ -263,8 +283,20 @@ def _below(node: Node) -> str:
 
 def picture(address: Callable[[str], str]) -> str:
     """The graph of all nodes; `address` gives a page, by its source, as seen from the one that shows it."""
-    statuses = {name: (status, MARKS[status]) for name, status in _statuses().items()}
+    statuses = {name: (_statuses()[name], MARKS[_statuses()[name]]) for name in paper.NODES}
     return graph.picture(statuses, {name: f"{address(page)}#{name}" for name, page in PAGES.items()})
+
+
+def gap_table() -> str:
+    """The thirteen gaps with what closes them here, and its status."""
+    rows = []
+    for gap, name in GAPS.items():
+        results = [
+            f"{link(node)} {badge(_statuses()[node.id])} <br> {prose(node.title)}"
+            for node in followups_of(gap)
+        ]
+        rows.append(f"| [{name}][gap-{gap}] | {' <br> '.join(results) or 'read, not run'} |")
+    return "| gap | what is verified here |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _kinds(found: Iterable[evidence.Observation]) -> str:

@@ -27,12 +27,12 @@ from ddpm_spec.proofs.engine import Derivation, Form, Line
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_0, X_PREV, X_T, positive
 from ddpm_spec.site.derivation import pieces, summands
 
-__all__ = ["ALGORITHMS", "EQUATIONS", "Equation"]
+__all__ = ["ALGORITHMS", "EQUATIONS", "Equation", "says"]
 
 Equation = list[str]
 
 
-def _says(left: str, right: Term | Form, *, relation: str = "=", note: str = "") -> Equation:
+def says(left: str, right: Term | Form, *, relation: str = "=", note: str = "") -> Equation:
     """Left-hand side, right-hand side, and what the equation holds for."""
     first, *rest = summands(right.tex) if isinstance(right, Term) else pieces(right)
     return [left, f"{relation} {first}", *rest, *([rf"\quad ({note})"] if note else [])]
@@ -40,12 +40,12 @@ def _says(left: str, right: Term | Form, *, relation: str = "=", note: str = "")
 
 def _here(*lines: Line) -> tuple[Equation, ...]:
     """What the short names in these lines stand for."""
-    return tuple(_says(name, term) for line in lines for name, term in line.where)
+    return tuple(says(name, term) for line in lines for name, term in line.where)
 
 
 def _labelled(derivation: Derivation) -> dict[str, tuple[Equation, ...]]:
     """The lines of a derivation that are equations of the paper, by id."""
-    return {line.node: (_says("L", line.form),) for line in derivation.lines if line.node}
+    return {line.node: (says("L", line.form),) for line in derivation.lines if line.node}
 
 
 V, RESIDUAL = positive("v"), positive("r")
@@ -63,7 +63,7 @@ SQUARED_ERROR = (
 
 EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "eq-1": (
-        _says(r"p_\theta(x_{0:T})", path.JOINT),
+        says(r"p_\theta(x_{0:T})", path.JOINT),
         [
             r"p_\theta(x_{t-1} \mid x_t)",
             r"= \mathcal{N}\bigl(x_{t-1};\ \mu_\theta(x_t, t),\ \Sigma_\theta(x_t, t)\bigr)",
@@ -71,33 +71,33 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         ["p(x_T)", r"= \mathcal{N}(x_T;\ 0,\ I)"],
     ),
     "eq-2": (
-        _says(r"q(x_{1:T} \mid x_0)", path.FORWARD),
+        says(r"q(x_{1:T} \mid x_0)", path.FORWARD),
         [r"q(x_t \mid x_{t-1})", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\alpha_t}\,x_{t-1},\ \beta_t I\bigr)"],
-        _says(r"\mathbb{E}[x_t \mid x_{t-1}]", forward.q_step_mean(X_PREV, AT)),
-        _says(r"\operatorname{Var}[x_t \mid x_{t-1}]", forward.q_step_variance(AT)),
-        _says(r"\alpha_t", forward.alpha(AT.beta)),
+        says(r"\mathbb{E}[x_t \mid x_{t-1}]", forward.q_step_mean(X_PREV, AT)),
+        says(r"\operatorname{Var}[x_t \mid x_{t-1}]", forward.q_step_variance(AT)),
+        says(r"\alpha_t", forward.alpha(AT.beta)),
     ),
     "eq-3": (
         [
             *pieces(bounds.PATH.lines[0].form),
-            *_says(r"\le", bounds.PATH.lines[2].form, relation=""),
+            *says(r"\le", bounds.PATH.lines[2].form, relation=""),
             "=: L",
         ],
-        _says("L", bounds.PATH.lines[4].form),
+        says("L", bounds.PATH.lines[4].form),
     ),
     "eq-4": (
         [r"q(x_t \mid x_0)", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\bigr)"],
-        _says(r"\mathbb{E}[x_t \mid x_0]", forward.q_mean(X_0, AT)),
-        _says(r"\operatorname{Var}[x_t \mid x_0]", forward.q_variance(AT)),
-        _says(r"x_t(x_0, \epsilon)", X_T_OF_NOISE),
-        _says(r"\bar\alpha_t", forward.alpha_bar(AT.alpha, AT.alpha_bar_prev)),
-        _says(r"1-\bar\alpha_t", forward.one_minus_alpha_bar(AT.beta, AT.one_minus_alpha_bar_prev)),
+        says(r"\mathbb{E}[x_t \mid x_0]", forward.q_mean(X_0, AT)),
+        says(r"\operatorname{Var}[x_t \mid x_0]", forward.q_variance(AT)),
+        says(r"x_t(x_0, \epsilon)", X_T_OF_NOISE),
+        says(r"\bar\alpha_t", forward.alpha_bar(AT.alpha, AT.alpha_bar_prev)),
+        says(r"1-\bar\alpha_t", forward.one_minus_alpha_bar(AT.beta, AT.one_minus_alpha_bar_prev)),
     ),
     "eq-5": (
         ["L", r"= \mathbb{E}_q\bigl[L_T", r"{}+ \sum_{t=2}^T L_{t-1}", r"{}+ L_0\bigr]"],
-        _says("L_T", bounds.L_T(T)),
-        _says("L_{t-1}", bounds.L_STEP(t)),
-        _says("L_0", -log(path.P(1))),
+        says("L_T", bounds.L_T(T)),
+        says("L_{t-1}", bounds.L_STEP(t)),
+        says("L_0", -log(path.P(1))),
     ),
     "eq-6": (
         [
@@ -106,18 +106,18 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         ],
     ),
     "eq-7": (
-        _says(r"\tilde\mu_t(x_t, x_0)", posterior.posterior_mean(X_0, X_T, AT)),
-        _says(r"\tilde\beta_t", posterior.posterior_variance(AT)),
+        says(r"\tilde\mu_t(x_t, x_0)", posterior.posterior_mean(X_0, X_T, AT)),
+        says(r"\tilde\beta_t", posterior.posterior_variance(AT)),
     ),
     "eq-8": (
-        _says("L_{t-1}", bound.mean_distance(MU_TILDE, bounds.MU, SIGMA_SQUARED) + letter("C")),
-        _says("C", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED)),
+        says("L_{t-1}", bound.mean_distance(MU_TILDE, bounds.MU, SIGMA_SQUARED) + letter("C")),
+        says("C", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED)),
     ),
-    "eq-9": (_says(DISTANCE, bounds.ELIMINATED.lines[-1].form), *_here(bounds.ELIMINATED.lines[-1])),
-    "eq-10": (_says(DISTANCE, bounds.TARGET.end),),
-    "eq-11": (_says(r"\mu_\theta(x_t, t)", reverse.mean_from_eps(X_T, EPS_HAT, AT)),),
+    "eq-9": (says(DISTANCE, bounds.ELIMINATED.lines[-1].form), *_here(bounds.ELIMINATED.lines[-1])),
+    "eq-10": (says(DISTANCE, bounds.TARGET.end),),
+    "eq-11": (says(r"\mu_\theta(x_t, t)", reverse.mean_from_eps(X_T, EPS_HAT, AT)),),
     "eq-12": (
-        _says(
+        says(
             DISTANCE,
             objective.eps_weight(SIGMA_SQUARED, AT) * objective.simple_loss(EPS, EPS_HAT),
         ),
@@ -142,24 +142,24 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
             *SQUARED_ERROR,
         ],
     ),
-    "eq-15": (_says(r"\hat x_0", reverse.predict_x_0(X_T, EPS_HAT, AT)),),
-    "eq-16": (_says("L", bounds.MARGINAL.lines[-1].form),),
+    "eq-15": (says(r"\hat x_0", reverse.predict_x_0(X_T, EPS_HAT, AT)),),
+    "eq-16": (says("L", bounds.MARGINAL.lines[-1].form),),
     **_labelled(bounds.SUM),
     **_labelled(bounds.MARGINAL),
-    "c-1": (_says("L_T", scale.PRIOR.lines[-1].form),),
+    "c-1": (says("L_T", scale.PRIOR.lines[-1].form),),
     "c-2": (
         [BEST, r"= \beta_t", r"\quad (x_0 \sim \mathcal{N}(0, 1))"],
         [BEST, r"= \tilde\beta_t", r"\quad (x_0 \text{ at one point})"],
-        _says(BEST, variance.optimal_variance(V, AT), note=NORMAL_DATA),
-        _says(BEST, variance.explained_variance(RESIDUAL, AT), note=r"\text{any data}"),
+        says(BEST, variance.optimal_variance(V, AT), note=NORMAL_DATA),
+        says(BEST, variance.explained_variance(RESIDUAL, AT), note=r"\text{any data}"),
     ),
     "c-3": (
         [r"\tilde\beta_t", rf"\le {BEST}", r"\le \beta_t", r"\quad (\operatorname{Var} x_0 \le 1)"],
         [BEST, r"> \beta_t", rf"\quad ({NORMAL_DATA},\ v > 1)"],
     ),
     "c-4": (
-        _says(r"\mu_\theta(x_t, t)", score.LANGEVIN.lines[0].form),
-        _says(DISTANCE, score.SCORE_MATCHING.lines[0].form),
+        says(r"\mu_\theta(x_t, t)", score.LANGEVIN.lines[0].form),
+        says(DISTANCE, score.SCORE_MATCHING.lines[0].form),
         *_here(score.LANGEVIN.lines[0], score.SCORE_MATCHING.lines[0]),
     ),
     "c-5": (
@@ -167,66 +167,66 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         [r"\textstyle\sum_{x_0} e^{-L(x_0)}", r"\le 1"],
     ),
     "c-6": (
-        _says(r"L_0", bins.AS_NOISE.end, relation=r"\approx"),
+        says(r"L_0", bins.AS_NOISE.end, relation=r"\approx"),
         [bins.LOWER.end.tex, r"\le \log p_\theta(x_0 \mid x_1) - \ell", rf"\le {bins.UPPER.end.tex}"],
         [r"r = \delta / \sigma_1,", r"\quad \zeta = (x_0 - \mu_\theta) / \sigma_1"],
     ),
     "c-7": (
-        _says("L", coding.MESSAGES.lines[-1].form),
+        says("L", coding.MESSAGES.lines[-1].form),
         [
             r"D_{\mathrm{KL}}",
             r"\le \mathbb{E}[\text{bits}]",
             r"\le D_{\mathrm{KL}} + 2 + 2 \log_2 (D_{\mathrm{KL}} + 2)",
         ],
     ),
-    "c-8": (_says("L", autoregressive.FROM_PATH.end),),
+    "c-8": (says("L", autoregressive.FROM_PATH.end),),
     "c-9": (
-        _says(r"\bar x_t", interpolation.mix(X_T, letter("x_t'"), WEIGHT)),
-        _says(
+        says(r"\bar x_t", interpolation.mix(X_T, letter("x_t'"), WEIGHT)),
+        says(
             r"\operatorname{Var}\bigl[(1-\lambda)\,\epsilon + \lambda\,\epsilon'\bigr]",
             interpolation.mixed_noise(WEIGHT),
         ),
     ),
     "c-10": (
-        _says("V_t", variance.marginal_variance(V, AT)),
-        _says("V_t - 1", scale.TOWARDS_ONE.lines[0].form),
+        says("V_t", variance.marginal_variance(V, AT)),
+        says("V_t - 1", scale.TOWARDS_ONE.lines[0].form),
     ),
     "lemma-gaussian-sum": (
-        _says(r"\mathbb{E}[a y + z]", gaussian.linear_mean(letter(r"\mu"), letter("a"))),
-        _says(
+        says(r"\mathbb{E}[a y + z]", gaussian.linear_mean(letter(r"\mu"), letter("a"))),
+        says(
             r"\operatorname{Var}[a y + z]",
             gaussian.linear_variance(positive(r"\sigma^2"), positive("a^2"), positive("s^2")),
         ),
     ),
     "lemma-jensen": ([r"-\log \mathbb{E}[R]", r"\le \mathbb{E}[-\log R]", r"\quad (R > 0)"],),
     "lemma-bayes": (
-        _says(bounds.BAYES_GIVEN_X_0.lines[0].tex, bounds.BAYES_GIVEN_X_0.end, note=r"t \ge 2"),
-        _says(bounds.BAYES_MARGINAL.lines[0].tex, bounds.BAYES_MARGINAL.end),
+        says(bounds.BAYES_GIVEN_X_0.lines[0].tex, bounds.BAYES_GIVEN_X_0.end, note=r"t \ge 2"),
+        says(bounds.BAYES_MARGINAL.lines[0].tex, bounds.BAYES_MARGINAL.end),
     ),
     "lemma-gaussian-kl": (
-        _says(
+        says(
             r"D_{\mathrm{KL}}",
             gaussian.kl(letter(r"\mu"), positive(r"\sigma^2"), letter(r"\mu_p"), positive(r"\sigma_p^2")),
         ),
     ),
     "lemma-vincent": (
-        _says(r"\mathbb{E}[x_0 \mid x_t]", score.TWEEDIE.lines[-1].form),
+        says(r"\mathbb{E}[x_0 \mid x_t]", score.TWEEDIE.lines[-1].form),
         *_here(score.TWEEDIE.lines[-1]),
-        _says(score.VINCENT.end_tex, score.VINCENT.end),
+        says(score.VINCENT.end_tex, score.VINCENT.end),
     ),
     "lemma-step-floor": (
-        _says("L_{t-1}", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED), relation=r"\ge"),
+        says("L_{t-1}", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED), relation=r"\ge"),
     ),
     "lemma-decoder-floor": (
-        _says("L_0", least.CENTRE.lines[-1].form, relation=r"\ge", note=r"-1 < x_0 < 1"),
-        _says("L_0", least.EDGE.lines[1].form, relation=r"\ge", note=r"x_0 = \pm 1,\ |\mu_\theta| \le 1"),
+        says("L_0", least.CENTRE.lines[-1].form, relation=r"\ge", note=r"-1 < x_0 < 1"),
+        says("L_0", least.EDGE.lines[1].form, relation=r"\ge", note=r"x_0 = \pm 1,\ |\mu_\theta| \le 1"),
     ),
     "lemma-loss-floor": (
-        _says(least.LOSS.end_tex, floors.loss_floor(V, AT), relation=r"\ge", note=NORMAL_DATA),
+        says(least.LOSS.end_tex, floors.loss_floor(V, AT), relation=r"\ge", note=NORMAL_DATA),
     ),
     "lemma-information": (
-        _says(r"\mathbb{E}_q[L_{t-1}]", least.INFORMATION.lines[-1].form),
-        _says(r"\mathbb{E}[L_T]", least.INFORMATION_LEFT.lines[0].form),
+        says(r"\mathbb{E}_q[L_{t-1}]", least.INFORMATION.lines[-1].form),
+        says(r"\mathbb{E}[L_T]", least.INFORMATION_LEFT.lines[0].form),
     ),
 }
 """The equations of every node but the algorithms."""

@@ -1,0 +1,186 @@
+"""What each result of the later literature says, as the box at its head prints it.
+
+As in `statements`, a right-hand side is a formula run on letters, and typed here are left-hand sides.
+"""
+
+from ddpm_spec.followups import (
+    absorbing,
+    ddim,
+    diffusion_limit,
+    flow_matching,
+    guidance,
+    learned_variance,
+    multistep,
+    perturbation,
+    preconditioning,
+    resolution,
+    schedules,
+    snr,
+    v_prediction,
+    weights,
+)
+from ddpm_spec.ops.typeset import letter
+from ddpm_spec.proofs.calculus import ZERO
+from ddpm_spec.proofs.followups.absorbing import END, NOW
+from ddpm_spec.proofs.followups.diffusion_limit import FIRST, LAST, TIME
+from ddpm_spec.proofs.followups.preconditioning import DATA, NOISE
+from ddpm_spec.proofs.followups.schedules import ROOT, ROOT_1, ROOT_T
+from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, X_T, positive
+from ddpm_spec.site.statements import Equation, says
+
+__all__ = ["EQUATIONS"]
+
+X_0_HAT, V, GRADIENT, SCALE = letter(r"\hat x_0"), letter("v"), letter("g"), letter("s")
+VARIANCE, SCORE, ERROR = positive("V"), positive("s"), positive("m")
+SIGMA_SQUARED = positive(r"\sigma^2")
+GAMMA, WEIGHT, FACTOR = positive(r"\gamma"), letter("w"), positive("c")
+
+EQUATIONS: dict[str, tuple[Equation, ...]] = {
+    "beyond-ddim": (
+        says(r"\mathbb{E}_\sigma[x_s \mid x_t, x_0]", ddim.ddim_mean(X_0, X_T, SIGMA_SQUARED, AT)),
+        says(r"\sigma^2", ddim.ddim_variance(letter(r"\eta"), AT)),
+    ),
+    "beyond-solver": (
+        says("x_s", ddim.ddim_mean(X_0_HAT, X_T, ZERO, AT)),
+        says("x_s", ddim.solver_step(X_T, EPS_HAT, AT)),
+    ),
+    "beyond-multistep": (
+        says(
+            r"\epsilon'",
+            multistep.four_step_noise(
+                *(letter(rf"\epsilon_{{{time}}}") for time in ("t", r"t-\delta", r"t-2\delta", r"t-3\delta"))
+            ),
+        ),
+    ),
+    "beyond-straight": (
+        says(
+            r"x_t / (\sqrt{\bar\alpha_t} + \sqrt{1-\bar\alpha_t})",
+            flow_matching.straight_path(X_0, EPS, letter(r"\tau")),
+        ),
+        says(r"\tau", flow_matching.path_time(AT)),
+        says("u", flow_matching.straight_velocity(X_0, EPS)),
+    ),
+    "beyond-snr": (
+        [
+            "L_{t-1}",
+            rf"= {snr.x_0_snr_weight(AT).tex}\,(x_0 - \hat x_0)^2",
+            rf"= {snr.eps_snr_weight(AT).tex}\,(\epsilon - \epsilon_\theta)^2",
+        ],
+    ),
+    "beyond-ends": (
+        says(
+            r"L_\infty",
+            snr.snr_bound(positive("v"), positive(r"\nu_{\max}"), positive(r"\nu_{\min}")),
+            note=r"x_0 \sim \mathcal{N}(0, v)",
+        ),
+    ),
+    "beyond-learned-variance": (
+        says(
+            r"\Sigma_\theta",
+            learned_variance.interpolated_variance(V, letter(r"\tilde\beta_t"), letter(r"\beta_t")),
+        ),
+    ),
+    "beyond-best-variance": (
+        says(r"\sigma_t^{*2}", learned_variance.analytic_variance(SCORE, AT)),
+        [r"\tilde\beta_t", r"\le \sigma_t^{*2}", r"\le \beta_t/\alpha_t"],
+    ),
+    "beyond-imperfect-mean": (
+        says(
+            r"\sigma_t^{*2}",
+            learned_variance.imperfect_variance(ERROR, AT),
+            note=r"m = \mathbb{E}(\epsilon - \epsilon_\theta)^2",
+        ),
+    ),
+    "beyond-zero-snr": (says(r"\sqrt{\bar\alpha_t'}", schedules.zero_terminal_root(ROOT, ROOT_1, ROOT_T)),),
+    "beyond-limit": (
+        ["dx", r"= -\tfrac12\beta(t)\,x\,dt + \sqrt{\beta(t)}\,dw"],
+        says(r"\beta(t)", diffusion_limit.limit_rate(TIME, FIRST, LAST)),
+        says(r"\bar\alpha(t)", diffusion_limit.limit_alpha_bar(TIME, FIRST, LAST)),
+        says("V'", diffusion_limit.variance_slope(VARIANCE, letter(r"\beta(t)"))),
+    ),
+    "beyond-flow": (
+        says(
+            r"\frac{dx}{dt}",
+            diffusion_limit.flow_velocity(letter("x"), letter(r"\nabla\log p_t(x)"), letter(r"\beta(t)")),
+        ),
+        says(
+            "x(t)",
+            diffusion_limit.flow(letter("x(0)"), positive("V_0"), positive("V_t")),
+            note=r"x_0 \sim \mathcal{N}(0, V_0)",
+        ),
+    ),
+    "beyond-perturbation": (
+        says("x_t", perturbation.perturbed_sample(X_0, EPS, letter(r"\xi"), GAMMA, AT)),
+        says(
+            r"\operatorname{Var}[x_t \mid x_0]", perturbation.perturbed_noise_variance(letter(r"\gamma"), AT)
+        ),
+    ),
+    "beyond-weights": (
+        says(r"\text{on } v:\ w", weights.v_weight(AT)),
+        says(r"\text{Min-SNR: } w", weights.min_snr_weight(GAMMA, AT)),
+        says(r"\text{P2: } w", weights.p2_weight(positive("k"), GAMMA, AT)),
+        [
+            r"w\,(\epsilon - \epsilon_\theta)^2",
+            rf"= {weights.on_x_0(letter('w'), AT).tex}\,(x_0 - \hat x_0)^2",
+        ],
+    ),
+    "beyond-velocity": (
+        says("v", v_prediction.velocity(X_0, EPS, AT)),
+        says(r"\hat x_0", v_prediction.x_0_from_v(X_T, letter(r"v_\theta"), AT)),
+        says(r"\epsilon_\theta", v_prediction.eps_from_v(X_T, letter(r"v_\theta"), AT)),
+    ),
+    "beyond-edm": (
+        says(
+            r"D",
+            letter(r"c_{\mathrm{skip}}") * letter("y") + letter(r"c_{\mathrm{out}}") * letter("F"),
+        ),
+        says(r"c_{\mathrm{skip}}", preconditioning.skip_scale(NOISE, DATA)),
+        says(r"c_{\mathrm{out}}", preconditioning.output_scale(NOISE, DATA)),
+        says(r"c_{\mathrm{in}}", preconditioning.input_scale(NOISE, DATA)),
+        says(r"\lambda(\sigma)", preconditioning.edm_weight(NOISE, DATA)),
+    ),
+    "beyond-implied-weight": (says(r"w(\lambda)", weights.cosine_weight(letter(r"\lambda"))),),
+    "beyond-guidance": (
+        says(
+            r"\tilde\epsilon",
+            guidance.guided_eps(letter(r"\epsilon_\theta(x_t, c)"), letter(r"\epsilon_\theta(x_t)"), WEIGHT),
+        ),
+    ),
+    "beyond-classifier": (
+        says(r"\hat\epsilon", guidance.classifier_eps(EPS_HAT, GRADIENT, SCALE, AT)),
+        says(
+            r"\hat\mu",
+            guidance.classifier_mean(letter(r"\mu_\theta"), letter(r"\sigma_t^2"), GRADIENT, SCALE),
+        ),
+    ),
+    "beyond-guided-law": (
+        says(
+            r"\operatorname{Var}",
+            guidance.guided_variance(letter("u"), WEIGHT),
+            note=r"u = \bar\alpha_t(1-\tau^2)",
+        ),
+    ),
+    "beyond-shift": (
+        says(r"\bar\alpha_t'", resolution.shifted_alpha_bar(FACTOR, AT), note=r"c = (64/d)^2"),
+        [r"\mathrm{SNR}'(t)", r"= c\,\mathrm{SNR}(t)"],
+    ),
+    "beyond-threshold": (
+        [
+            r"\hat x_0",
+            r"\leftarrow \operatorname{clip}(\hat x_0, -s, s) / s",
+            r"\quad (s = \max(1,\ p\text{-quantile of } \lvert\hat x_0\rvert))",
+        ],
+    ),
+    "beyond-absorbing": (
+        says(r"\beta_t", absorbing.absorbing_beta(NOW, END)),
+        says(r"q(x_{t-1} = x_0 \mid x_t = \mathrm{blank}, x_0)", absorbing.unmask_probability(AT)),
+        says("L_{t-1}", absorbing.absorbing_term(letter(r"\log \tilde p_\theta(x_0 \mid x_t)"), AT)),
+    ),
+    "beyond-memory": (
+        [
+            r"\mathbb{E}[x_0 \mid x_t]",
+            r"= \sum_i \operatorname{softmax}_i\bigl(\log q(x_t \mid x^{(i)})\bigr)\, x^{(i)}",
+        ],
+    ),
+}
+"""The equations of every result."""
