@@ -93,6 +93,9 @@ def test_the_central_square_is_taken_then_resized(tmp_path):
     expected = wide.crop((6, 0, 14, 8)).resize((4, 4), Image.Resampling.LANCZOS)
     assert small[0].equal(pixels(expected))
     assert small[1].equal(pixels(tall.crop((0, 2, 4, 6))))
+    (tmp_path / "a" / "sub").mkdir()
+    picture().save(tmp_path / "a" / "sub" / "x.png")
+    assert Folder(tmp_path / "a").labels.tolist() == []  # not every image is in a sub-folder
 
 
 def test_each_size_has_its_place_in_the_cache(folder):
