@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.bound import spread
+from ddpm_spec.evaluation.results import Results
 from ddpm_spec.reproduction import images
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, one_run
 from ddpm_spec.reproduction.tables import LSUN, explained
@@ -72,8 +73,16 @@ def figure_5(plan: Plan) -> Made:
     return Made(
         picture=pictures.png(figure),
         alt="Distortion and rate over the reverse process, and distortion over rate",
-        notes=notes, runs=[run.source], numbers={"test": curves},
+        notes=notes, runs=[run.source], numbers={"test": _short(curves)},
     )  # fmt: skip
+
+
+def _short(curves: Results) -> Results:
+    """The curves with six digits, as they are stored."""
+    return {
+        convention: {name: [float(f"{x:.6g}") for x in values] for name, values in course.items()}
+        for convention, course in curves.items()
+    }
 
 
 def figure_6(plan: Plan) -> Made:
@@ -100,7 +109,7 @@ def figure_7(plan: Plan) -> Made:
         drawn.flatten(0, 1), run.measure.model.images.levels, columns=["$x_t$", *[""] * draws], rows=rows
     )
     notes = _shown(run, f"First column: x_t of {count} paths of Algorithm 2, frozen. Right of it, in each "
-                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t) with fresh noise.")  # fmt: skip
+                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t); their noise is the same at every t.")  # fmt: skip
     return Made(
         picture=grid, alt="Images drawn from the same frozen x_t, more alike as t falls", notes=notes,
         runs=[run.source],

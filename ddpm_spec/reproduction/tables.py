@@ -196,7 +196,11 @@ def table_4(plan: Plan) -> Made:
         found, at = curves[convention], T - reverse_time
         return f"{found['rate'][at]:.5f}", f"{found['distortion'][at]:.5f}"
 
-    made = Made(runs=[run.source], numbers={"test": curves, "images": run.count["test"]})
+    told = {
+        convention: {name: [values[T - step] for step in steps] for name, values in course.items()}
+        for convention, course in curves.items()
+    }
+    made = Made(runs=[run.source], numbers={"T − t + 1": steps, **told, "images": run.count["test"]})
     if plan.preset == "cifar10":
         ours = {k: f"{', '.join(values(step, 'official'))} ({run.named})" for k, step in enumerate(steps)}
     else:
