@@ -109,7 +109,7 @@ def figure_7(plan: Plan) -> Made:
         drawn.flatten(0, 1), run.measure.model.images.levels, columns=["$x_t$", *[""] * draws], rows=rows
     )
     notes = _shown(run, f"First column: x_t of {count} paths of Algorithm 2, frozen. Right of it, in each "
-                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t); their noise is the same at every t.")  # fmt: skip
+                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t), by the same noise at all t.")  # fmt: skip
     return Made(
         picture=grid, alt="Images drawn from the same frozen x_t, more alike as t falls", notes=notes,
         runs=[run.source],
