@@ -24,6 +24,7 @@ def bibliography() -> Bibliography:
         ("song2019ncsn", "Song and Ermon, 2019"),
         ("vincent2011connection", "Vincent, 2011"),
         ("debortoli2022manifold", "De Bortoli, 2022"),
+        ("vandenoord2016wavenet", "van den Oord et al., 2016"),
     ],
 )
 def test_labels(bibliography: Bibliography, key: str, label: str) -> None:

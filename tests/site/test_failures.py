@@ -50,6 +50,7 @@ def build(tmp_path: Path, packages: Path, caplog: pytest.LogCaptureFixture) -> B
     (tmp_path / "notes/ddpm.md").write_text("### One\n#### Two\nIn [[Diffusion Models]], see [[#Two]].\n")
     (tmp_path / "docs/references.md").write_text("# References\n")
     for page in set(nodes.PAGES.values()):
+        (tmp_path / "docs" / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "docs" / page).write_text("")
 
     def run(markdown: str) -> str:

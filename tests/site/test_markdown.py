@@ -31,6 +31,7 @@ def render(text: str) -> str:
         ("`$x$` and $y$", "<p><code>$x$</code> and ⟦y⟧</p>"),
         (r"\$5 and \$6", "<p>$5 and $6</p>"),
         ("costs $5 or $6 each", "<p>costs $5 or $6 each</p>"),
+        ("costs $5–$6 each", "<p>costs $5–$6 each</p>"),
         ("$x$-axis ($y$)", "<p>⟦x⟧-axis (⟦y⟧)</p>"),
         ("$$\nx^2\n$$", "<p>⟦⟦x^2⟧⟧</p>"),
         ("$$x^2$$", "<p>⟦⟦x^2⟧⟧</p>"),

@@ -37,7 +37,7 @@ def test_a_section_ends_at_the_next_heading_of_its_level() -> None:
 
 
 def test_headings_take_the_level_of_the_page() -> None:
-    assert "### Deep" in NOTE.part("One", level=3)
+    assert "### Deep" in NOTE.part("One", level=3).splitlines()
 
 
 def test_a_block_is_found_by_its_mark() -> None:
