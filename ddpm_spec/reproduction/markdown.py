@@ -45,4 +45,5 @@ def origin(result: dict[str, Any]) -> str:
 def _time(result: dict[str, Any]) -> str:
     """Seconds of the call, and of the training behind it, which may have been another call's."""
     training = sum(run["trained"]["seconds"] for run in result["runs"] if run.get("trained"))
-    return f"{result['provenance']['seconds']:.0f} s, training of the runs {training:.0f} s"
+    call = result["provenance"]["seconds"]
+    return f"this call took {call:.0f} s (finished batches are kept), training its runs {training:.0f} s"
