@@ -56,6 +56,23 @@ def _arguments(*terms: Term) -> tuple[tuple[Term, Term], ...]:
     return tuple(zip(letters, terms, strict=True))
 
 
+def _divergence(
+    value: Term, real: Term, q: tuple[Term, Normal], p: tuple[Term, Normal], first: int = 1
+) -> path.Average:
+    """log q − log p averages over q to a divergence; `real` is its value for the two normal laws."""
+    (over, law), (instead_of, model) = q, p
+    return path.Average(
+        KL,
+        _arguments(law.mean, law.variance, model.mean, model.variance),
+        ratio=log(over) - log(instead_of),
+        value=value,
+        over=over,
+        instead_of=instead_of,
+        meaning=(q, p, (value, Value(real))),
+        first=first,
+    )
+
+
 def _log(law: str, normal: Normal) -> Term:
     return named(rf"\log {law}", normal.term)
 
@@ -78,6 +95,19 @@ def _given_prev() -> Normal:
 
 def _posterior() -> Normal:
     return Normal(X_PREV, posterior.posterior_mean(X_0, X_T, AT), posterior.posterior_variance(AT))
+
+
+def _prior() -> Normal:
+    return Normal(X_T, ZERO, ONE)
+
+
+def _model() -> Normal:
+    return Normal(X_PREV, MU, SIGMA_SQUARED)
+
+
+def _kl(q: Normal, p: Normal) -> Term:
+    kl: Term = gaussian.kl(q.mean, q.variance, p.mean, p.variance)
+    return kl
 
 
 def _bayes_given_x_0() -> Derivation:
@@ -305,35 +335,16 @@ def _sum() -> Derivation:
             Line(
                 Expectation(rows(L_T(T), ratios, -log(P(1))), Q),
                 "Average the first term over $x_T$ given $x_0$: a divergence, by definition.",
-                path.Average(
-                    KL,
-                    _arguments(_given().mean, _given().variance, ZERO, ONE),
-                    ratio=log(Q_GIVEN(T)) - log(PRIOR(T)),
-                    value=L_T(T),
-                    over=Q_GIVEN(T),
-                    instead_of=PRIOR(T),
-                    meaning=(
-                        (Q_GIVEN(T), _given()),
-                        (PRIOR(T), Normal(X_T, ZERO, ONE)),
-                        (L_T(T), Value(bound.prior_term(X_0, AT))),
-                    ),
-                ),
+                _divergence(L_T(T), bound.prior_term(X_0, AT), (Q_GIVEN(T), _given()), (PRIOR(T), _prior())),
             ),
             Line(
                 Expectation(rows(L_T(T), total(Steps(L_STEP(t), 2)), -log(P(1))), Q),
                 "Average each term of the sum over $x_{t-1}$ given $x_t$ and $x_0$.",
-                path.Average(
-                    KL,
-                    _arguments(_posterior().mean, _posterior().variance, MU, SIGMA_SQUARED),
-                    ratio=log(post) - log(p),
-                    value=L_STEP(t),
-                    over=post,
-                    instead_of=p,
-                    meaning=(
-                        (post, _posterior()),
-                        (p, Normal(X_PREV, MU, SIGMA_SQUARED)),
-                        (L_STEP(t), Value(bound.step_term(X_0, X_T, MU, SIGMA_SQUARED, AT))),
-                    ),
+                _divergence(
+                    L_STEP(t),
+                    bound.step_term(X_0, X_T, MU, SIGMA_SQUARED, AT),
+                    (post, _posterior()),
+                    (p, _model()),
                     first=2,
                 ),
                 node="eq-22",
@@ -416,39 +427,14 @@ def _marginal_form() -> Derivation:
             Line(
                 Expectation(rows(KL_T(T), ratios, -log(data)), Q),
                 "Average the first term over $x_T$: a divergence, by definition.",
-                path.Average(
-                    KL,
-                    _arguments(_marginal().mean, _marginal().variance, ZERO, ONE),
-                    ratio=log(Q_MARGINAL(T)) - log(PRIOR(T)),
-                    value=KL_T(T),
-                    over=Q_MARGINAL(T),
-                    instead_of=PRIOR(T),
-                    meaning=(
-                        (Q_MARGINAL(T), _marginal()),
-                        (PRIOR(T), Normal(X_T, ZERO, ONE)),
-                        (KL_T(T), Value(gaussian.kl(_marginal().mean, _marginal().variance, ZERO, ONE))),
-                    ),
+                _divergence(
+                    KL_T(T), _kl(_marginal(), _prior()), (Q_MARGINAL(T), _marginal()), (PRIOR(T), _prior())
                 ),
             ),
             Line(
                 Expectation(rows(KL_T(T), divergences, -log(data)), Q),
                 "Average each term of the sum over $x_{t-1}$ given $x_t$.",
-                path.Average(
-                    KL,
-                    _arguments(_reverse().mean, _reverse().variance, MU, SIGMA_SQUARED),
-                    ratio=log(back) - log(p),
-                    value=KL_STEP(t),
-                    over=back,
-                    instead_of=p,
-                    meaning=(
-                        (back, _reverse()),
-                        (p, Normal(X_PREV, MU, SIGMA_SQUARED)),
-                        (
-                            KL_STEP(t),
-                            Value(gaussian.kl(_reverse().mean, _reverse().variance, MU, SIGMA_SQUARED)),
-                        ),
-                    ),
-                ),
+                _divergence(KL_STEP(t), _kl(_reverse(), _model()), (back, _reverse()), (p, _model())),
             ),
             Line(
                 Expectation(rows(KL_T(T), divergences, ENTROPY(0)), Q),

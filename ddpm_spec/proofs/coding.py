@@ -33,9 +33,9 @@ def _messages() -> Derivation:
         end_tex="L",
         formulas=(bound.divergence_bound,),
         assumptions=(
-            "A draw costs its divergence up to the overhead of the scheme, which is paid once for each of the "
-            "$T + 1$ draws. The bounds on it are argued in words, with the scheme (`coding.draws`), and tested "
-            "by exact sums; no step of this derivation checks them.",
+            "A draw costs its divergence up to the overhead of the scheme, which is paid once for each of "
+            "the $T + 1$ draws. The bounds on it are argued in words, with the scheme (`coding.draws`), and "
+            "tested by exact sums; no step of this derivation checks them.",
         ),
     )
 
