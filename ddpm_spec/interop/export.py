@@ -4,13 +4,12 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from ddpm_spec import data
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.configuration import scheduler_config, unet_config
 from ddpm_spec.interop.names import DIFFUSERS, names
@@ -31,7 +30,7 @@ class ExportOptions:
     """A run folder of ddpm_spec.train."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """The folder to write; it must not exist."""
-    weights: str = "ema"
+    weights: Literal["ema", "raw"] = "ema"
     """ema, the averaged weights, or raw. Paper: ema."""
 
 
@@ -42,15 +41,12 @@ def export(args: list[str]) -> None:
         InputError: for anything the user can mend; nothing is left half-written.
     """
     options = parse(ExportOptions, args, None, "python -m ddpm_spec.export")
-    if options.weights not in ("ema", "raw"):
-        raise InputError(f"--weights is {options.weights}; it must be ema or raw")
     settings = Settings.load(options.run / "settings.json")
-    images = data.load(settings.data, settings.source)
-    channels, side, _ = images.shape
-    network = settings.unet(channels, side)
     checkpoint = checkpoints.latest(options.run)
+    shape, _ = checkpoints.image_format(checkpoint)
+    network = settings.unet(*shape[:2])
     checkpoints.fill(network, checkpoint, options.weights)
-    write_pipeline(network, settings, images.shape, options.out, f"{checkpoint}, {options.weights}")
+    write_pipeline(network, settings, shape, options.out, f"{checkpoint}, {options.weights}")
     console.print(f"{options.out}: unet, scheduler, model_index.json; opens with diffusers' DDPMPipeline")
 
 

@@ -117,8 +117,8 @@ def test_from_the_ports(tmp_path, multipliers, side, ending):
 def test_a_pipelines_scheduler_tells_the_process(tmp_path):
     model = wild(theirs(*CIFAR10_LIKE))
     scheduler = diffusers.DDPMScheduler(
-        beta_start=0.002, beta_end=0.03, num_train_timesteps=77, variance_type="fixed_large", clip_sample=False,
-        prediction_type="sample", beta_schedule="scaled_linear",
+        beta_start=0.002, beta_end=0.03, num_train_timesteps=77, beta_schedule="scaled_linear",
+        variance_type="fixed_large", clip_sample=False, prediction_type="sample",
     )  # fmt: skip
     diffusers.DDPMPipeline(model, scheduler).save_pretrained(tmp_path)
     opened = open_weights(str(tmp_path))
@@ -142,14 +142,17 @@ def test_the_published_configurations_are_read(tmp_path):
     model = theirs(*CIFAR10_LIKE)
     model.save_pretrained(tmp_path)
     written = json.loads((tmp_path / "config.json").read_text())
-    kept = """act_fn attention_head_dim block_out_channels center_input_sample down_block_types downsample_padding
-        flip_sin_to_cos freq_shift in_channels layers_per_block mid_block_scale_factor norm_eps norm_num_groups
-        out_channels sample_size time_embedding_type up_block_types"""
+    kept = """
+    act_fn attention_head_dim block_out_channels center_input_sample down_block_types downsample_padding
+    flip_sin_to_cos freq_shift in_channels layers_per_block mid_block_scale_factor norm_eps norm_num_groups
+    out_channels sample_size time_embedding_type up_block_types
+    """
     config = {name: written[name] for name in kept.split()} | {"_class_name": "UNet2DModel"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     scheduler = {
         "_class_name": "DDPMScheduler", "beta_end": 0.02, "beta_schedule": "linear", "beta_start": 0.0001,
-        "clip_sample": True, "num_train_timesteps": 1000, "trained_betas": None, "variance_type": "fixed_large",
+        "clip_sample": True, "num_train_timesteps": 1000, "trained_betas": None,
+        "variance_type": "fixed_large",
     }  # fmt: skip
     (tmp_path / "scheduler_config.json").write_text(json.dumps(scheduler))
     opened = open_weights(str(tmp_path))

@@ -190,7 +190,10 @@ def test_no_pickle_is_executed_in_a_folder(folder, tmp_path):
         ([{"a": torch.ones(1)}], "no state dict"),
         ({"a": torch.ones(1), "epoch": 3}, "no state dict"),
         ({"a": torch.ones(1)}, "no convolution conv_in.weight"),
-        ({"conv_in.weight": torch.ones(32, 3, 3, 3), "down.0.block.0.norm1.weight": torch.ones(32)}, "0 levels"),
+        (
+            {"conv_in.weight": torch.ones(32, 3, 3, 3), "down.0.block.0.norm1.weight": torch.ones(32)},
+            "0 levels",
+        ),
     ],
 )
 def test_a_file_that_is_no_port(tmp_path, content, words):
