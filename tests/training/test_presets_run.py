@@ -1,5 +1,6 @@
 """A preset, other images and tiny overrides, from the command line to samples and report."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -78,3 +79,27 @@ def test_images_decoded_as_needed_train_the_same_weights(tmp_path, monkeypatch, 
         (tmp_path / name / "checkpoint-3" / "raw.safetensors").read_bytes() for name in ("kept", "decoded")
     )
     assert kept == decoded
+
+
+def idx(array: np.ndarray) -> bytes:
+    sizes = b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return gzip.compress(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+@pytest.mark.cli
+def test_fashion_mnist_on_few_images(tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    for part, count in (("train", 60), ("t10k", 12)):
+        images = random.integers(0, 256, (count, 28, 28), np.uint8)
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images))
+        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count, dtype=np.uint8) % 4))
+    monkeypatch.chdir(tmp_path)
+    words = ["--preset", "fashion-mnist", "--path", ".", *TINY, "--steps", "2"]
+    assert run_command(train, words) == 0, capsys.readouterr().err
+    folder = tmp_path / "runs" / "fashion-mnist-1"
+    figures = json.loads((folder / "report.json").read_text())["figures"]
+    assert set(figures) == {"this model", "a Gaussian a class", "kernel density", "held-out images"}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "held-out images" in said
+    assert "target" not in said  # those are of the digits
+    assert "names the grey level" not in said  # nor is a bin many standard deviations wide
