@@ -76,6 +76,34 @@ LETTERS |= {
     r"\beta_T": 0.4,
     r"\ell_\theta": -0.6,
 }
+# The letters of what came after the paper.
+LETTERS |= {
+    r"\sigma^2": 0.36,
+    r"\sigma_d^2": 1.7,
+    r"\hat x_0": 0.44,
+    r"\gamma": 0.8,
+    r"\xi": 1.4,
+    r"\nu": 1.6,
+    r"\nu_{\min}": 0.2,
+    r"\nu_{\max}": 2.9,
+    r"\tau": 0.42,
+    r"\varphi": 0.9,
+    r"\beta": 0.75,
+    r"\beta(0)": 0.15,
+    r"\beta(1)": 1.1,
+    r"\epsilon_c": 0.65,
+    r"\epsilon_u": -0.3,
+    **{rf"\epsilon_{{({k})}}": value for k, value in enumerate((0.7, -0.4, 1.2, 0.3))},
+    "V": 1.25,
+    "b": 1.35,
+    "c": 0.55,
+    "g": -0.85,
+    "q_1": 0.62,
+    "q_2": 0.29,
+    r"\sqrt{\bar\alpha_t}": LETTERS[r"\bar\alpha_t"] ** 0.5,
+    r"\sqrt{\bar\alpha_1}": LETTERS[r"\bar\alpha_1"] ** 0.5,
+    r"\sqrt{\bar\alpha_T}": LETTERS[r"\bar\alpha_T"] ** 0.5,
+}
 _SYMBOLS = {"alpha_t": ALPHA, "alpha_bar_{t-1}": ALPHA_BAR_PREV}
 _SYMBOLS |= {"levels below": 3.5, "levels above": 5.5, "levels": 9.5}
 

@@ -90,6 +90,7 @@ FOLLOWUPS: dict[str, Followup] = {
             "lu2022dpmsolver lu2025dpmsolverpp",
             "the updates of order one",
             ddim.solver_step,
+            ddim.ddim_mean,
         ),
         _followup(
             "sampling",

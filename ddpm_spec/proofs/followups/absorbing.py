@@ -55,16 +55,22 @@ def _return() -> Derivation:
 
 
 def _return_evenly() -> Derivation:
-    beta = absorbing.absorbing_beta(NOW, END)
+    beta, before, now = absorbing.absorbing_beta(NOW, END), 1 - (NOW - 1) / END, 1 - NOW / END
     share = AT._replace(
         beta=named(r"\beta_t", beta),
-        alpha_bar_prev=named(r"\bar\alpha_{t-1}", 1 - (NOW - 1) / END),
-        one_minus_alpha_bar=named(r"1-\bar\alpha_t", NOW / END),
+        alpha_bar_prev=named(r"\bar\alpha_{t-1}", before),
+        one_minus_alpha_bar=named(r"1-\bar\alpha_t", 1 - now),
     )
     return Derivation(
         title="With equal shares",
         nodes=("beyond-absorbing",),
-        lines=(Line(Value(1 / NOW), r"Each of the $t$ steps so far was equally likely to have blanked it."),),
+        lines=(
+            Line(
+                Value(1 / NOW),
+                r"Each of the $t$ steps so far was equally likely to have blanked it.",
+                where=((r"\beta_t", beta), (r"\bar\alpha_{t-1}", before), (r"\bar\alpha_t", now)),
+            ),
+        ),
         end=Value(absorbing.unmask_probability(share)),
         formulas=(absorbing.unmask_probability, absorbing.absorbing_beta),
         assumptions=(r"$\beta_t = 1/(T-t+1)$, so $\bar\alpha_t = 1 - t/T$.",),

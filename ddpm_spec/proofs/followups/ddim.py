@@ -3,8 +3,8 @@
 from ddpm_spec.followups import ddim
 from ddpm_spec.formulas import forward, gaussian, posterior, reverse
 from ddpm_spec.ops import sqrt
-from ddpm_spec.ops.typeset import letter, named
-from ddpm_spec.proofs.calculus import ZERO
+from ddpm_spec.ops.typeset import Term, letter, named
+from ddpm_spec.proofs.calculus import ZERO, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Normal, Value
 from ddpm_spec.proofs.letters import AT, EPS_HAT, X_0, X_PREV, X_T, positive
 
@@ -18,23 +18,23 @@ def _marginal() -> Derivation:
     rest = positive("r")
     variance = named(r"\sigma^2", NOISE_PREV - rest)
     mean = ddim.ddim_mean(X_0, forward.q_mean(X_0, AT), variance, AT)
-    slope_squared = rest / AT.one_minus_alpha_bar
+    gain = slope(ddim.ddim_mean(X_0, X_T, variance, AT), X_T)
+    gain = Term(gain.tex, gain.value.doit(), gain.level)
+    a = named("a", gain)
     return Derivation(
         title="Every member keeps the marginals",
         nodes=("beyond-ddim",),
         lines=(
             Line(
-                Normal(
-                    X_PREV, mean, gaussian.linear_variance(AT.one_minus_alpha_bar, slope_squared, variance)
-                ),
-                r"The mean is $\sqrt{r/(1-\bar\alpha_t)}\,x_t$ and a part of $x_0$. Average it over Eq. 4, "
+                Normal(X_PREV, mean, gaussian.linear_variance(AT.one_minus_alpha_bar, a**2, variance)),
+                r"The mean is $a\,x_t$ and a part of $x_0$. Average it over Eq. 4, "
                 r"$x_t \sim \mathcal{N}(\sqrt{\bar\alpha_t}\,x_0, 1-\bar\alpha_t)$, by the lemma on sums of "
                 r"normals; $r = 1-\bar\alpha_s-\sigma^2 \ge 0$.",
-                where=((r"\sigma^2", NOISE_PREV - rest),),
+                where=((r"\sigma^2", NOISE_PREV - rest), ("a", gain)),
             ),
             Line(
                 Normal(X_PREV, sqrt(AT.alpha_bar_prev) * X_0, rest + variance),
-                r"At the mean of Eq. 4 the implied noise is 0, and $1-\bar\alpha_t$ cancels.",
+                r"At the mean of Eq. 4 the implied noise is 0, and $a^2 = r/(1-\bar\alpha_t)$.",
                 where=((r"\sigma^2", NOISE_PREV - rest),),
             ),
         ),
@@ -148,7 +148,7 @@ def _solver() -> Derivation:
     x_0_hat = reverse.predict_x_0(X_T, EPS_HAT, AT)
     sigma, alpha = sqrt(NOISE_PREV), sqrt(AT.alpha_bar_prev)
     growth = sqrt(AT.alpha_bar_prev * AT.one_minus_alpha_bar / (NOISE_PREV * AT.alpha_bar))
-    e_h = named("e^{h}", growth)
+    e_h = named(r"\kappa", growth)
     hat = named(r"\hat x_0", x_0_hat)
     return Derivation(
         title="The two DPM-Solvers of order one are that step",
@@ -156,8 +156,8 @@ def _solver() -> Derivation:
         lines=(
             Line(
                 Value(sigma / sqrt(AT.one_minus_alpha_bar) * X_T - alpha * (1 / e_h - 1) * hat),
-                r"DPM-Solver++ predicts $\hat x_0$; $h$ is half the gain in log-SNR.",
-                where=((r"\hat x_0", x_0_hat), ("e^{h}", growth)),
+                r"DPM-Solver++ predicts $\hat x_0$; $\kappa = e^h$, where $h$ is half the gain in log-SNR.",
+                where=((r"\hat x_0", x_0_hat), (r"\kappa", growth)),
             ),
             Line(
                 Value(ddim.ddim_mean(hat, X_T, ZERO, AT)),
@@ -169,7 +169,7 @@ def _solver() -> Derivation:
             Line(
                 Value(alpha / sqrt(AT.alpha_bar) * X_T - sigma * (e_h - 1) * EPS_HAT),
                 r"Put in Eq. 15: DPM-Solver, which predicts $\epsilon_\theta$.",
-                where=(("e^{h}", growth),),
+                where=((r"\kappa", growth),),
             ),
         ),
         end=Value(ddim.solver_step(X_T, EPS_HAT, AT)),

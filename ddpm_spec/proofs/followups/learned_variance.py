@@ -20,7 +20,7 @@ def _end(title: str, v: int, reason: str) -> Derivation:
     return Derivation(
         title=title,
         nodes=("beyond-learned-variance",),
-        lines=(Line(Value(AT.beta if v else TILDE), reason, where=() if v else TILDE_IS),),
+        lines=(Line(Value(AT.beta if v else TILDE), reason, where=TILDE_IS),),
         end=Value(learned.interpolated_variance(weight, TILDE, AT.beta)),
         end_tex=r"\Sigma_\theta",
         formulas=(learned.interpolated_variance,),

@@ -48,7 +48,7 @@ def _output() -> Derivation:
                 r"The target is $(x_0 - c_{\mathrm{skip}}\,y)/c_{\mathrm{out}}$; this is the variance of "
                 r"what is "
                 "divided.",
-                where=((r"c_{\mathrm{skip}}", skip),),
+                where=((r"c_{\mathrm{skip}}", skip), (r"c_{\mathrm{out}}", out)),
             ),
             Line(Value(NOISE * DATA / (NOISE + DATA)), r"Put in $c_{\mathrm{skip}}$."),
         ),
@@ -104,6 +104,7 @@ def _bridge() -> Derivation:
             Line(
                 Value(v_prediction.x_0_from_v(X_T, v, AT)),
                 r"What a prediction of $v$ says of the image.",
+                where=(("y", y), (r"\sigma^2", noise)),
             ),
         ),
         end=Value(edm.denoised(named("y", y), -v, named(r"\sigma^2", noise), ONE)),

@@ -62,6 +62,7 @@ def _restored() -> Derivation:
                 r"The SNR at 64 × 64. An image of $d = 64k$ pixels a side gets $c = (64/d)^2 = 1/k^2$, and "
                 r"is "
                 "averaged down.",
+                where=((r"\bar\alpha'", shifted),),
             ),
         ),
         end=Value(resolution.pooled_snr(SIDE, moved)),

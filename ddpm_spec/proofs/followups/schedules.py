@@ -2,16 +2,15 @@
 
 from ddpm_spec.followups import schedules
 from ddpm_spec.formulas import forward
-from ddpm_spec.ops.typeset import letter
 from ddpm_spec.proofs.calculus import ZERO
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, positive
 
 __all__ = ["BETA", "FIRST", "LAST", "LINE"]
 
-ROOT = letter(r"\sqrt{\bar\alpha_t}", positive("root").value)
-ROOT_1 = letter(r"\sqrt{\bar\alpha_1}", positive("root 1").value)
-ROOT_T = letter(r"\sqrt{\bar\alpha_T}", positive("root T").value)
+ROOT = positive(r"\sqrt{\bar\alpha_t}")
+ROOT_1 = positive(r"\sqrt{\bar\alpha_1}")
+ROOT_T = positive(r"\sqrt{\bar\alpha_T}")
 
 
 def _line() -> Derivation:

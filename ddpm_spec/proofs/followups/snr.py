@@ -112,7 +112,7 @@ def _residual() -> Derivation:
     ratio = snr.snr(AT)
     return Derivation(
         title="The error of the exact denoiser, by SNR",
-        nodes=("beyond-ends",),
+        nodes=("beyond-snr",),
         lines=(
             Line(
                 Value(v / (1 + v * named(r"\nu", ratio))),
@@ -128,17 +128,17 @@ def _residual() -> Derivation:
 
 
 def _continuous() -> Derivation:
-    v, nu = positive("v"), positive(r"\nu")
+    v, ratio = positive("v"), positive("y")
     least, most = positive(r"\nu_{\min}"), positive(r"\nu_{\max}")
     return Derivation(
         title="The bound in continuous time",
         nodes=("beyond-ends",),
         lines=(
             Line(
-                Value(integral(v / (1 + v * nu) / 2, nu, least, most)),
+                Value(integral(v / (1 + v * ratio) / 2, ratio, least, most)),
                 r"$\sum_t \tfrac12(\mathrm{SNR}(t-1) - \mathrm{SNR}(t))\,\mathrm{Var}(x_0 \mid x_t)$ as the "
                 r"steps "
-                r"become many: an integral over $\nu = \mathrm{SNR}$, whatever the order in time in which "
+                r"become many: an integral over $y = \mathrm{SNR}$, whatever the order in time in which "
                 r"it is "
                 "passed.",
             ),

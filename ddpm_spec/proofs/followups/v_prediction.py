@@ -3,25 +3,27 @@
 from ddpm_spec.followups import ddim, v_prediction
 from ddpm_spec.formulas import forward
 from ddpm_spec.ops import cos, sin, sqrt
-from ddpm_spec.ops.typeset import letter, named
+from ddpm_spec.ops.typeset import Term, letter, named
 from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, X_0, X_T
 
 __all__ = ["EPS_BACK", "TANGENT", "TURN", "X_0_BACK"]
 
-X_T_OF_NOISE = forward.q_sample(X_0, EPS, AT)
-V = v_prediction.velocity(X_0, EPS, AT)
-HERE = (("x_t", X_T_OF_NOISE), ("v", V))
+
+def _here() -> tuple[Term, Term, tuple[tuple[str, Term], ...]]:
+    """x_t and v of an image and a noise under their names, and what the names stand for."""
+    x_t, v = forward.q_sample(X_0, EPS, AT), v_prediction.velocity(X_0, EPS, AT)
+    return named("x_t", x_t), named("v", v), (("x_t", x_t), ("v", v))
 
 
 def _x_0_back() -> Derivation:
-    x_t, v = named("x_t", X_T_OF_NOISE), named("v", V)
+    x_t, v, here = _here()
     return Derivation(
         title="The image behind $v$",
         nodes=("beyond-velocity",),
         lines=(
-            Line(Value(X_0), "The image."),
+            Line(Value(X_0), "The image.", where=here),
             Line(
                 Value(AT.alpha_bar * X_0 + AT.one_minus_alpha_bar * X_0),
                 "The squares of the two coefficients sum to one; the noise of the two parts cancels.",
@@ -34,12 +36,12 @@ def _x_0_back() -> Derivation:
 
 
 def _eps_back() -> Derivation:
-    x_t, v = named("x_t", X_T_OF_NOISE), named("v", V)
+    x_t, v, here = _here()
     return Derivation(
         title="The noise behind $v$",
         nodes=("beyond-velocity",),
         lines=(
-            Line(Value(EPS), "The noise."),
+            Line(Value(EPS), "The noise.", where=here),
             Line(
                 Value(AT.one_minus_alpha_bar * EPS + AT.alpha_bar * EPS),
                 "In the same way; here the image cancels.",

@@ -8,7 +8,9 @@ from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, positive
 
-__all__ = ["COSINE", "MIN_SNR", "ON_X_0", "P2", "UNIT_OF_V", "V_LOSS"]
+__all__ = ["COSINE", "MIN_SNR_ABOVE", "MIN_SNR_BELOW", "ON_X_0", "P2", "UNIT_OF_V", "V_LOSS"]
+
+RATIO = positive(r"\nu")
 
 
 def _v_loss() -> Derivation:
@@ -101,28 +103,43 @@ def _p2() -> Derivation:
     )
 
 
-def _min_snr() -> Derivation:
-    gamma, ratio = positive(r"\gamma"), snr.snr(AT)
-    nu = named(r"\nu", ratio)
+def _min_snr(title: str, gamma: Term, least: Term, reason: str) -> Derivation:
+    level = RATIO / (1 + RATIO)
+    at = AT._replace(
+        alpha_bar=named(r"\bar\alpha_t", level), one_minus_alpha_bar=named(r"1-\bar\alpha_t", 1 - level)
+    )
+    where = ((r"\bar\alpha_t", level), (r"\gamma", gamma))
     return Derivation(
-        title="Min-SNR, read on $x_0$, where it acts",
+        title=title,
         nodes=("beyond-weights",),
-        lines=(
-            Line(
-                Value(gamma),
-                r"On $x_0$ the weight is $\min(\nu, \gamma)$, $\nu = \mathrm{SNR}(t)$: the constant "
-                r"$\gamma$ where "
-                r"the SNR exceeds it, and $L_{\mathrm{simple}}$'s $\nu$ elsewhere.",
-            ),
-            Line(Value(gamma / nu * nu), "So on the noise it is this, at most 1.", where=((r"\nu", ratio),)),
-        ),
-        end=Value(weights.on_x_0(gamma / nu, AT)),
-        formulas=(weights.on_x_0, weights.min_snr_weight),
+        lines=(Line(Value(least), reason, where=where),),
+        end=Value(weights.on_x_0(weights.min_snr_weight(named(r"\gamma", gamma), at), at)),
+        formulas=(weights.on_x_0, weights.min_snr_weight, snr.snr),
+    )
+
+
+def _clipped() -> Derivation:
+    gamma = RATIO / (1 + positive("u"))
+    return _min_snr(
+        r"Min-SNR above $\gamma$, read on $x_0$",
+        gamma,
+        named(r"\gamma", gamma),
+        r"$\min(\nu, \gamma)$ where the SNR $\nu$ is the larger, for any $u > 0$: every such step counts "
+        r"alike.",
+    )
+
+
+def _kept() -> Derivation:
+    return _min_snr(
+        r"Min-SNR below $\gamma$, read on $x_0$",
+        RATIO + positive("u"),
+        RATIO,
+        r"$\min(\nu, \gamma)$ where the SNR $\nu$ is the smaller: the weight of $L_{\mathrm{simple}}$.",
     )
 
 
 def _cosine() -> Derivation:
-    time = letter("t", positive("time").value)
+    time = positive(r"\tau")
     level = weights.cosine_log_snr(time)
     angle = two_pi(time) / 4 * time
     a = named("a", angle)
@@ -132,11 +149,12 @@ def _cosine() -> Derivation:
         lines=(
             Line(
                 Value(-(1 / slope(level, time))),
-                r"The density of $\lambda$ where $t$ is uniform is $-dt/d\lambda$.",
+                r"The density of $\lambda$ where $\tau = t/T$ is uniform is $-d\tau/d\lambda$.",
+                where=((r"\lambda", level),),
             ),
             Line(
                 Value(sin(a) * cos(a) / (two_pi(time) / 2)),
-                r"$d\lambda/dt = -\pi/(\sin a \cos a)$ for the angle $a$.",
+                r"$d\lambda/d\tau = -\pi/(\sin a \cos a)$ for the angle $a$.",
                 Calculus(),
                 where=(("a", angle),),
             ),
@@ -152,7 +170,7 @@ def _cosine() -> Derivation:
         end_tex=r"w(\lambda)",
         formulas=(weights.cosine_weight, weights.cosine_log_snr),
         assumptions=(
-            "The cosine schedule with $s = 0$, in continuous time; $t$ is drawn uniformly.",
+            "The cosine schedule with $s = 0$, in continuous time; $\tau$ is drawn uniformly.",
             r"Kingma and Gao's $L_w$ weighs $\tfrac12 w(\lambda)\,d\lambda$; $L_{\mathrm{simple}}$ is its "
             r"$w = "
             r"p(\lambda)$.",
@@ -164,5 +182,6 @@ V_LOSS = _v_loss()
 ON_X_0 = _on_x_0()
 UNIT_OF_V = _unit_of_v()
 P2 = _p2()
-MIN_SNR = _min_snr()
+MIN_SNR_ABOVE = _clipped()
+MIN_SNR_BELOW = _kept()
 COSINE = _cosine()

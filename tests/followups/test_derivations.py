@@ -1,0 +1,465 @@
+"""Every derivation of what came later holds, on the functions as they are; a wrong one is refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from reading import printed, read_back
+
+from ddpm_spec import ops
+from ddpm_spec.evidence import Evidence, Recorder
+from ddpm_spec.followups import (
+    absorbing,
+    ddim,
+    diffusion_limit,
+    finite_data,
+    flow_matching,
+    guidance,
+    learned_variance,
+    multistep,
+    perturbation,
+    preconditioning,
+    resolution,
+    schedules,
+    snr,
+    v_prediction,
+    weights,
+)
+from ddpm_spec.followups.index import FOLLOWUPS, GAPS
+from ddpm_spec.formulas.forward import q_mean
+from ddpm_spec.formulas.interpolation import mix
+from ddpm_spec.formulas.posterior import posterior_variance
+from ddpm_spec.paper import NODES
+from ddpm_spec.proofs import DERIVATIONS as OF_THE_PAPER
+from ddpm_spec.proofs import Derivation, FalseStep
+from ddpm_spec.proofs.followups import DERIVATIONS
+from ddpm_spec.proofs.followups import absorbing as absorbing_proofs
+from ddpm_spec.proofs.followups import ddim as ddim_proofs
+from ddpm_spec.proofs.followups import diffusion_limit as limit_proofs
+from ddpm_spec.proofs.followups import finite_data as finite_proofs
+from ddpm_spec.proofs.followups import flow_matching as flow_proofs
+from ddpm_spec.proofs.followups import guidance as guidance_proofs
+from ddpm_spec.proofs.followups import learned_variance as learned_proofs
+from ddpm_spec.proofs.followups import multistep as multistep_proofs
+from ddpm_spec.proofs.followups import perturbation as perturbation_proofs
+from ddpm_spec.proofs.followups import preconditioning as edm_proofs
+from ddpm_spec.proofs.followups import resolution as resolution_proofs
+from ddpm_spec.proofs.followups import schedules as schedules_proofs
+from ddpm_spec.proofs.followups import snr as snr_proofs
+from ddpm_spec.proofs.followups import v_prediction as v_proofs
+from ddpm_spec.proofs.followups import weights as weights_proofs
+
+TITLES = [derivation.title for derivation in DERIVATIONS]
+
+
+@pytest.mark.first
+@pytest.mark.parametrize("derivation", DERIVATIONS, ids=TITLES)
+def test_derivation_is_proved(recorder: Recorder, derivation: Derivation) -> None:
+    proof = recorder.prove(derivation)
+    assert proof.proved, [check.verdict for check in proof.checks]
+
+
+def test_titles_are_told_apart() -> None:
+    titles = [derivation.title for derivation in (*OF_THE_PAPER, *DERIVATIONS)]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("derivation", DERIVATIONS, ids=TITLES)
+def test_derivation_belongs_to_the_index(derivation: Derivation) -> None:
+    assert derivation.nodes
+    assert set(derivation.nodes) <= FOLLOWUPS.keys()
+    for node in derivation.nodes:
+        stated = set(FOLLOWUPS[node].formulas)
+        assert not derivation.formulas or stated & set(derivation.formulas), node
+
+
+def test_the_index_is_apart_from_the_papers() -> None:
+    assert len(NODES) == 49
+    assert not FOLLOWUPS.keys() & NODES.keys()
+    assert {node.gap for node in FOLLOWUPS.values()} <= GAPS.keys()
+    assert len(GAPS) == 13
+    derived = {node for derivation in DERIVATIONS for node in derivation.nodes}
+    assert FOLLOWUPS.keys() - derived == {"beyond-threshold"}, "everything else is proved"
+
+
+def test_a_status_follows_from_what_ran() -> None:
+    recorder = Recorder()
+    assert Evidence().beyond()["beyond-ddim"] == "no evidence"
+    for derivation in DERIVATIONS:
+        if "beyond-ddim" in derivation.nodes:
+            recorder.prove(derivation)
+    record = Evidence(tuple(recorder.observations.values()))
+    assert record.beyond()["beyond-ddim"] == "proved"
+    assert set(record.statuses().values()) == {"no evidence"}, "nothing of the paper has been shown by it"
+
+
+# What a formula could be instead; the body of the function is replaced, everything else stays.
+WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Derivation]]] = {
+    "DDIM without its σ": (
+        ddim.ddim_mean,
+        lambda x_0, x_t, variance, at: (
+            ops.sqrt(at.alpha_bar_prev) * x_0
+            + ops.sqrt(at.one_minus_alpha_bar_prev)
+            / ops.sqrt(at.one_minus_alpha_bar)
+            * (x_t - q_mean(x_0, at))
+        ),
+        ddim_proofs._marginal,
+    ),
+    "DDIM, σ for σ²": (
+        ddim.ddim_mean,
+        lambda x_0, x_t, variance, at: (
+            ops.sqrt(at.alpha_bar_prev) * x_0
+            + ops.sqrt(at.one_minus_alpha_bar_prev - ops.sqrt(variance))
+            / ops.sqrt(at.one_minus_alpha_bar)
+            * (x_t - q_mean(x_0, at))
+        ),
+        ddim_proofs._member,
+    ),
+    "the noise behind x_t, not scaled": (
+        ddim.implied_noise,
+        lambda x_0, x_t, at: x_t - q_mean(x_0, at),
+        ddim_proofs._member,
+    ),
+    "DDIM, β_t for σ²": (ddim.ddim_variance, lambda eta, at: eta**2 * at.beta, ddim_proofs._eta_one),
+    "a long step without its division": (
+        ddim.skip,
+        lambda at, earlier: at._replace(beta=at.one_minus_alpha_bar - earlier.one_minus_alpha_bar),
+        ddim_proofs._skip,
+    ),
+    "DPM-Solver, the whole log-SNR": (
+        ddim.solver_step,
+        lambda x_t, eps, at: (
+            ops.sqrt(at.alpha_bar_prev / at.alpha_bar) * x_t
+            - ops.sqrt(at.one_minus_alpha_bar_prev)
+            * (at.alpha_bar_prev / at.one_minus_alpha_bar_prev / (at.alpha_bar / at.one_minus_alpha_bar) - 1)
+            * eps
+        ),
+        ddim_proofs._solver,
+    ),
+    "PNDM, a coefficient off": (
+        multistep.four_step_noise,
+        lambda eps, eps_1, eps_2, eps_3: (55 * eps - 59 * eps_1 + 36 * eps_2 - 8 * eps_3) / 24,
+        multistep_proofs._cubic,
+    ),
+    "the time of noise for that of data": (
+        flow_matching.path_time,
+        lambda at: (
+            ops.sqrt(at.one_minus_alpha_bar) / (ops.sqrt(at.alpha_bar) + ops.sqrt(at.one_minus_alpha_bar))
+        ),
+        flow_proofs._line,
+    ),
+    "the straight path backwards": (
+        flow_matching.straight_path,
+        lambda x_0, eps, time: mix(x_0, eps, time),
+        flow_proofs._line,
+    ),
+    "the speed backwards": (
+        flow_matching.straight_velocity,
+        lambda x_0, eps: eps - x_0,
+        flow_proofs._speed,
+    ),
+    "the SNR weight without its half": (
+        snr.eps_snr_weight,
+        lambda at: snr_before(at) / snr_(at) - 1,
+        snr_proofs._eps_weight,
+    ),
+    "the SNR weight the other way round": (
+        snr.x_0_snr_weight,
+        lambda at: (snr_(at) - snr_before(at)) / 2,
+        snr_proofs._x_0_weight,
+    ),
+    "the SNR before, of this step": (
+        snr.snr_prev,
+        lambda at: at.alpha_bar / at.one_minus_alpha_bar,
+        snr_proofs._eps_weight,
+    ),
+    "the SNR by roots": (
+        snr.snr,
+        lambda at: ops.sqrt(at.alpha_bar / at.one_minus_alpha_bar),
+        snr_proofs._errors,
+    ),
+    "the bound in continuous time without the data": (
+        snr.snr_bound,
+        lambda data_variance, snr_max, snr_min: ops.log((1 + snr_max) / (1 + snr_min)) / 2,
+        snr_proofs._continuous,
+    ),
+    "the learned variance on a plain scale": (
+        learned_variance.interpolated_variance,
+        lambda v, small, large: mix(small, large, v),
+        learned_proofs._middle,
+    ),
+    "the learned variance, the ends swapped": (
+        learned_variance.interpolated_variance,
+        lambda v, small, large: ops.exp(mix(ops.log(large), ops.log(small), v)),
+        lambda: learned_proofs._end("a test", 1, "swapped"),
+    ),
+    "the gain without α": (
+        learned_variance.noise_gain,
+        lambda at: at.beta**2 / at.one_minus_alpha_bar,
+        learned_proofs._analytic,
+    ),
+    "an imperfect mean that asks for less": (
+        learned_variance.imperfect_variance,
+        lambda eps_error, at: (
+            posterior_variance(at) - at.beta**2 / (at.alpha * at.one_minus_alpha_bar) * eps_error
+        ),
+        learned_proofs._imperfect,
+    ),
+    "the best variance from the score itself": (
+        learned_variance.analytic_variance,
+        lambda score_square, at: posterior_variance(at) + score_square,
+        learned_proofs._analytic,
+    ),
+    "the error of the exact noise, not scaled": (
+        learned_variance.noise_error,
+        lambda score_square, at: 1 - score_square,
+        learned_proofs._upper,
+    ),
+    "a rescaled schedule that does not end at 0": (
+        schedules.zero_terminal_root,
+        lambda root, root_1, root_T: root * root_1 / (root_1 - root_T),
+        lambda: schedules_proofs._at("a test", "T", "0"),
+    ),
+    "a rescaled schedule that moves its start": (
+        schedules.zero_terminal_root,
+        lambda root, root_1, root_T: root - root_T,
+        lambda: schedules_proofs._at("a test", "1", "1"),
+    ),
+    "β_t as the quotient": (
+        schedules.beta_between,
+        lambda alpha_bar, alpha_bar_prev: alpha_bar / alpha_bar_prev,
+        schedules_proofs._beta,
+    ),
+    "ᾱ(t) with the whole square": (
+        diffusion_limit.limit_alpha_bar,
+        lambda time, first, last: ops.exp(-(time * first) - time**2 * (last - first)),
+        limit_proofs._mean,
+    ),
+    "a rate that is its own mean": (
+        diffusion_limit.limit_rate,
+        lambda time, first, last: (first + last) / 2,
+        limit_proofs._mean,
+    ),
+    "a drift without its half": (
+        diffusion_limit.sde_drift,
+        lambda x, rate: -(rate * x),
+        limit_proofs._same_slope,
+    ),
+    "a variance that goes to 0": (
+        diffusion_limit.variance_slope,
+        lambda variance, rate: -(rate * variance),
+        limit_proofs._one_step,
+    ),
+    "the drift of the reverse SDE": (
+        diffusion_limit.flow_velocity,
+        lambda x, score, rate: -(rate * x) / 2 - rate * score,
+        limit_proofs._same_slope,
+    ),
+    "a flow by variances": (
+        diffusion_limit.flow,
+        lambda x, variance_from, variance_to: x * variance_to / variance_from,
+        limit_proofs._flow,
+    ),
+    "a perturbation that is scaled like the data": (
+        perturbation.perturbed_sample,
+        lambda x_0, eps, xi, gamma, at: q_mean(x_0 + gamma * xi, at) + ops.sqrt(at.one_minus_alpha_bar) * eps,
+        perturbation_proofs._input,
+    ),
+    "γ for γ²": (
+        perturbation.perturbed_noise_variance,
+        lambda gamma, at: at.one_minus_alpha_bar * (1 + gamma),
+        perturbation_proofs._ratio,
+    ),
+    "the weight of v on x_0": (
+        weights.v_weight,
+        lambda at: 1 / at.one_minus_alpha_bar,
+        weights_proofs._v_loss,
+    ),
+    "a weight on x_0, divided": (
+        weights.on_x_0,
+        lambda weight, at: weight / snr_(at),
+        weights_proofs._on_x_0,
+    ),
+    "a weight on v, unchanged": (weights.on_v, lambda weight, at: weight, weights_proofs._unit_of_v),
+    "Min-SNR, the larger of the two": (
+        weights.min_snr_weight,
+        lambda gamma, at: ops.where(snr_(at) > gamma, ops.one(gamma), gamma / snr_(at)),
+        weights_proofs._clipped,
+    ),
+    "Min-SNR on x_0 for that on the noise": (
+        weights.min_snr_weight,
+        lambda gamma, at: ops.where(snr_(at) < gamma, snr_(at), gamma),
+        weights_proofs._kept,
+    ),
+    "P2 of the other sign": (
+        weights.p2_weight,
+        lambda k, gamma, at: ops.exp(gamma * ops.log(k + snr_(at))),
+        weights_proofs._p2,
+    ),
+    "the log-SNR of the cosine schedule, halved": (
+        weights.cosine_log_snr,
+        lambda time: ops.log(ops.cos(ops.two_pi(time) / 4 * time) / ops.sin(ops.two_pi(time) / 4 * time)),
+        weights_proofs._cosine,
+    ),
+    "the implied weight without π": (
+        weights.cosine_weight,
+        lambda log_snr: 1 / (ops.exp(log_snr / 2) + ops.exp(-log_snr / 2)),
+        weights_proofs._cosine,
+    ),
+    "v of the other sign": (
+        v_prediction.velocity,
+        lambda x_0, eps, at: ops.sqrt(at.one_minus_alpha_bar) * x_0 - ops.sqrt(at.alpha_bar) * eps,
+        v_proofs._x_0_back,
+    ),
+    "x_0 from v, added": (
+        v_prediction.x_0_from_v,
+        lambda x_t, v, at: ops.sqrt(at.alpha_bar) * x_t + ops.sqrt(at.one_minus_alpha_bar) * v,
+        v_proofs._x_0_back,
+    ),
+    "the noise from v, the roots swapped": (
+        v_prediction.eps_from_v,
+        lambda x_t, v, at: ops.sqrt(at.alpha_bar) * x_t + ops.sqrt(at.one_minus_alpha_bar) * v,
+        v_proofs._eps_back,
+    ),
+    "a turn the other way": (
+        v_prediction.rotated,
+        lambda x_t, v, at: (
+            ops.sqrt(at.alpha_bar_prev) * ops.sqrt(at.alpha_bar) * x_t
+            + ops.sqrt(at.one_minus_alpha_bar) * ops.sqrt(at.alpha_bar_prev) * v
+        ),
+        v_proofs._turn,
+    ),
+    "EDM, the skip of the noise": (
+        preconditioning.skip_scale,
+        lambda noise, data: noise / (noise + data),
+        edm_proofs._least_output,
+    ),
+    "EDM, c_out squared": (
+        preconditioning.output_scale,
+        lambda noise, data: noise * data / (noise + data),
+        edm_proofs._output,
+    ),
+    "EDM, c_in of the noise alone": (
+        preconditioning.input_scale,
+        lambda noise, data: 1 / ops.sqrt(noise),
+        edm_proofs._input,
+    ),
+    "EDM, c_out² for λ": (
+        preconditioning.edm_weight,
+        lambda noise, data: noise * data / (noise + data),
+        edm_proofs._weight,
+    ),
+    "EDM, the network without c_out": (
+        preconditioning.denoised,
+        lambda y, network, noise, data: data / (noise + data) * y + network,
+        edm_proofs._bridge,
+    ),
+    "a score that is not scaled": (
+        guidance.score,
+        lambda eps, at: -(eps * eps) / at.one_minus_alpha_bar,
+        guidance_proofs._score,
+    ),
+    "guidance by 1 + w of both": (
+        guidance.guided_eps,
+        lambda conditional, unconditional, weight: (1 + weight) * (conditional - unconditional),
+        guidance_proofs._score,
+    ),
+    "a classifier that pushes away": (
+        guidance.classifier_eps,
+        lambda eps, gradient, scale, at: eps + scale * ops.sqrt(at.one_minus_alpha_bar) * gradient,
+        guidance_proofs._mean,
+    ),
+    "a mean that moves by σ": (
+        guidance.classifier_mean,
+        lambda mean, variance, gradient, scale: mean + scale * ops.sqrt(variance) * gradient,
+        guidance_proofs._two_rules,
+    ),
+    "a guided law that widens": (
+        guidance.guided_variance,
+        lambda contrast, weight: (1 - contrast) / (1 - weight * contrast),
+        guidance_proofs._law,
+    ),
+    "a shift by the root": (
+        resolution.shifted_alpha_bar,
+        lambda factor, at: (
+            at.alpha_bar * ops.sqrt(factor) / (at.one_minus_alpha_bar + at.alpha_bar * ops.sqrt(factor))
+        ),
+        resolution_proofs._shift,
+    ),
+    "pooling along one side": (
+        resolution.pooled_snr,
+        lambda side, at: side * at.alpha_bar / at.one_minus_alpha_bar,
+        resolution_proofs._restored,
+    ),
+    "blanks, a step late": (
+        absorbing.absorbing_beta,
+        lambda t, T: ops.one(t) / (T - t),
+        absorbing_proofs._kept,
+    ),
+    "a blank that returns by ᾱ_t": (
+        absorbing.unmask_probability,
+        lambda at: at.beta * at.alpha_bar / at.one_minus_alpha_bar,
+        absorbing_proofs._return,
+    ),
+    "the cost of a blank, not reweighted": (
+        absorbing.absorbing_term,
+        lambda log_p, at: -log_p,
+        absorbing_proofs._term,
+    ),
+    "the farthest image": (
+        finite_data.image_shares,
+        lambda log_q: [1 / (1 + ops.exp(log_q[0] - log_q[1])), 1 / (1 + ops.exp(log_q[1] - log_q[0]))],
+        finite_proofs._average,
+    ),
+    "an average without its shares": (
+        finite_data.mean_image,
+        lambda images, log_q: (images[0] + images[1]) / 2,
+        finite_proofs._best,
+    ),
+}
+
+
+def snr_(at: Any) -> Any:
+    """SNR(t), for the wrong versions that need a right one."""
+    return at.alpha_bar / at.one_minus_alpha_bar
+
+
+def snr_before(at: Any) -> Any:
+    """SNR(t−1)."""
+    return at.alpha_bar_prev / at.one_minus_alpha_bar_prev
+
+
+@pytest.mark.parametrize(("formula", "wrong", "derive"), WRONG.values(), ids=WRONG)
+def test_wrong_formula_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    formula: Callable[..., Any],
+    wrong: Callable[..., Any],
+    derive: Callable[[], Derivation],
+) -> None:
+    derive().check()
+    for name, value in {
+        "ops": ops,
+        "snr_": snr_,
+        "snr_before": snr_before,
+        "q_mean": q_mean,
+        "mix": mix,
+        "posterior_variance": posterior_variance,
+    }.items():
+        monkeypatch.setitem(formula.__globals__, name, value)
+    monkeypatch.setattr(formula, "__code__", wrong.__code__)
+    with pytest.raises(FalseStep):
+        derive().check()
+
+
+def test_every_formula_that_is_proved_has_a_wrong_version() -> None:
+    proved = {formula for derivation in DERIVATIONS for formula in derivation.formulas}
+    stated = {formula for node in FOLLOWUPS.values() for formula in node.formulas}
+    refused = {formula for formula, _, _ in WRONG.values()}
+    assert not {formula.__name__ for formula in proved & stated - refused}
+
+
+@pytest.mark.parametrize(("title", "tex", "term", "names"), printed(DERIVATIONS))
+def test_what_is_printed_is_what_was_proved(title: str, tex: str, term: Any, names: dict[str, Any]) -> None:
+    """Every line, read back from its LaTeX at a point, has the value that the proof compared."""
+    read, proved = read_back(tex, term, names)
+    assert read == pytest.approx(proved, rel=1e-9)
