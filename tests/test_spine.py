@@ -3,11 +3,15 @@
 Each formula is replaced by one that raises; then the training step, the sampler or the bound must fail.
 """
 
+import ast
 import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import get_args
 
@@ -15,40 +19,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from ddpm_spec import formulas
 from ddpm_spec.diffusion import Convention, Diffusion, Prediction
-from ddpm_spec.formulas import (
-    autoregressive,
-    bound,
-    decoder,
-    floors,
-    forward,
-    gaussian,
-    interpolation,
-    objective,
-    posterior,
-    reverse,
-    sampling,
-    schedule,
-    variance,
-)
+from ddpm_spec.formulas import bound, decoder, floors, gaussian, schedule, variance
 from ddpm_spec.paper import Formula, nodes_of
 from ddpm_spec.schedule import cosine_schedule, linear_schedule, quadratic_schedule
 
-MODULES = (
-    autoregressive,
-    bound,
-    decoder,
-    floors,
-    forward,
-    gaussian,
-    interpolation,
-    objective,
-    posterior,
-    reverse,
-    sampling,
-    schedule,
-    variance,
-)
+ROOT = Path(__file__).parents[1]
+MODULES = [import_module(room.name) for room in iter_modules(formulas.__path__, f"{formulas.__name__}.")]
 
 
 def formulas_of(module: ModuleType) -> Iterator[Formula]:
@@ -65,13 +43,13 @@ FORMULAS = [formula for module in MODULES for formula in formulas_of(module)]
 # terms. Eq. 16 and claim C8 need the law of the data, so only an oracle can compute them.
 # The best variance and the floors say what a model can reach; none is used to reach it.
 EXPLAINS = [
-    autoregressive.negative_log_likelihood,
+    formulas.autoregressive.negative_log_likelihood,
     bound.marginal_bound,
     bound.mean_distance,
     bound.variance_mismatch,
     gaussian.entropy,
-    objective.eps_weight,
-    interpolation.mixed_noise,
+    formulas.objective.eps_weight,
+    formulas.interpolation.mixed_noise,
     *formulas_of(variance),
     *formulas_of(floors),
 ]
@@ -123,10 +101,13 @@ def raising(*arguments: object) -> None:
     raise Called
 
 
-@pytest.mark.parametrize("formula", FORMULAS, ids=lambda f: f"{f.__module__.rpartition('.')[2]}.{f.__name__}")
-def test_no_formula_is_decoration(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
+def test_with_every_formula_in_its_place_all_runs() -> None:
     for user in USERS:
         user()
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda f: f"{f.__module__.rpartition('.')[2]}.{f.__name__}")
+def test_no_formula_is_decoration(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
     monkeypatch.setitem(formula.__globals__, "Called", Called)
     # The code object is replaced, so every import of the function sees the change.
     monkeypatch.setattr(formula, "__code__", raising.__code__)
@@ -164,6 +145,29 @@ def test_no_formula_names_a_number_type_or_holds_a_float() -> None:
             assert not any(isinstance(constant, float) for constant in constants), formula.__name__
 
 
+def imported(module: str) -> set[str]:
+    """What a module of ours imports when it is imported itself; nothing for any other."""
+    path = ROOT.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found: set[str] = set()
+    for statement in ast.parse(file.read_text(encoding="utf-8")).body if file.exists() else []:
+        if isinstance(statement, ast.Import):
+            found |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            found |= {statement.module, *(f"{statement.module}.{alias.name}" for alias in statement.names)}
+    return found
+
+
+def test_no_module_on_the_training_path_imports_sympy() -> None:
+    path, pending = set(), {f"ddpm_spec.training.{room}" for room in ("commands", "loop")}
+    while pending:
+        path |= pending
+        pending = set().union(*map(imported, pending)) - path
+    assert {"ddpm_spec.diffusion", "ddpm_spec.unet", "ddpm_spec.formulas.posterior"} <= path
+    assert not {name for name in path if name.startswith(("sympy", "mpmath", "ddpm_spec.proofs"))}
+
+
+@pytest.mark.cli
 def test_training_does_not_import_sympy() -> None:
     """Proofs load sympy; whoever trains does not pay for it, unless torch itself asks for it."""
     code = (
