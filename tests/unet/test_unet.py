@@ -233,9 +233,8 @@ def test_channels_last_goes_through_without_a_copy():
     assert out.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_one_graph_without_breaks(checkpointing):
-    net = torch.compile(small(checkpointing=checkpointing, blocks=1), fullgraph=True, backend="eager")
+def test_one_graph_without_breaks():
+    net = torch.compile(small(blocks=1), fullgraph=True, backend="eager")
     net(torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3]))
 
 
