@@ -7,7 +7,7 @@ __all__ = ["eps_from_v", "rotated", "velocity", "x_0_from_v"]
 
 
 def velocity(x_0: Number, eps: Number, at: Step) -> Number:
-    """V = √ᾱ_t ε − √(1−ᾱ_t) x_0. Any shape. Rounding: 2(1+κ)u.
+    """v = √ᾱ_t ε − √(1−ᾱ_t) x_0. Any shape. Rounding: 2(1+κ)u.
 
     With cos φ = √ᾱ_t it is dx_φ/dφ: the direction in which x_t turns from image to noise.
     """
