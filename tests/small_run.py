@@ -17,7 +17,7 @@ SMALL = Settings(
     process=Process(T=8),
     training=Training(steps=7, batch=6, warmup=2, ema=0.5, flip=True, seed=3, save_every=3),
     evaluation=Evaluation(samples=12, bound_images=4, sample_batch=5),
-    machine=Machine(device="cpu", threads=1),
+    machine=Machine(device="cpu", threads=1, compile="off"),
 )
 """Flips and dropout are on: they must survive a resume too."""
 

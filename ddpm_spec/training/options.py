@@ -133,9 +133,13 @@ def parse(kind: type[Options], args: list[str], default: Options | None, prog: s
 
 
 def _message(printed: str) -> str:
-    """The sentence inside the box that tyro prints: what stands between its title and the next rule."""
+    """The sentence inside the box that tyro prints: what stands between its title and the next rule.
+
+    Drawn in ASCII, the box has a rule below its title too.
+    """
     lines = [line.strip(" │|╭╮╰╯─-") for line in printed.strip().splitlines()]
-    return " ".join(itertools.takewhile(bool, lines[1:])).rstrip(".")
+    body = itertools.dropwhile(lambda line: not line, lines[1:])
+    return " ".join(itertools.takewhile(bool, body)).rstrip(".")
 
 
 def _flags(kind: Any) -> list[str]:
