@@ -78,6 +78,7 @@ def write_pipeline(
         for path in (*draft.rglob("*"), draft):
             checkpoints.flush(path)
         draft.rename(out)
+        checkpoints.flush(out.parent)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{out} could not be written ({error}); free some disk, or name another folder"

@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 import torch
 from foreign import diffusers, wild
+from safetensors import safe_open
 from small_run import SMALL, finished
 from torch import Tensor
 
@@ -180,6 +181,8 @@ def test_killed_while_writing_there_is_no_folder_by_the_name(tmp_path):
         "unet/config.json",
         "unet/diffusion_pytorch_model.safetensors",
     }
+    with safe_open(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors", "pt") as opened:
+        assert opened.metadata() == {"format": "pt"}  # older readers ask for it
     assert json.loads((tmp_path / "out" / "model_index.json").read_text())["_class_name"] == "DDPMPipeline"
 
 
