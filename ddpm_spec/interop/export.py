@@ -46,7 +46,8 @@ def export(args: list[str]) -> None:
     shape, _ = checkpoints.image_format(checkpoint)
     network = settings.unet(*shape[:2])
     checkpoints.fill(network, checkpoint, options.weights)
-    write_pipeline(network, settings, shape, options.out, f"{checkpoint}, {options.weights}")
+    origin = f"{options.run.absolute().name}, {checkpoint.name}, {options.weights}"
+    write_pipeline(network, settings, shape, options.out, origin)
     console.print(f"{options.out}: unet, scheduler, model_index.json; opens with diffusers' DDPMPipeline")
 
 
