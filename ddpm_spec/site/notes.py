@@ -1,7 +1,8 @@
 """Sections of the notes, embedded in pages, and the links between them.
 
-A page takes a section by `![[note#Heading]]`, a paragraph or table that is marked `^name` by
-`![[note#^name]]`, as Obsidian does, and by `![[note#]]` what comes before the first heading. The
+A page takes a section by `![[note#Heading]]`, the item of a list that opens with "**Label.**" by
+`![[note#Heading#Label]]`, a paragraph or table that is marked `^name` by `![[note#^name]]`, as Obsidian
+does, and by `![[note#]]` what comes before the first heading. The
 heading stays behind, since the page has its own; headings below it move so that they stand one level
 below the page's heading before them.
 """
@@ -18,6 +19,7 @@ __all__ = ["EMBED", "HEADING", "MissingNote", "Note", "outside_code"]
 EMBED = re.compile(r"^!\[\[(?P<note>[^\[\]#|\n]+)#(?P<part>\^?[^\[\]|\n]*)\]\]\s*$")
 HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<title>.+?)\s*#*\s*$")
 _BLOCK_ID = re.compile(r"^(?P<text>.*?)\s*\^(?P<id>[\w-]+)\s*$")
+_ITEM = re.compile(r"^- \*\*(?P<label>.+?)\.\*\*\s+(?P<text>.+)$")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 
 
@@ -102,7 +104,10 @@ class Note:
         """
         if not name:
             return "\n".join(self.text.split("\n")[: self.headings[0].start - 1]).strip()
-        return self._block(name[1:]) if name.startswith("^") else self._section(name, level)
+        if name.startswith("^"):
+            return self._block(name[1:])
+        section, _, label = name.partition("#")
+        return self._item(section, label) if label else self._section(section, level)
 
     def _section(self, title: str, top: int) -> str:
         section = self.heading(title)
@@ -113,6 +118,13 @@ class Note:
             level = heading.level + shift
             lines[heading.start - 1 - section.start] = f"{'#' * level} {heading.title}"
         return "\n".join(lines).strip("\n")
+
+    def _item(self, section: str, label: str) -> str:
+        for line in self._section(section, 2).split("\n"):
+            match = _ITEM.match(line)
+            if match and match["label"].casefold() == label.casefold():
+                return match["text"]
+        raise MissingNote(f"notes/{self.path.name} has no item “{label}” under “{section}”")
 
     def _block(self, name: str) -> str:
         blocks = re.split(r"\n\s*\n", self.text)
