@@ -28,6 +28,14 @@ from ddpm_spec.training.settings import Settings
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
+    """A run made by the command."""
+    folder = tmp_path_factory.mktemp("run") / "digits-1"
+    assert run_command(train, [*FLAGS, "--run", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def user_run(tmp_path_factory) -> Path:
     """A run made by the command in processes of its own: stopped by Ctrl-C, then resumed to its end."""
     place = tmp_path_factory.mktemp("user")
     folder = place / "runs" / "digits-1"
@@ -62,30 +70,30 @@ def error_of(capsys: pytest.CaptureFixture[str], command, *args: object) -> str:
 
 
 @pytest.mark.cli
-def test_the_run_folder_is_complete(run):
-    names = {p.name for p in run.iterdir()} - {"log"}  # there if TensorBoard is
+def test_the_run_folder_is_complete(user_run):
+    names = {p.name for p in user_run.iterdir()} - {"log"}  # there if TensorBoard is
     files = {"settings.json", "samples.png", "loss.png", "report.html", "report.json"}
-    assert names == files | {f"checkpoint-{step}" for step in checkpoints.steps_in(run)}
-    assert {p.name for p in checkpoints.latest(run).iterdir()} == {
+    assert names == files | {f"checkpoint-{step}" for step in checkpoints.steps_in(user_run)}
+    assert {p.name for p in checkpoints.latest(user_run).iterdir()} == {
         "ema.safetensors", "raw.safetensors", "resume.safetensors", "state.json",
     }  # fmt: skip
-    settings = Settings.load(run / "settings.json")
+    settings = Settings.load(user_run / "settings.json")
     steps = dataclasses.replace(settings.training, steps=SMALL.training.steps)
     assert dataclasses.replace(settings, training=steps) == SMALL
-    assert Image.open(run / "samples.png").size == (4 * 42 + 2, 3 * 42 + 2)
+    assert Image.open(user_run / "samples.png").size == (4 * 42 + 2, 3 * 42 + 2)
 
 
 @pytest.mark.cli
-def test_the_report_says_the_same_on_the_terminal_and_on_the_page(run):
-    numbers = json.loads((run / "report.json").read_text())
-    assert numbers["step"] == checkpoints.steps_in(run)[-1]
+def test_the_report_says_the_same_on_the_terminal_and_on_the_page(user_run):
+    numbers = json.loads((user_run / "report.json").read_text())
+    assert numbers["step"] == checkpoints.steps_in(user_run)[-1]
     bound = numbers["bound"]
     assert bound["total"] == pytest.approx(bound["L_T"] + bound["L_steps"] + bound["L_0"], rel=1e-9)
     assert bound["images"] == 4
     assert numbers["environment"]["threads"] == 1
     assert 0.1 < numbers["environment"]["peak_memory_gb"] < 1.5
-    terminal = " ".join((run.parents[1] / "stdout").read_text().split())
-    page = Text((run / "report.html").read_text())
+    terminal = " ".join((user_run.parents[1] / "stdout").read_text().split())
+    page = Text((user_run / "report.html").read_text())
     for words in (
         f"{bound['total']:.3f} ± {bound['standard_error']:.3f}",
         f"{numbers['histogram']:.3f}",
@@ -125,26 +133,26 @@ class Text(HTMLParser):
 
 
 @pytest.mark.cli
-def test_progress_on_a_pipe_is_lines(run):
-    err = (run.parents[1] / "stderr").read_text()
+def test_progress_on_a_pipe_is_lines(user_run):
+    err = (user_run.parents[1] / "stderr").read_text()
     assert re.search(r"training: ([\d,]+) of \1, loss \d\.\d+ +[\d.,]+ images/s", err)
     assert "sampling: 24 of 24" in err
     assert "bound: 8 of 8" in err
 
 
 @pytest.mark.cli
-def test_ctrl_c_saves_and_says_how_to_go_on(run):
-    said = (run.parents[1] / "stopped").read_text()
-    step = checkpoints.steps_in(run)[-1] - 2
+def test_ctrl_c_saves_and_says_how_to_go_on(user_run):
+    said = (user_run.parents[1] / "stopped").read_text()
+    step = checkpoints.steps_in(user_run)[-1] - 2
     assert f"stopped at step {step:,} of 1,000,000 and saved" in said
     assert said.rstrip().endswith("go on with: python -m ddpm_spec.train --resume runs/digits-1")
     assert "Traceback" not in said
 
 
 @pytest.mark.cli
-def test_stopped_and_resumed_it_is_the_run_that_never_stopped(run, images, tmp_path):
-    newest = checkpoints.latest(run)
-    made = finished(tmp_path, images, steps=checkpoints.steps_in(run)[-1])
+def test_stopped_and_resumed_it_is_the_run_that_never_stopped(user_run, images, tmp_path):
+    newest = checkpoints.latest(user_run)
+    made = finished(tmp_path, images, steps=checkpoints.steps_in(user_run)[-1])
     assert same(checkpoints.read(newest, made.belongs_to), made.state())
 
 

@@ -16,10 +16,10 @@ from ddpm_spec.training.settings import Settings
 def test_the_first_steps_are_those_of_the_run_that_was_measured(images):
     """Another draw, order, initialisation or update would show; another processor's rounding does not."""
     made = Trainer(Settings(), images, accelerator_for(Settings()))
-    for _ in range(30):
+    for _ in range(10):
         made.update()
-    assert made.losses[[0, 1, 2, 3, 9, 19, 29]].tolist() == pytest.approx(
-        [1.007682, 1.015387, 0.997184, 1.015595, 0.997049, 0.849054, 0.759695], rel=1e-5
+    assert made.losses[[0, 1, 2, 3, 9]].tolist() == pytest.approx(
+        [1.007682, 1.015387, 0.997184, 1.015595, 0.997049], rel=1e-5
     )
 
 

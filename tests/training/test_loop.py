@@ -1,6 +1,7 @@
 """The loop: equal runs are equal in every bit, stopped or not, and a step is what Algorithm 1 says."""
 
 import functools
+import math
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from small_run import SMALL, finished, same, trainer
 
 from ddpm_spec.data import to_unit
 from ddpm_spec.errors import InputError
-from ddpm_spec.training import checkpoints, ema
+from ddpm_spec.training import checkpoints, ema, loop
 from ddpm_spec.training.loop import Diverged
 
 
@@ -171,14 +172,15 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss(images):
     assert (stop.value.step, stop.value.cause) == (3, "gradient")
 
 
-def test_looks_are_rare_where_steps_are_fast_and_stops_are_prompt(images, monkeypatch):
-    made = trainer(images, steps=60, save_every=1000)
-    seen = [look.step for look in made.run(lambda state: None)]
-    assert seen[0] == 1
-    assert seen[-1] == 60
-    assert len(seen) < 20
-    made = trainer(images, steps=60, save_every=1000)
-    saved = []
+@pytest.mark.parametrize(("seconds", "steps"), [(math.inf, [1, 21, 25]), (0, list(range(1, 26)))])
+def test_looks_are_rare_where_steps_are_fast(images, monkeypatch, seconds, steps):
+    monkeypatch.setattr(loop, "CHECK_SECONDS", min(seconds, 1e9))
+    made = trainer(images, steps=25, save_every=1000)
+    assert [look.step for look in made.run(lambda state: None)] == steps
+
+
+def test_a_signal_stops_one_process_at_once(images):
+    made, saved = trainer(images, steps=60, save_every=1000), []
     for _ in made.run(saved.append, signal=lambda: 15 if made.step == 7 else 0):
         pass
     assert made.stopped_by == 15
