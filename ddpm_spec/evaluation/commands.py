@@ -28,7 +28,12 @@ def evaluate(args: list[str]) -> None:
         options = processes.from_first(lambda: parse_evaluate(args))
         with processes.together():
             model = open_model(
-                options.model, options.preset, device=options.device, path=options.path, cache=options.cache
+                options.model,
+                options.preset,
+                device=options.device,
+                dtype=options.dtype,
+                path=options.path,
+                cache=options.cache,
             )
         plan = model.settings.evaluation
         folder = _folder(options, model)

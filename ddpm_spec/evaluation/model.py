@@ -19,9 +19,10 @@ from ddpm_spec.training.machine import accelerator_for, compiled, resolved
 from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Machine, Settings
 
-__all__ = ["Device", "Model", "located", "open_model", "open_run"]
+__all__ = ["Device", "Dtype", "Model", "located", "open_model", "open_run"]
 
 Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def open_model(
     data_preset: str | None = None,
     *,
     device: Device = "auto",
+    dtype: Dtype = "float32",
     path: str | None = None,
     cache: str | None = None,
 ) -> Model:
@@ -56,7 +58,7 @@ def open_model(
     if (Path(argument) / "settings.json").exists():
         if data_preset:
             raise InputError(f"{argument} is a run and knows its data; leave --preset away")
-        return open_run(Path(argument), device, path=path, cache=cache)
+        return open_run(Path(argument), device, dtype, path=path, cache=cache)
     from ddpm_spec.interop import open_weights
 
     opened = open_weights(argument)
@@ -66,7 +68,7 @@ def open_model(
             "--preset cifar10"
         )
     settings = dataclasses.replace(preset(data_preset), process=opened.process)
-    settings = _here(located(settings, path, cache), device)
+    settings = _here(located(settings, path, cache), device, dtype)
     images = _images(settings)
     if images.shape != opened.image_shape:
         raise InputError(
@@ -82,14 +84,19 @@ def open_model(
 
 
 def open_run(
-    run: Path, device: Device = "auto", *, path: str | None = None, cache: str | None = None
+    run: Path,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    *,
+    path: str | None = None,
+    cache: str | None = None,
 ) -> Model:
     """The last checkpoint of a run.
 
     Raises:
         InputError: if there is none, or it is damaged, or its data are not what they were.
     """
-    settings = _here(located(Settings.load(run / "settings.json"), path, cache), device)
+    settings = _here(located(Settings.load(run / "settings.json"), path, cache), device, dtype)
     folder = checkpoints.latest(run)
     images = _images(settings)
     accelerator = accelerator_for(settings)
@@ -113,9 +120,9 @@ def located(settings: Settings, path: str | None, cache: str | None) -> Settings
     return dataclasses.replace(settings, source=dataclasses.replace(settings.source, **moved))
 
 
-def _here(settings: Settings, device: Device) -> Settings:
+def _here(settings: Settings, device: Device, dtype: Dtype) -> Settings:
     """The settings on the machine at hand, which need not be the one of the training."""
-    machine = Machine(device=device, dtype=settings.machine.dtype, workers=settings.machine.workers)
+    machine = Machine(device=device, dtype=dtype, workers=settings.machine.workers)
     return dataclasses.replace(settings, machine=machine)
 
 

@@ -8,7 +8,7 @@ import tyro
 
 from ddpm_spec.diffusion import Convention
 from ddpm_spec.errors import InputError
-from ddpm_spec.evaluation.model import Device
+from ddpm_spec.evaluation.model import Device, Dtype
 from ddpm_spec.training.options import parse
 
 __all__ = ["EvaluateOptions", "parse_evaluate"]
@@ -47,6 +47,9 @@ class EvaluateOptions:
     """Images in one network call. Without it: as the settings say."""
     device: Device = "auto"
     """Device to compute on; auto takes a GPU if there is one."""
+    dtype: Dtype = "float32"
+    """What the network computes in, whatever it was trained in; bfloat16 is faster on a GPU, and its rounding
+    enters the bound."""
     inception: FileOrFolder = None
     """The file with Inception's weights, for FID and IS. Without it: from torch's cache, or downloaded."""
     out: FileOrFolder = None

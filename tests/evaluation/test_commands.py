@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from small_run import SMALL
 
 from ddpm_spec.data import load
@@ -58,6 +59,20 @@ def test_everything_is_measured_and_says_where_from(run, capsys):
     assert len(curves["raw"]["train"]["official"]["bits"]) == 8
     for name in ("bound.png", "samples-ema.png", "samples-raw.png"):
         assert (run / "evaluation" / name).stat().st_size > 100
+
+
+def test_bfloat16_is_asked_for_and_not_mixed_with_float32(run):
+    words = [str(run), "--weights", "ema", "--device", "cpu"]
+    settings = run / "settings.json"
+    settings.write_text(settings.read_text().replace('"float32"', '"bfloat16"'))  # as it was trained
+    evaluate(words)
+    exact = results(run)["weights"]["ema"]["bound"]
+    AcceleratorState._reset_state(reset_partial_state=True)  # another command, in truth
+    evaluate([*words, "--dtype", "bfloat16"])
+    assert results(run)["weights"]["ema"]["bound"] != exact
+    AcceleratorState._reset_state(reset_partial_state=True)
+    evaluate(words)
+    assert results(run)["weights"]["ema"]["bound"] == exact
 
 
 def test_distances_are_of_the_samples(run, images):
