@@ -1,5 +1,4 @@
 """One recorder for the run; what it saw is written to the evidence when the run ends."""
-# ruff: noqa: E402
 
 import os
 import time
