@@ -11,7 +11,7 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.model import located
 from ddpm_spec.evaluation.provenance import commit
 from ddpm_spec.reproduction import output
-from ddpm_spec.reproduction.options import ReproduceOptions, parse_reproduce
+from ddpm_spec.reproduction.options import ReproduceOptions, command, parse_reproduce
 from ddpm_spec.reproduction.plan import Plan
 from ddpm_spec.reproduction.runs import images_of
 from ddpm_spec.reproduction.targets import TARGETS
@@ -52,6 +52,7 @@ def reproduce(args: list[str]) -> None:
         if processes.is_first():
             accelerator = accelerator_for(plan.settings)
             provenance = {
+                "command": command(options),
                 "commit": commit(),
                 "seconds": round(time.monotonic() - start, 1),
                 **runs.environment(accelerator.device, accelerator.num_processes),

@@ -36,10 +36,7 @@ def origin(result: dict[str, Any]) -> str:
     where = p["device"] if p["device"] != "CPU" else f"{p['processor']}, {p['cores']} cores"
     commit = p["commit"] or "unknown"
     changed = " with changes" if commit.endswith("+") else ""
-    return (
-        f"`python -m ddpm_spec.reproduce {result['target']} --preset {result['preset']}`, commit "
-        f"{commit[:12]}{changed}, {where}, torch {p['torch']}, {_time(result)}."
-    )
+    return f"`{p['command']}`, commit {commit[:12]}{changed}, {where}, torch {p['torch']}, {_time(result)}."
 
 
 def _time(result: dict[str, Any]) -> str:

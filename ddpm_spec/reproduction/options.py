@@ -10,7 +10,7 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.reproduction.targets import TARGETS
 from ddpm_spec.training.options import parse
 
-__all__ = ["ReproduceOptions", "parse_reproduce"]
+__all__ = ["ReproduceOptions", "command", "parse_reproduce"]
 
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
 
@@ -53,6 +53,16 @@ class ReproduceOptions:
     """Images in one network call. Without it: as the preset says."""
     inception: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file with Inception's weights, for FID and IS. Without it: from torch's cache, or downloaded."""
+
+
+def command(options: ReproduceOptions) -> str:
+    """The words that make the same again, wherever the runs and the results lie."""
+    words = ["python -m ddpm_spec.reproduce", options.target, "--preset", options.preset]
+    for name in ("steps", "samples", "images", "seed", "batch"):
+        value = getattr(options, name)
+        if value != getattr(ReproduceOptions, name):
+            words += [f"--{name}", str(value)]
+    return " ".join(words)
 
 
 def parse_reproduce(args: list[str]) -> ReproduceOptions:

@@ -146,6 +146,7 @@ def test_a_figure_of_a_run_that_is_trained_first(tmp_path):
     result = made(tmp_path, "fig8", "--seed", "2")
     (run,) = result["runs"]
     assert run["measured_with_seed"] == 2
+    assert result["provenance"]["command"] == "python -m ddpm_spec.reproduce fig8 --preset digits --seed 2"
     assert (tmp_path / "digits-1" / run["checkpoint"]).is_dir()
     assert f"digits-1, {run['sha256'][:8]}, seed 2" in result["notes"][0]
 

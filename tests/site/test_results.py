@@ -44,6 +44,7 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
         "notes": ["L_simple at x_t."],
         "runs": [{"trained": {"seconds": 61.0}}, {"trained": None}],
         "provenance": {
+            "command": "python -m ddpm_spec.reproduce table9",
             "commit": "0123456789abcdef+",
             "device": "CPU",
             "processor": "a processor",
@@ -58,7 +59,7 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
     assert "![what it shows](../results/table9-digits.png)" in shown
     assert "$L_{simple}$ at $x_{t}$." in shown
     assert (
-        "`python -m ddpm_spec.reproduce table9 --preset digits`, commit 0123456789ab with changes, "
+        "`python -m ddpm_spec.reproduce table9`, commit 0123456789ab with changes, "
         "a processor, 2 cores, torch 2, this call took 3 s (finished batches are kept), "
         "training its runs 61 s." in shown
     )
