@@ -35,7 +35,7 @@ def implied_noise(x_0: Number, x_t: Number, at: Step) -> Number:
 
 
 def ddim_variance(eta: Number, at: Step) -> Number:
-    """σ² = η² β̃_t, DDIM Eq. 16: 0 is deterministic, 1 is DDPM with its smaller variance.
+    """σ² = η² β̃_t, equation (16) of DDIM: 0 is deterministic, 1 is DDPM with its smaller variance.
 
     Rounding: 3(1+κ)u.
     """
@@ -43,7 +43,7 @@ def ddim_variance(eta: Number, at: Step) -> Number:
 
 
 def ddim_mean(x_0: Number, x_t: Number, variance: Number, at: Step) -> Number:
-    """The mean of q_σ(x_s | x_t, x_0); with x̂_0 of DDPM's Eq. 15 it is the sampler's, DDIM Eq. 12.
+    """The mean of q_σ(x_s | x_t, x_0); with x̂_0 of DDPM's Eq. 15 it is (12) of DDIM, the sampler.
 
     x_0, x_t: any shape; variance: σ² in [0, 1−ᾱ_s], where s is the step before in `at`. A larger one,
     DDPM's σ² = β_t at t = 2 among them, has no member of the family: the root is of a negative number.

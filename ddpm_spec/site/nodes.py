@@ -101,7 +101,7 @@ def _statement(node: Node) -> str:
     assumed = "".join(f"- {assumption}\n" for assumption in assumptions)
     parts = [
         '<div class="statement" markdown>',
-        f'<p class="where" markdown="span">{where} {badge(_statuses()[node.id])}</p>',
+        f'<p class="where" markdown="span"><span>{where}</span> {badge(_statuses()[node.id])}</p>',
         *map(derivation.equation, (EQUATIONS | beyond.EQUATIONS).get(node.id, ())),
         lines,
         f'<div class="assumptions" markdown>\n\nAssumed:\n\n{assumed}\n</div>' if assumed else "",

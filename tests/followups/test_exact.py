@@ -523,7 +523,10 @@ def test_an_equal_share_at_every_step(recorder: Recorder, T: int, data: st.DataO
             assert absorbing.unmask_probability(step) == F(1, t)
 
 
-@given(r=st.fractions(F(1, 20), F(19, 20), max_denominator=20), p=st.fractions(F(1, 20), F(19, 20)))
+@given(
+    r=st.fractions(F(1, 20), F(19, 20), max_denominator=20),
+    p=st.fractions(F(1, 20), F(19, 20), max_denominator=20),
+)
 def test_the_cost_of_a_blank(recorder: Recorder, r: Fraction, p: Fraction) -> None:
     """Symbol by symbol; logarithms of rationals are exact."""
     claim = "the cost of a blank symbol is the divergence of the two laws of x_{t−1}"

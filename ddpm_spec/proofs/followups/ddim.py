@@ -85,7 +85,7 @@ def _eta_one() -> Derivation:
         lines=(
             Line(
                 Value(NOISE_PREV / AT.one_minus_alpha_bar * (1 - AT.alpha_bar / AT.alpha_bar_prev)),
-                r"$\sigma^2$ of DDIM's Eq. 16 at $\eta = 1$, for any step from $t$ to $s$.",
+                r"$\sigma^2$ of equation (16) of DDIM at $\eta = 1$, for any step from $t$ to $s$.",
             ),
             Line(
                 Value(NOISE_PREV / AT.one_minus_alpha_bar * AT.beta),
