@@ -11,7 +11,10 @@ from ddpm_spec.training.machine import accelerator_for, resolved, say_what_diffe
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [{}, {"dtype": "bfloat16"}])
 def test_a_compiled_network_trains_alike(images, machine):
-    """Fused kernels round otherwise, and nothing else: the first loss, and a gradient of the same length."""
+    """Fused kernels may round otherwise, and nothing else: the losses, and gradients of the same length."""
+    from torch._dynamo.utils import counters  # takes a second
+
+    graphs = counters["stats"]["unique_graphs"]
     made = trainer(images, machine=machine | {"compile": "on"})
     plain = trainer(images, machine=machine)
     for _ in range(2):
@@ -20,7 +23,7 @@ def test_a_compiled_network_trains_alike(images, machine):
     close = 1e-5 if not machine else 2e-2
     assert made.losses[:2].tolist() == pytest.approx(plain.losses[:2].tolist(), rel=close)
     assert made.norms[:2].tolist() == pytest.approx(plain.norms[:2].tolist(), rel=10 * close)
-    assert not made.norms.equal(plain.norms)  # it was compiled
+    assert counters["stats"]["unique_graphs"] == graphs + 1  # one compiled, the other not
     assert made.state().raw.keys() == plain.state().raw.keys()
 
 
