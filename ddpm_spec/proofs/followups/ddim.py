@@ -78,7 +78,7 @@ def _member() -> Derivation:
 
 
 def _eta_one() -> Derivation:
-    eta = letter(r"\cdot 1", ZERO.value + 1)
+    eta = letter("1", ZERO.value + 1)
     return Derivation(
         title=r"DDIM at $\eta = 1$",
         nodes=("beyond-ddim",),

@@ -52,7 +52,7 @@ def _start() -> Derivation:
         title=r"$\bar\alpha(t)$ starts at 1",
         nodes=("beyond-limit",),
         lines=(Line(Value(letter("1", ZERO.value + 1)), "No noise at the start."),),
-        end=Value(vp.limit_alpha_bar(named(r"\cdot 0", ZERO), FIRST, LAST)),
+        end=Value(vp.limit_alpha_bar(ZERO, FIRST, LAST)),
         end_tex=r"\bar\alpha(0)",
         formulas=(vp.limit_alpha_bar,),
     )

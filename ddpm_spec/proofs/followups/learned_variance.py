@@ -16,7 +16,7 @@ TILDE_IS = ((r"\tilde\beta_t", BETA_TILDE),)
 
 
 def _end(title: str, v: int, reason: str) -> Derivation:
-    weight = letter(rf"\cdot {v}", ZERO.value + v)
+    weight = letter(str(v), ZERO.value + v)
     return Derivation(
         title=title,
         nodes=("beyond-learned-variance",),
