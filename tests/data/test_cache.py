@@ -40,9 +40,10 @@ class Fails(Never):
 
 
 class Slow(Never):
-    """A store that takes its time."""
+    """A store that takes its time, in a forked process, which has lost the threads that torch had."""
 
     def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        torch.set_num_threads(1)
         time.sleep(0.5)
         return IMAGES[indices]
 
