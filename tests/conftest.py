@@ -7,10 +7,14 @@ import time
 os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 from ddpm_spec.evidence import Evidence, Recorder
 from ddpm_spec.proofs import DERIVATIONS
+
+# A forked process has lost the threads that torch computes with, and would wait for them for ever.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 _QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("dev", max_examples=40, **_QUIET)
