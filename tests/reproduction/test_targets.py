@@ -184,9 +184,9 @@ def test_a_run_on_other_images_is_refused(everything):
     run = folder / results["fig6"]["runs"][0]["run"]
     settings = (run / "settings.json").read_text()
     try:
-        (run / "settings.json").write_text(settings.replace('"path": ""', '"path": "elsewhere"'))
-        with pytest.raises(InputError, match="has other images; name the preset it was trained with"):
-            reproduce(["fig6", "--from", str(run)])
+        (run / "settings.json").write_text(settings.replace('"train_part": "train"', '"train_part": "other"'))
+        with pytest.raises(InputError, match="on other images .* name the preset it was trained with"):
+            reproduce(["fig6", "--from", str(run), "--runs", str(folder)])
     finally:
         (run / "settings.json").write_text(settings)
 
