@@ -185,7 +185,7 @@ def test_a_run_on_other_images_is_refused(everything):
     settings = (run / "settings.json").read_text()
     try:
         (run / "settings.json").write_text(settings.replace('"train_part": "train"', '"train_part": "other"'))
-        with pytest.raises(InputError, match="on other images .* name the preset it was trained with"):
+        with pytest.raises(InputError, match=r"on other images .* name the preset it was trained with"):
             reproduce(["fig6", "--from", str(run), "--runs", str(folder)])
     finally:
         (run / "settings.json").write_text(settings)
