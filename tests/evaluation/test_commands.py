@@ -61,6 +61,7 @@ def test_everything_is_measured_and_says_where_from(run, capsys):
         assert (run / "evaluation" / name).stat().st_size > 100
 
 
+@pytest.mark.slow
 def test_bfloat16_is_asked_for_and_not_mixed_with_float32(run):
     words = [str(run), "--weights", "ema", "--device", "cpu"]
     settings = run / "settings.json"

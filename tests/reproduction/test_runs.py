@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 from small_run import SMALL, small
@@ -12,9 +13,15 @@ from ddpm_spec.training import checkpoints
 from ddpm_spec.training.console import Interrupt, Interrupted
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    return trained(SMALL, "digits", tmp_path_factory.mktemp("once"), Interrupt())
+
+
 @pytest.fixture
-def made(tmp_path):
-    return trained(SMALL, "digits", tmp_path, Interrupt())
+def made(once, tmp_path):
+    """A run that was missing and has been trained, in a folder of this test's own."""
+    return dataclasses.replace(once, run=shutil.copytree(once.run, tmp_path / once.run.name))
 
 
 def test_what_is_missing_is_trained(made, tmp_path):
