@@ -86,6 +86,7 @@ def idx(array: np.ndarray) -> bytes:
     return gzip.compress(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
 
 
+@pytest.mark.slow
 @pytest.mark.cli
 def test_fashion_mnist_on_few_images(tmp_path, monkeypatch, capsys):
     random = np.random.default_rng(0)

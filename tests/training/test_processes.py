@@ -98,6 +98,7 @@ def test_two_processes_stopped_by_a_signal_to_one_of_them_and_resumed_on_one(ima
     assert both.shape == (5, 1, 8, 8)
 
 
+@pytest.mark.slow
 def test_two_machines_with_folders_of_their_own(images, tmp_path):
     """The second machine gets all it needs from the first: it has no run, and no settings of one."""
     here, there = tmp_path / "here", tmp_path / "there"
@@ -121,6 +122,7 @@ def test_two_machines_with_folders_of_their_own(images, tmp_path):
     assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())
 
 
+@pytest.mark.slow
 def test_what_fails_on_one_process_is_one_line_and_no_wait(tmp_path):
     """A checkpoint that cannot be written, then a process that is killed, then a bad option."""
     run = tmp_path / "runs" / "digits-1"
