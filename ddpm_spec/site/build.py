@@ -31,6 +31,9 @@ FACES = [
 ]
 """The cuts of the text face that the style sheet names."""
 
+SHORT = 12
+"""Characters of a formula that somebody may search for; the index is a third of what a page loads."""
+
 _PLACE = re.compile(r'<(?P<tag>div|span) data-drawn="(?P<number>\d+)">[^<]*</(?P=tag)>')
 
 FORMULAS = ("ddpm_spec/formulas", "ddpm_spec/followups")
@@ -69,12 +72,13 @@ class Site:
         """The place of a formula: a box that holds its letters until the page is written.
 
         KaTeX draws a formula with hundreds of boxes, and the search plugin would read them all, which takes
-        longer than the rest of the build. The letters of a formula in a line can be searched.
+        longer than the rest of the build. The letters of a short formula in a line can be searched.
         """
         html = self.katex.render(tex, display=display)
         self.drawn.append(html)
         tag, letters = ("div", "") if display else ("span", _letters(html))
-        return f'<{tag} data-drawn="{len(self.drawn) - 1}">{letters}</{tag}>'
+        searched = letters if len(letters) <= SHORT else ""
+        return f'<{tag} data-drawn="{len(self.drawn) - 1}">{searched}</{tag}>'
 
     def draw(self, page: str) -> str:
         """The page with its formulas drawn."""

@@ -89,9 +89,10 @@ def picture(statuses: Mapping[str, tuple[str, str]], address: Mapping[str, str])
     lines = [_line(above, below, centres) for above, below in nx.transitive_reduction(graph).edges]
     boxes = [_box(NODES[name], *statuses[name], address.get(name, ""), *centres[name]) for name in NODES]
     return (
-        f'<svg class="graph" viewBox="0 0 {WIDTH} {height}" role="group" '
+        # In a block of its own, in which Markdown finds no equations to link.
+        f'<div><svg class="graph" viewBox="0 0 {WIDTH} {height}" role="group" '
         f'aria-label="What rests on what: each box stands below those that it takes in">'
-        f"{''.join(lines)}{''.join(boxes)}</svg>"
+        f"{''.join(lines)}{''.join(boxes)}</svg></div>"
     )
 
 
@@ -146,8 +147,9 @@ def _line(above: str, below: str, centres: dict[str, tuple[float, float]]) -> st
 
 def _box(node: Node, status: str, mark: str, address: str, x: float, y: float) -> str:
     width, label = _width(node.id), escape(_label(node))
+    # The theme's script would set a plain href, which a link inside an SVG does not let it.
     return (
-        f'<a href="{escape(address)}" data-node="{node.id}" class="{status.replace(" ", "-")}">'
+        f'<a xlink:href="{escape(address)}" data-node="{node.id}" class="{status.replace(" ", "-")}">'
         f"<title>{escape(f'{node.name}, {node.where}: {status}')}</title>"
         f'<rect x="{x - width / 2:.1f}" y="{y - HEIGHT / 2}" width="{width:.1f}" height="{HEIGHT}" rx="4"/>'
         f'<text x="{x}" y="{y + 4}"><tspan aria-hidden="true">{mark} </tspan>{label}</text></a>'

@@ -23,7 +23,8 @@ def section(name: str, folder: Path, seen_from: str) -> str:
         target, _, preset = name.partition("-")
         return f"Not stored yet: `python -m ddpm_spec.reproduce {target} --preset {preset}` makes it.\n"
     result = json.loads(stored.read_text(encoding="utf-8"))
-    return markdown(result, f"{seen_from}/{name}.png", _written)
+    text = markdown(result, f"{seen_from}/{name}.png", _written)
+    return text.replace(".png)", ".png){ loading=lazy }")  # there are many on one page
 
 
 def _written(text: str) -> str:

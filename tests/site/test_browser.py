@@ -171,3 +171,10 @@ def test_a_check_unfolds_by_keyboard(tab: Any, address: str) -> None:
     check.locator("summary").focus()
     tab.keyboard.press("Enter")
     assert "identity of rational functions" in check.inner_text().lower()
+
+
+def test_a_box_of_the_graph_leads_to_its_section(tab: Any, address: str) -> None:
+    tab.goto(address + "check/")
+    tab.locator("svg.graph a[data-node='eq-7']").click()
+    tab.wait_for_url(re.compile("loss/posterior/#eq-7$"))
+    assert tab.wrong == []

@@ -25,7 +25,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.ids += [found["id"]] if found.get("id") else []
-        self.links += [found[name] for name in ("href", "src") if found.get(name)]
+        self.links += [found[name] for name in ("href", "xlink:href", "src") if found.get(name)]
 
 
 def read(site: Path) -> dict[str, Page]:
