@@ -1,6 +1,7 @@
 """`python -m ddpm_spec.evaluate`: what it writes, what it refuses."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -185,7 +186,8 @@ def test_killed_and_called_again_is_the_same(run, tmp_path):
 @pytest.mark.cli
 @pytest.mark.slow
 def test_two_processes_measure_what_one_does(run, tmp_path):
-    """Over gloo, each with its share of the batches."""
+    """Over gloo, each with its share of the batches; each sum in one order, by one thread."""
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
     words = ["-m", "ddpm_spec.evaluate", str(run), "--device", "cpu", "--out"]
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -196,7 +198,7 @@ def test_two_processes_measure_what_one_does(run, tmp_path):
         "--main_process_port", port,
     ]  # fmt: skip
     for command, out in (([sys.executable, *words], "one"), ([*launch, *words], "two")):
-        done = subprocess.run([*command, str(tmp_path / out)], capture_output=True, text=True)
+        done = subprocess.run([*command, str(tmp_path / out)], env=alone, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     one, two = (json.loads((tmp_path / out / "results.json").read_text()) for out in ("one", "two"))
     assert two["provenance"]["processes"] == 2
