@@ -2,8 +2,6 @@
 
 import functools
 import multiprocessing
-import resource
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +14,7 @@ from torch.nn import functional as F
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.contestants import Ours, Plan, Theirs
 from ddpm_spec.interop.timing import Piece, Spread, forward_flops, matmul, ratio, take_turns
+from ddpm_spec.training.runs import peak_memory
 
 __all__ = ["Row", "apart", "overhead", "race", "sampling_memory", "training_memory"]
 
@@ -152,8 +151,7 @@ def _resident(device: torch.device) -> int:
     """The most memory this process has held so far, on the device."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return round(peak_memory() * 2**30)
 
 
 def _repeat(piece: Callable[[], object], times: int) -> None:

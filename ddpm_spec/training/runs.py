@@ -13,7 +13,7 @@ import torch
 
 from ddpm_spec.errors import InputError
 
-__all__ = ["environment", "new_folder", "numbered_folder", "write_atomically"]
+__all__ = ["environment", "new_folder", "numbered_folder", "peak_memory", "write_atomically"]
 
 
 def new_folder(path: Path) -> Path:
@@ -86,7 +86,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _peak_memory() -> float:
+def peak_memory() -> float:
     """Largest resident memory of this process so far, in GB."""
     with contextlib.suppress(OSError, StopIteration):
         # Linux counts in ru_maxrss what the process that started this one had.
@@ -109,7 +109,7 @@ def environment(device: torch.device, processes: int) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "processes": processes,
-        "peak_memory_gb": round(_peak_memory(), 2),
+        "peak_memory_gb": round(peak_memory(), 2),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         **{name: version(name) for name in ("ddpm_spec", "torch", "accelerate", "numpy", "scikit-learn")},
