@@ -65,7 +65,7 @@ def wait_for(condition, process: subprocess.Popen[str]) -> None:
 def ended(launcher: subprocess.Popen[str]) -> tuple[int, str]:
     """Its status and what it said.
 
-    When all is done torch's launchers wait for each other, and now and then one waits five minutes for another
+    When all is done torch's launchers wait for each other, and now and then one waits five minutes for one
     that has left: that is not what is tested here.
     """
     try:
