@@ -13,6 +13,7 @@ import networkx as nx
 from ddpm_spec.paper import NODES, Formula, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import By, Derivation
+from ddpm_spec.site.markdown import EQUATION_NUMBERS
 
 __all__ = ["picture", "rests_on"]
 
@@ -21,7 +22,6 @@ CHARACTER, HEIGHT, MOST, ROW = 6.6, 26, 44, 52
 WIDTH = 960
 
 _PROPER = {"bayes": "Bayes", "gaussian": "Gaussian", "jensen": "Jensen", "kl": "KL", "vincent": "Vincent"}
-_EQUATIONS = re.compile(r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*")
 
 
 @cache
@@ -58,7 +58,7 @@ def _taken_by(one: Derivation, node: str) -> set[str]:
     taken = {lemma.nodes[-1] for lemma in applied if lemma.nodes and node not in lemma.nodes}
     taken |= set(labels[place - 1 : place]) if place else set()
     for line in one.lines[first : last + 1]:
-        named = _EQUATIONS.finditer(line.reason)
+        named = re.finditer(EQUATION_NUMBERS, line.reason)
         taken |= {f"eq-{n}" for match in named for n in re.findall(r"\d+", match[0])} - set(one.nodes)
     if node == one.nodes[-1] or not labels:
         taken |= {home for home in map(_home, one.formulas) if home and home not in one.nodes}

@@ -21,12 +21,12 @@ from markdown.preprocessors import Preprocessor
 
 from ddpm_spec.site import SiteError
 
-__all__ = ["Markup", "makeExtension"]
+__all__ = ["EQUATION_NUMBERS", "Markup", "makeExtension"]
 
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`]*)$")
 _INLINE = r"(?<![\\$])\$(?!\s)((?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
 _CITATION = r"\[@([\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
-_EQUATIONS = r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*"
+EQUATION_NUMBERS = r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*"
 _WIKI_LINK = r"(?<!!)\[\[([^\[\]|\n]+)(?:\|([^\[\]\n]+))?\]\]"
 
 
@@ -138,7 +138,7 @@ class Markup(Extension):
         md.inlinePatterns.register(wiki_link, "wiki-link", 174)
         # Below every kind of link (120–170), so that the text of a link is known to be one.
         equations = _Equations(
-            _EQUATIONS, md, lambda m: re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), m[0])
+            EQUATION_NUMBERS, md, lambda m: re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), m[0])
         )
         md.inlinePatterns.register(equations, "equation", 50)
 

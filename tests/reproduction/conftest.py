@@ -1,25 +1,13 @@
 """Presets small enough to reproduce anything in a second."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
-import torch
-from accelerate.state import AcceleratorState, GradientState
+from accelerated import clean_accelerate  # noqa: F401 (a fixture)
 from small_run import SMALL
 
 from ddpm_spec.evaluation import features
 from ddpm_spec.training import presets
-
-
-@pytest.fixture(autouse=True)
-def clean_accelerate() -> Iterator[None]:
-    """Accelerate keeps its state in the process; so does torch its number of threads."""
-    threads = torch.get_num_threads()
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,3 @@
 """A clean accelerate for each test, and the digits."""
 
-from collections.abc import Iterator
-
-import pytest
-import torch
-from accelerate.state import AcceleratorState, GradientState
-
-from ddpm_spec.data import Images, load
-
-
-@pytest.fixture(autouse=True)
-def clean_accelerate() -> Iterator[None]:
-    """Accelerate keeps its state in the process; so does torch its number of threads."""
-    threads = torch.get_num_threads()
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def images() -> Images:
-    return load("digits")
+from accelerated import clean_accelerate, images  # noqa: F401 (fixtures)
