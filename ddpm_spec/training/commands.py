@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 
 from ddpm_spec import data
+from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
 from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
@@ -267,7 +268,6 @@ def _evaluate(
             "kernel density": judge.figures(quality.kernel_density(images, plan.samples, seed)),
             "held-out images": judge.figures(images.held_out),
         }
-    sigma_1 = settings.process.beta_1**0.5
     seconds |= {"figures": time.monotonic() - start, "all": time.monotonic() - STARTED}
     return report.Report(
         run=str(run),
@@ -279,11 +279,20 @@ def _evaluate(
         figures=figures,
         bound=bound,
         histogram=histogram_bits(images, held_out) if figures else None,
-        bin_in_sigmas=2 / (images.levels - 1) / sigma_1,
+        bin_in_sigmas=_bin_in_sigmas(trainer.diffusion, images.levels),
         seconds=seconds,
         environment=runs.environment(device, trainer.accelerator.num_processes),
         settings=settings,
     )
+
+
+def _bin_in_sigmas(diffusion: Diffusion, levels: int) -> float | None:
+    """Width of a grey level's bin, for data in [−1, 1], over σ_1; nothing if every image has its own."""
+    if diffusion.variance == "learned":
+        return None
+    nothing = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    _, variance = diffusion.reverse_law(lambda x_t, t: x_t, nothing, torch.ones(1, dtype=torch.int64))
+    return 2 / (levels - 1) / float(variance) ** 0.5
 
 
 def sample(args: list[str]) -> None:

@@ -56,7 +56,7 @@ def loss_curve(losses: NDArray[np.float32]) -> bytes:
     axes.plot(np.arange(window, len(losses) + 1), mean, color=COLOURS[0], linewidth=1.8)
     axes.set_yscale("log")
     axes.set_xlabel("step")
-    axes.set_ylabel(r"$L_\mathrm{simple}\,/\,D$")
+    axes.set_ylabel("loss")
     return png(figure)
 
 

@@ -45,8 +45,8 @@ class Report:
     bound: Bound
     histogram: float | None
     """Bits/dim of independent pixels, where there are figures."""
-    bin_in_sigmas: float
-    """Width of one grey level's bin over σ_1, the standard deviation of the decoder."""
+    bin_in_sigmas: float | None
+    """Width of a grey level's bin over σ_1, the standard deviation of the decoder; none if it is learned."""
     seconds: dict[str, float]
     environment: dict[str, Any]
     settings: Settings
@@ -83,9 +83,7 @@ def sections(r: Report) -> list[Section]:
             "Loss",
             image="loss.png",
             alt="Loss of every training step, and its running mean",
-            notes=(
-                f"Mean over the last tenth: {r.loss:.4f}. L_simple (Eq. 14) divided by the number of pixels.",
-            ),
+            notes=(f"Mean over the last tenth: {r.loss:.4f}. {_objective(r.settings)}",),
         ),
         _time(r),
         _machine(r),
@@ -144,17 +142,40 @@ def missed_targets(f: Figures) -> list[str]:
     return [name.replace("_", " ") for name in low] + ["Fréchet"] * (f.frechet > TARGETS["frechet"])
 
 
+def _is_simple(settings: Settings) -> bool:
+    """Whether L_simple was trained: the squared error of the noise."""
+    return settings.training.objective == "simple" and settings.process.prediction == "eps"
+
+
+def _objective(settings: Settings) -> str:
+    """What the loss is, in its units."""
+    if settings.training.objective == "bound":
+        return "L_{t−1} of Eq. 5 in bits/dim at a t drawn uniformly: L − L_T is T times its mean."
+    errors = {"eps": "L_simple (Eq. 14)", "x_0": "The squared error of x_0", "mu": "The squared error of μ̃_t"}
+    return f"{errors[settings.process.prediction]} divided by the number of pixels."
+
+
+def _bin(levels: int, sigmas: float) -> str:
+    # Half a bin is five standard deviations then.
+    decoder = ", so x_1 all but names the grey level and L_0 is about 0" if sigmas > 10 else ""
+    return f"With {levels} levels a bin is {sigmas:.1f} σ_1 wide{decoder}."
+
+
 def _bound(r: Report) -> Section:
     b = r.bound
     mismatch = ""
     if r.settings.process.variance == "beta":
         mismatch = (
-            f" And σ_t² = β_t costs {b.mismatch:.2f} bits/dim whatever the network predicts (C of Eq. 8), "
+            f" σ_t² = β_t costs {b.mismatch:.2f} bits/dim whatever the network predicts (C of Eq. 8), "
             "a price that the histograms do not pay."
         )
     histograms = " The histograms of the pixels of the training images code the same images."
-    # Half a bin is five standard deviations then.
-    decoder = ", so x_1 all but names the grey level and L_0 is about 0." if r.bin_in_sigmas > 10 else "."
+    course = f"Half of the bound lies at t ≤ {b.half_at}."
+    if _is_simple(r.settings):
+        course = (
+            "L_simple drops the weights of Eq. 12, which are largest at small t: it trains least where the "
+            f"bound counts most, half of it at t ≤ {b.half_at}."
+        )
     return Section(
         "Bound on held-out images",
         ("term of Eq. 5", "bits/dim"),
@@ -168,9 +189,8 @@ def _bound(r: Report) -> Section:
         (
             f"{b.images} held-out images, one draw of x_t for each of the T steps; ± is one standard error."
             + (histograms if r.histogram else ""),
-            "L_simple drops the weights of Eq. 12, which are largest at small t: it trains least where the "
-            f"bound counts most, half of it at t ≤ {b.half_at}." + mismatch,
-            f"With {r.levels} levels a bin is {r.bin_in_sigmas:.1f} σ_1 wide" + decoder,
+            course + mismatch,
+            *([_bin(r.levels, r.bin_in_sigmas)] if r.bin_in_sigmas else []),
         ),
         mark=3,
     )

@@ -1,0 +1,66 @@
+"""What a report says is true of the run that it speaks about, not of the paper's run only."""
+
+import dataclasses
+
+import pytest
+
+from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.evaluation.bound import Bound
+from ddpm_spec.schedule import cosine_schedule, linear_schedule
+from ddpm_spec.training.commands import _bin_in_sigmas
+from ddpm_spec.training.report import Report, sections
+from ddpm_spec.training.settings import Process, Settings, Training
+
+BOUND = Bound(2e-5, 3.3, 1e-5, 3.32, 0.04, 64, 12, 0.49)
+
+
+def said(settings: Settings, bin_in_sigmas: float | None = 12.5) -> str:
+    report = Report(
+        "runs/x", "digits", 17, 10, 100, 0.1, {}, BOUND, None, bin_in_sigmas, {"all": 1.0}, {}, settings
+    )
+    return " ".join(note for section in sections(report) for note in section.notes)
+
+
+def process(**values) -> Settings:
+    return dataclasses.replace(Settings(), process=Process(**values))
+
+
+def test_the_loss_is_named_as_it_was_trained():
+    assert "L_simple (Eq. 14) divided by the number of pixels" in said(Settings())
+    assert "The squared error of μ̃_t divided" in said(process(prediction="mu"))
+    assert "The squared error of x_0 divided" in said(process(prediction="x_0"))
+    bound = dataclasses.replace(Settings(), training=Training(objective="bound"))
+    assert "L_{t−1} of Eq. 5 in bits/dim" in said(bound)
+
+
+def test_l_simple_is_blamed_only_where_it_was_trained():
+    assert "L_simple drops the weights of Eq. 12" in said(Settings())
+    bound = dataclasses.replace(Settings(), training=Training(objective="bound"))
+    for other in (bound, process(prediction="mu")):
+        assert "L_simple" not in said(other)
+        assert "Half of the bound lies at t ≤ 12." in said(other)
+
+
+def test_the_price_of_the_variance_is_named_where_it_is_paid():
+    assert "σ_t² = β_t costs 0.49 bits/dim" in said(Settings())
+    assert "costs" not in said(process(variance="beta_tilde"))
+
+
+def test_a_bin_is_compared_with_the_decoder_that_there_is():
+    assert "a bin is 12.5 σ_1 wide, so x_1 all but names" in said(Settings())
+    assert "a bin is 0.8 σ_1 wide." in said(Settings(), 0.8)
+    assert "σ_1 wide" not in said(Settings(), None)
+
+
+def test_the_width_of_a_bin_follows_the_variance_of_the_last_step():
+    """σ_1² is β_1; β̃_2 = 5.4531877e-5 where that is 0, or where the official code takes it."""
+    schedule = linear_schedule()
+    small = 2 / 16 / 5.4531877e-5**0.5
+    assert _bin_in_sigmas(Diffusion(schedule), 17) == pytest.approx(12.5, rel=1e-12)
+    assert _bin_in_sigmas(Diffusion(schedule, "beta_tilde"), 17) == pytest.approx(small, rel=1e-7)
+    official = Diffusion(schedule, convention="official")
+    assert _bin_in_sigmas(official, 17) == pytest.approx(small, rel=1e-7)
+    assert _bin_in_sigmas(Diffusion(schedule, "learned"), 17) is None
+    cosine = cosine_schedule(1000)
+    beta_1 = cosine.steps.beta[1].item()
+    assert _bin_in_sigmas(Diffusion(cosine), 256) == pytest.approx(2 / 255 / beta_1**0.5, rel=1e-12)
