@@ -174,7 +174,7 @@ def test_a_check_unfolds_by_keyboard(tab: Any, address: str) -> None:
 
 
 def test_a_box_of_the_graph_leads_to_its_section(tab: Any, address: str) -> None:
-    tab.goto(address + "check/")
+    tab.goto(address + "check/", wait_until="networkidle")  # what a click cuts short is no failure
     tab.locator("svg.graph a[data-node='eq-7']").click()
     tab.wait_for_url(re.compile("loss/posterior/#eq-7$"))
     assert tab.wrong == []
