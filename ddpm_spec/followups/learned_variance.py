@@ -1,9 +1,10 @@
 """The reverse variance: learned (Nichol and Dhariwal 2021) and optimal (Bao et al. 2022, twice)."""
 
 from ddpm_spec.formulas.interpolation import mix
+from ddpm_spec.formulas.objective import eps_weight
 from ddpm_spec.formulas.posterior import posterior_variance
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.ops import Number, exp, log
+from ddpm_spec.ops import Number, exp, log, one
 
 __all__ = ["analytic_variance", "imperfect_variance", "interpolated_variance", "noise_error", "noise_gain"]
 
@@ -20,9 +21,9 @@ def interpolated_variance(v: Number, small: Number, large: Number) -> Number:
 def noise_gain(at: Step) -> Number:
     """β_t² / (α_t (1−ᾱ_t)), by which an error in the noise becomes one in the mean of Eq. 11.
 
-    Twice σ_t² times the weight of Eq. 12. Rounding: 3(1+κ)u.
+    Eq. 12's weight without its 2σ_t². Rounding: 3(1+κ)u.
     """
-    return at.beta**2 / (at.alpha * at.one_minus_alpha_bar)
+    return 2 * eps_weight(one(at.beta), at)
 
 
 def imperfect_variance(eps_error: Number, at: Step) -> Number:
