@@ -13,6 +13,7 @@ from ddpm_spec.coding import algorithms, draws, rate
 from ddpm_spec.formulas import (
     autoregressive,
     bound,
+    coding,
     decoder,
     floors,
     forward,
@@ -248,6 +249,7 @@ NODES: dict[str, Node] = {
             "§4.3",
             "Algorithms 3 and 4 send x_0 in the length of the bound",
             bound.divergence_bound,
+            coding.message_length,
             algorithms.send,
             algorithms.receive,
             draws.expected_length,

@@ -75,6 +75,8 @@ LETTERS |= {
     "h": 0.35,
     r"\beta_T": 0.4,
     r"\ell_\theta": -0.6,
+    "K": 7.0,
+    r"2^{-\ell}": 0.125,
 }
 # The letters of what came after the paper.
 LETTERS |= {

@@ -5,9 +5,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ddpm_spec.coding.algorithms import measure
-from ddpm_spec.coding.draws import upper_length
 from ddpm_spec.coding.finite import on_grid
 from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.formulas.coding import message_length
 from ddpm_spec.oracles.mixture import lattice
 from ddpm_spec.schedule import Schedule
 
@@ -21,7 +21,7 @@ def main() -> None:
     chain = on_grid(Diffusion(schedule), law.eps, torch.linspace(-3, 3, 25, dtype=torch.float64), LEVELS)
     divergences = SYMBOLS * chain.terms().mean(axis=0)
     lengths = measure(chain, SYMBOLS, BLOCKS, seed=0)
-    upper = upper_length(divergences)
+    upper = [message_length(d) for d in divergences.tolist()]
     error = lengths.std(axis=0) / BLOCKS**0.5
 
     table = Table("what is sent", "divergence", "bits sent", "at most, on average", box=None)
@@ -30,7 +30,7 @@ def main() -> None:
         table.add_row(name, f"{d:.3f}", f"{mean:.3f} ± {e:.3f}", f"{most:.3f}")
     total = lengths.sum(axis=1)
     sums = f"{total.mean():.3f} ± {total.std() / BLOCKS**0.5:.3f}"
-    table.add_row("sum", f"{divergences.sum():.3f}", sums, f"{upper.sum():.3f}", style="bold")
+    table.add_row("sum", f"{divergences.sum():.3f}", sums, f"{sum(upper):.3f}", style="bold")
     console = Console()
     console.print(f"{BLOCKS} blocks of {SYMBOLS} symbols with {LEVELS} levels, bits a block; all received")
     console.print(table)

@@ -7,13 +7,12 @@ picks K, the index that minimises T_k / r(x_k) with r = q/p, and sends K; the re
 x_K ~ q, and its height Θ is Exp(1), independent of x_K.
 
 *Length of the index.* Given x_K = x and Θ, the earlier points with T/r > Θ number Poisson(Θ m(x)),
-m(x) = Σ_y p(y) (r(x) − r(y))₊ ≤ r(x), so K is geometric with mean 1 + m(x) ≤ 1 + r(x). By Jensen's
-inequality, twice, E log₂ K ≤ E_q log₂(1 + r) = D + E_q log₂(1 + 1/r) ≤ D + 1, with D = D_KL(q ‖ p) in bits.
+m(x) = Σ_y p(y) (r(x) − r(y))₊ ≤ r(x), so K is geometric with mean 1 + m(x). From there on it is a derivation,
+`proofs.coding.INDEX`: E log₂ K ≤ D + 1, with D = D_KL(q ‖ p) in bits.
 
 *Length of the message.* Elias' δ code takes ⌊log₂ K⌋ + 2⌊log₂(⌊log₂ K⌋ + 1)⌋ + 1 bits and says where it
-ends, so D ≤ E length ≤ D + 2 + 2 log₂(D + 2). The lower end holds for every such scheme: with lengths ℓ(k)
-draw k with probability 2^{−ℓ(k)} and show x_k; that shows a draw from p, the scheme shows one from q, and
-the divergence of the two pairs (sequence, index) is at most E ℓ(K).
+ends, so D ≤ E length ≤ `formulas.coding.message_length`(D); the two ends are `proofs.coding.AT_LEAST`, which
+holds for every scheme, and `LENGTH`.
 """
 
 import math
@@ -29,7 +28,6 @@ __all__ = [
     "expected_length",
     "look_up",
     "read_index",
-    "upper_length",
     "write_index",
 ]
 
@@ -122,12 +120,6 @@ def divergence(q: Array, p: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         terms: Array = np.where(q > 0, q * (np.log2(q) - np.log2(p)), 0.0)
     return terms.sum(axis=-1)
-
-
-def upper_length(divergence: Array) -> Array:
-    """What the mean length of a message stays below: D + 2 + 2 log₂(D + 2) bits."""
-    length: Array = divergence + 2 + 2 * np.log2(divergence + 2)
-    return length
 
 
 def expected_length(q: Array, p: Array) -> float:

@@ -1,4 +1,4 @@
-"""What is not algebra: slopes, integrals, limits and inequalities, as terms and as rules.
+"""What is not algebra: slopes, integrals, limits, averages and inequalities, as terms and as rules.
 
 A slope or an integral stands in a line as sympy's unevaluated object, so that a line says what is
 sought and the next one what it comes to. An inequality names what was left out, and why that has a
@@ -14,13 +14,14 @@ import sympy as sp
 from ddpm_spec.formulas import gaussian
 from ddpm_spec.ops.symbolic import normal_cdf
 from ddpm_spec.ops.typeset import Level, Term
-from ddpm_spec.proofs.engine import By, Form, Line, Normal, Rule, Value
+from ddpm_spec.proofs.engine import By, Expectation, Form, Line, Normal, Rule, Value
 from ddpm_spec.proofs.zero import Undecided, Verdict, is_zero, sign_of
 
 __all__ = [
     "ZERO",
     "AtLeast",
     "AtMost",
+    "Averaged",
     "Backwards",
     "BySeries",
     "Calculus",
@@ -28,6 +29,7 @@ __all__ = [
     "DensityFalls",
     "Jensen",
     "Pointwise",
+    "Tangent",
     "cdf",
     "compared",
     "density",
@@ -169,6 +171,93 @@ class AtMost:
     def check(self, previous: Form, this: Form) -> Verdict:
         """The difference is what is said to be added, and that has the sign."""
         return _left_out(this, previous, self.added, strict=False)
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """A logarithm lies below its tangent: in this line w − 1 stands where log w stood, with its factor."""
+
+    w: Term
+    """Positive."""
+    times: Term
+    """The factor, not negative."""
+    relation = r"\le"
+
+    def check(self, previous: Form, this: Form) -> Verdict:
+        """The lines differ by factor · (w − 1 − log w), and neither factor nor that is negative."""
+        before, after = _under_one_average(previous, this)
+        if before is None or after is None:
+            return Verdict("not zero", "the lines have to be values, or averages over the same variable")
+        w = self.w.value
+        difference = is_zero(after - before - self.times.value * (w - 1 - sp.log(w)))
+        if not difference.proved:
+            return difference
+        try:
+            _not_negative(w, strict=True)
+            _not_negative(self.times.value, strict=False)
+        except Undecided as reason:
+            return Verdict("not zero", str(reason))
+        return Verdict("zero", f"{difference.method}; {_above_logarithm()}")
+
+
+def _under_one_average(previous: Form, this: Form) -> tuple[sp.Expr, sp.Expr] | tuple[None, None]:
+    """What the lines hold, where both are plain or both averages over the same variable."""
+    if isinstance(previous, Value) and isinstance(this, Value):
+        return previous.term.value, this.term.value
+    if not (isinstance(previous, Expectation) and isinstance(this, Expectation)):
+        return None, None
+    if previous.z.value != this.z.value:
+        return None, None
+    return previous.integrand.value, this.integrand.value
+
+
+@cache
+def _above_logarithm() -> str:
+    """Why log w ≤ w − 1 for every w > 0: the gap is 0 at w = 1, and its slope has the sign of w − 1."""
+    w = sp.Symbol("w", positive=True)
+    gap = w - 1 - sp.log(w)
+    assert gap.subs(w, 1) == 0  # noqa: S101 (a fact, not an input)
+    assert is_zero(sp.diff(gap, w) - (w - 1) / w).proved  # noqa: S101
+    return "w − 1 − log w is 0 at w = 1 and its slope is (w − 1)/w"
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """E[X] is put in for X where the line is affine in it, or with `at_most` a bound on E[X]."""
+
+    of: Term
+    """X."""
+    mean: Term
+    """E[X], or what it does not exceed; the reason of the line says why."""
+    times: Term
+    """The factor of X, free of what is averaged over; with `at_most` not negative."""
+    at_most: bool = False
+
+    @property
+    def relation(self) -> str:
+        """How the two lines compare."""
+        return r"\le" if self.at_most else "="
+
+    def check(self, previous: Form, this: Form) -> Verdict:
+        """The lines differ by factor · (X − E[X]); a plain line holds nothing that is averaged over."""
+        if not isinstance(previous, Expectation):
+            return Verdict("not zero", "only an average has a mean")
+        random = self.of.value.free_symbols
+        if random & (self.times.value.free_symbols | self.mean.value.free_symbols):
+            return Verdict("not zero", f"the line is not affine in {self.of.tex}")
+        if isinstance(this, Expectation) and this.z.value == previous.z.value:
+            after = this.integrand.value
+        elif isinstance(this, Value) and not random & this.term.value.free_symbols:
+            after = this.term.value
+        else:
+            return Verdict("not zero", f"{self.of.tex} is not averaged out")
+        try:
+            sign = _not_negative(self.times.value, strict=False) if self.at_most else ""
+        except Undecided as reason:
+            return Verdict("not zero", str(reason))
+        gap = self.times.value * (self.of.value - self.mean.value)
+        difference = is_zero(previous.integrand.value - after - gap)
+        return Verdict(difference.outcome, "; ".join(filter(None, (difference.method, sign))))
 
 
 def _left_out(large: Form, small: Form, part: Term, strict: bool) -> Verdict:

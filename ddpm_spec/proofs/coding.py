@@ -1,15 +1,145 @@
-"""Claim C7: what Algorithm 3 sends costs the divergences of Eq. 5; what Algorithm 4 has is a path of q."""
+"""Claim C7: what Algorithm 3 sends costs the divergences of Eq. 5; what Algorithm 4 has is a path of q.
 
-from ddpm_spec.formulas import bound, forward, posterior
+What one draw costs, from below and from above, is that of the scheme in `ddpm_spec.coding.draws`. The
+arguments use of its random numbers no more than the means that their lines name.
+"""
+
+import sympy as sp
+
+from ddpm_spec.formulas import bound, coding, forward, posterior
 from ddpm_spec.ops import log, total
-from ddpm_spec.ops.typeset import Steps, T, rows, t
+from ddpm_spec.ops.typeset import Steps, T, letter, rows, t
 from ddpm_spec.proofs.bound import BAYES_GIVEN_X_0, L_STEP, L_T, ONE, bayes_laws, first_step_laws
+from ddpm_spec.proofs.calculus import Averaged, Tangent, compared
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Value
 from ddpm_spec.proofs.forward import BASE
+from ddpm_spec.proofs.letters import positive
 from ddpm_spec.proofs.path import Q_GIVEN, Q_POSTERIOR, Q_STEP, Given, P, Put, Q
 from ddpm_spec.proofs.sums import Identity
 
-__all__ = ["MESSAGES", "RECEIVED"]
+__all__ = ["AT_LEAST", "INDEX", "LENGTH", "MESSAGES", "RECEIVED"]
+
+TWO = letter("2", sp.Integer(2))
+RATIO = positive("r")
+"""q(x) / p(x) for what is drawn."""
+SHOWN = letter(r"x \sim q")
+
+
+def _at_least() -> Derivation:
+    share = positive(r"2^{-\ell}")
+    return Derivation(
+        title="No scheme sends a draw in less than its divergence",
+        nodes=("alg-3",),
+        lines=(
+            Line(
+                Expectation(log(RATIO), SHOWN),
+                r"The divergence of $q$ from $p$: $r = q(x) / p(x)$ for $x = x_K$, the draw that is shown.",
+            ),
+            Line(
+                Expectation(log(RATIO * share) - log(share), SHOWN),
+                r"$\ell$ is the length in bits of the word for $K$.",
+            ),
+            compared(
+                Expectation(RATIO * share - 1 - log(share), SHOWN),
+                r"$\log w \le w - 1$ for $w = r\, 2^{-\ell}$.",
+                Tangent(RATIO * share, ONE),
+            ),
+            compared(
+                Expectation(-log(share), SHOWN),
+                r"The mean of $r\, 2^{-\ell}$ is $\sum_k 2^{-\ell(k)}\, \mathbb{E}[r(x_k);\, K = k]$. Drop "
+                r"the condition $K = k$: $x_k$ is a draw from $p$, so $\mathbb{E}[r(x_k)] \le 1$, and words "
+                r"that can be told apart have $\sum_k 2^{-\ell(k)} \le 1$ (Kraft). What remains is "
+                r"$\ell \log 2$, the length in nats.",
+                Averaged(RATIO * share, ONE, ONE, at_most=True),
+            ),
+        ),
+        end=Expectation(-log(share), SHOWN),
+    )
+
+
+def _index() -> Derivation:
+    k, m, bits = positive("K"), positive("m"), positive("D")
+    before, whole, half = 1 + m, 1 + RATIO, (1 + 1 / RATIO) / 2
+    return Derivation(
+        title="How large the index of a draw is",
+        nodes=("alg-3",),
+        lines=(
+            Line(
+                Expectation(log(k), SHOWN),
+                r"$K$ is the index of the point with the least $T_k / r(x_k)$. Given that it shows $x$, the "
+                r"number of points before it is geometric with mean $m = \sum_y p(y)\, (r(x) - r(y))_+$: "
+                "they form a Poisson process, and the height of that point is exponential with mean 1.",
+            ),
+            compared(
+                Expectation(log(before) + k / before - 1, SHOWN),
+                r"$\log w \le w - 1$ for $w = K / (1 + m)$.",
+                Tangent(k / before, ONE),
+            ),
+            Line(
+                Expectation(log(before), SHOWN),
+                r"$\mathbb{E}[K \mid x] = 1 + m$.",
+                Averaged(k / before, ONE, ONE),
+            ),
+            compared(
+                Expectation(log(whole) + before / whole - 1, SHOWN),
+                r"$\log w \le w - 1$ for $w = (1 + m) / (1 + r)$.",
+                Tangent(before / whole, ONE),
+            ),
+            compared(
+                Expectation(log(whole), SHOWN),
+                r"$m \le r$, for $r(y) \ge 0$ and $p$ sums to 1.",
+                Averaged(before / whole, ONE, ONE, at_most=True),
+            ),
+            Line(Expectation(log(RATIO) + log(1 + 1 / RATIO), SHOWN), "Take $r$ out."),
+            compared(
+                Expectation(log(RATIO) + log(TWO) + half - 1, SHOWN),
+                r"$\log w \le w - 1$ for $w = (1 + 1/r) / 2$.",
+                Tangent(half, ONE),
+            ),
+            compared(
+                Expectation(log(RATIO) + log(TWO), SHOWN),
+                "The mean of $1/r$ is the probability that $p$ gives to what $q$ can show.",
+                Averaged(1 / RATIO, ONE, ONE / 2, at_most=True),
+            ),
+            Line(
+                Value(bits * log(TWO) + log(TWO)),
+                r"The mean of $\log r$ is the divergence, $D$ bits. That of $\log_2 K$ is at most $D + 1$.",
+                Averaged(log(RATIO), bits * log(TWO), ONE),
+            ),
+        ),
+        end=Value(bits * log(TWO) + log(TWO)),
+    )
+
+
+def _length() -> Derivation:
+    index, bits = positive("L"), positive("D")
+    most = bits + 2
+    bit = log(TWO)
+    return Derivation(
+        title="What a message takes at most",
+        nodes=("c-7",),
+        lines=(
+            Line(
+                Expectation(index + 2 * log(index + 1) / bit + 1, letter("K")),
+                r"Elias' $\delta$ code takes $\lfloor L \rfloor + 2 \lfloor \log_2(\lfloor L \rfloor + 1) "
+                r"\rfloor + 1$ bits, $L = \log_2 K$; without rounding down it would take no less.",
+            ),
+            compared(
+                Expectation(
+                    rows(index + 2 * log(most) / bit + 1, 2 / bit * ((index + 1) / most - 1)), letter("K")
+                ),
+                r"$\log w \le w - 1$ for $w = (L + 1) / (D + 2)$.",
+                Tangent((index + 1) / most, 2 / bit),
+            ),
+            compared(
+                Value(bits + 1 + 2 * log(most) / bit + 1),
+                r"$\mathbb{E}[L] \le D + 1$, by “How large the index of a draw is”.",
+                Averaged(index, bits + 1, 1 + 2 / (bit * most), at_most=True),
+            ),
+        ),
+        end=Value(coding.message_length(bits)),
+        formulas=(coding.message_length,),
+    )
 
 
 def _messages() -> Derivation:
@@ -34,8 +164,7 @@ def _messages() -> Derivation:
         formulas=(bound.divergence_bound,),
         assumptions=(
             "A draw costs its divergence up to the overhead of the scheme, which is paid once for each of "
-            "the $T + 1$ draws. The bounds on it are argued in words, with the scheme (`coding.draws`), and "
-            "tested by exact sums; no step of this derivation checks them.",
+            "the $T + 1$ draws: “What a message takes at most”.",
         ),
     )
 
@@ -94,5 +223,8 @@ def _received() -> Derivation:
     )
 
 
+AT_LEAST = _at_least()
+INDEX = _index()
+LENGTH = _length()
 MESSAGES = _messages()
 RECEIVED = _received()

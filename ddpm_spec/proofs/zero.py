@@ -12,7 +12,8 @@ a letter of its own, the same where the arguments are the same. For them:
    are linearly independent over the rational functions, so the remainder is 0 exactly when the
    expression is.
 
-Sines and cosines are letters too. Where that does not suffice they are taken apart by the addition
+A logarithm of a number below a fraction bar, as in a length in bits, is a letter. Sines and cosines are
+letters too. Where that does not suffice they are taken apart by the addition
 theorems, and sin² = 1 − cos² is one more square.
 """
 
@@ -105,6 +106,7 @@ def _prove(expression: sp.Expr) -> str:
     Raises:
         Undecided: if the argument does not apply or does not end in zero.
     """
+    expression = expression.xreplace({unit: sp.Dummy(positive=True) for unit in _units(expression)})
     logs = expression.atoms(sp.log)
     if not logs:
         return _prove_algebraic(expression)
@@ -121,6 +123,12 @@ def _prove(expression: sp.Expr) -> str:
     product = sp.Mul(*(log.args[0] ** (common * c) for log, c in coefficients.items()))
     rest = linear.coeff_monomial(1)
     return f"{_prove_algebraic(product - 1)} for the logarithms; {_prove_algebraic(rest)} for the rest"
+
+
+def _units(expression: sp.Expr) -> set[sp.Expr]:
+    """The logarithms of numbers above 1 that something is divided by, such as the log 2 nats of a bit."""
+    bars = [power.base for power in expression.atoms(sp.Pow) if power.exp.is_negative]
+    return {log for bar in bars for log in bar.atoms(sp.log) if log.is_number and log.is_positive}
 
 
 def _prove_algebraic(expression: sp.Expr) -> str:

@@ -19,9 +19,10 @@ from ddpm_spec.coding.draws import (
     expected_length,
     look_up,
     read_index,
-    upper_length,
     write_index,
 )
+from ddpm_spec.evidence import Recorder
+from ddpm_spec.formulas.coding import message_length
 
 ALARM = 1e-7
 
@@ -64,11 +65,22 @@ def test_a_message_cut_short_is_refused(bits: str) -> None:
 
 
 @given(q=laws(6), p=laws(6))
-def test_expected_length_is_between_the_divergence_and_the_bound(q: Array, p: Array) -> None:
+def test_expected_length_is_between_the_divergence_and_the_bound(
+    recorder: Recorder, q: Array, p: Array
+) -> None:
     """Exactly, for any two laws: no sampling."""
     p = (p + 0.01) / (p + 0.01).sum()
-    d = divergence(q, p)
-    assert d - 1e-9 <= expected_length(q, p) <= upper_length(d)
+    d = float(divergence(q, p))
+    claim = "D ≤ expected length of a message ≤ D + 2 + 2 log₂(D + 2), for any two laws"
+    with recorder.observe("property", claim, message_length):
+        assert d - 1e-9 <= expected_length(q, p) <= message_length(d)
+
+
+@given(d=st.floats(0, 1e6))
+def test_most_that_a_message_takes(recorder: Recorder, d: float) -> None:
+    """The length of Elias' code without rounding down, at the mean index."""
+    with recorder.observe("exact law", "the upper end is 2 + D + 2 log₂(2 + D)", message_length):
+        assert message_length(d) == pytest.approx(2 + d + 2 * math.log2(2 + d), rel=4e-16)
 
 
 def test_lengths_at_the_ends() -> None:

@@ -1,6 +1,7 @@
 """The rules for slopes, integrals and inequalities accept what is true and refuse what is not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import sympy as sp
@@ -8,6 +9,7 @@ import sympy as sp
 from ddpm_spec.ops import exp, log
 from ddpm_spec.ops.typeset import Term, letter
 from ddpm_spec.proofs import Derivation, FalseStep
+from ddpm_spec.proofs import coding as coding_proofs
 from ddpm_spec.proofs import decoder as decoder_proofs
 from ddpm_spec.proofs import floors as floors_proofs
 from ddpm_spec.proofs import scale as scale_proofs
@@ -16,6 +18,7 @@ from ddpm_spec.proofs.calculus import (
     ZERO,
     AtLeast,
     AtMost,
+    Averaged,
     Backwards,
     BySeries,
     Calculus,
@@ -23,14 +26,14 @@ from ddpm_spec.proofs.calculus import (
     DensityFalls,
     Jensen,
     Pointwise,
-    compared,
+    Tangent,
     density,
     integral,
     limit,
     sinh,
     slope,
 )
-from ddpm_spec.proofs.engine import Line, Normal, Value
+from ddpm_spec.proofs.engine import Expectation, Form, Line, Normal, Value
 from ddpm_spec.proofs.letters import positive
 from ddpm_spec.proofs.zero import UnitInterval
 
@@ -61,6 +64,7 @@ SHIFTED = ChangeOfVariable(M + R * S, S)
 STANDARD = log(integral(density(S, ZERO, ONE), S, MINUS_ONE, ONE))
 
 TRUE = {
+    "a tangent": (Tangent(V / R, 2 * R), 2 * R * log(V / R), 2 * V - 2 * R),
     "a slope": (Calculus(), slope(X**2 / V, X), 2 * X / V),
     "an integral": (Calculus(), integral(X**2, X, ZERO, V), V**3 / 3),
     "a limit": (Calculus(), limit((1 + V) / (2 + 3 * V), V), ONE / 3),
@@ -83,6 +87,10 @@ TRUE = {
     ),
 }
 FALSE = {
+    "a tangent, the wrong way": (Tangent(V, ONE), V - 1, log(V)),
+    "a tangent with a negative factor": (Tangent(V, -R), -R * log(V), -R * (V - 1)),
+    "a tangent of what may be negative": (Tangent(X, ONE), log(X), X - 1),
+    "a tangent at another point": (Tangent(V, ONE), log(V), V - 2),
     "a slope without its factor": (Calculus(), slope(X**2 / V, X), X / V),
     "an integral over another range": (Calculus(), integral(X**2, X, ZERO, 2 * V), V**3 / 3),
     "a limit at 0": (Calculus(), limit((1 + V) / (2 + 3 * V), V), ONE / 2),
@@ -145,7 +153,54 @@ def test_false_steps_are_not(rule: object, first: Term, second: Term) -> None:
     assert not holds(rule, first, second)
 
 
-RULES = (Calculus(), AtLeast(V), AtMost(V), Jensen(), Pointwise(V), SHIFTED)
+AVERAGES: dict[str, tuple[object, Form, Form, bool]] = {
+    "a mean": (Averaged(V, ONE, R), Expectation(R * V + R, V), Value(2 * R), True),
+    "a bound on a mean": (Averaged(V, ONE, R, at_most=True), Expectation(R * V, V), Value(R), True),
+    "one mean of two": (
+        Averaged(V, ONE, ONE),
+        Expectation(V + log(R), X),
+        Expectation(1 + log(R), X),
+        True,
+    ),
+    "another mean": (Averaged(V, 2 * ONE, R), Expectation(R * V, V), Value(R), False),
+    "a bound, with a negative factor": (
+        Averaged(V, ONE, -R, at_most=True),
+        Expectation(-R * V, V),
+        Value(-R),
+        False,
+    ),
+    "a bound, with a factor of either sign": (
+        Averaged(V, ONE, X, at_most=True),
+        Expectation(X * V, V),
+        Value(X),
+        False,
+    ),
+    "a mean in a square": (Averaged(V, ONE, V), Expectation(V**2, V), Value(V), False),
+    "a mean that is not averaged out": (
+        Averaged(V, ONE, ONE),
+        Expectation(V + 1 / V, V),
+        Value(1 + 1 / V),
+        False,
+    ),
+    "a mean of another average": (Averaged(V, ONE, ONE), Expectation(V + R, V), Expectation(1 + R, X), False),
+    "a mean without an average": (Averaged(V, ONE, ONE), Value(V), Value(ONE), False),
+    "a tangent under an average": (Tangent(V, ONE), Expectation(log(V), V), Expectation(V - 1, V), True),
+    "a tangent under two averages": (Tangent(V, ONE), Expectation(log(V), V), Expectation(V - 1, X), False),
+    "a tangent out of an average": (Tangent(V, ONE), Expectation(log(V), V), Value(V - 1), False),
+}
+
+
+@pytest.mark.parametrize(("rule", "first", "second", "true"), AVERAGES.values(), ids=AVERAGES)
+def test_steps_under_an_average(rule: object, first: Form, second: Form, true: bool) -> None:
+    derivation = Derivation("a test", (), (Line(first, "start"), Line(second, "step", rule)), second)  # type: ignore[arg-type]
+    if true:
+        assert derivation.check().proved
+    else:
+        with pytest.raises(FalseStep, match="line 2"):
+            derivation.check()
+
+
+RULES = (Calculus(), Tangent(V, ONE), AtLeast(V), AtMost(V), Jensen(), Pointwise(V), SHIFTED)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
@@ -157,7 +212,7 @@ def test_what_is_not_a_value_is_refused(rule: object) -> None:
 
 def test_a_line_is_printed_with_the_relation_of_its_rule() -> None:
     """An inequality that were printed as an equation would be false mathematics."""
-    modules = (decoder_proofs, floors_proofs, scale_proofs, variance_proofs)
+    modules = (coding_proofs, decoder_proofs, floors_proofs, scale_proofs, variance_proofs)
     found = [d for module in modules for d in vars(module).values() if isinstance(d, Derivation)]
     for derivation in (*found, *decoder_proofs.BINS):
         for line in derivation.lines[1:]:
@@ -168,15 +223,21 @@ def test_a_line_is_printed_with_the_relation_of_its_rule() -> None:
 def _with_line(derivation: Derivation, number: int, term: Term) -> Derivation:
     lines = list(derivation.lines)
     old = lines[number - 1]
-    lines[number - 1] = (
-        compared(Value(term), old.reason, old.rule)
-        if old.relation != "="
-        else Line(Value(term), old.reason, old.rule)
-    )
+    form = Expectation(term, old.form.z) if isinstance(old.form, Expectation) else Value(term)
+    lines[number - 1] = replace(old, form=form)
     return Derivation(derivation.title, derivation.nodes, tuple(lines), derivation.end)
 
 
 MISTAKES: dict[str, Callable[[], Derivation]] = {
+    "an index that takes no bit more than the divergence": lambda: _with_line(
+        coding_proofs.INDEX, 9, coding_proofs.INDEX.end.term - log(letter("2", sp.Integer(2)))
+    ),
+    "a message for the bare logarithm of its index": lambda: _with_line(
+        coding_proofs.LENGTH, 3, coding_proofs.LENGTH.end.term - 1
+    ),
+    "a word that costs its index twice": lambda: _with_line(
+        coding_proofs.AT_LEAST, 4, 2 * coding_proofs.AT_LEAST.end.integrand
+    ),
     "the slope of the best variance without α": lambda: _with_line(
         variance_proofs.MONOTONE, 3, variance_proofs.MONOTONE.lines[2].form.term * 2
     ),

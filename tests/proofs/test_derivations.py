@@ -11,6 +11,7 @@ from ddpm_spec import ops
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import (
     bound,
+    coding,
     decoder,
     floors,
     forward,
@@ -369,6 +370,16 @@ WRONG: dict[str, Wrong] = {
         variance.optimal_variance,
         lambda data_variance, at: at.one_minus_alpha_bar_prev / at.one_minus_alpha_bar * at.beta,
         floors_proofs._information,
+    ),
+    "C7, a message that says nowhere where it ends": (
+        coding.message_length,
+        lambda divergence: divergence + 1,
+        coding_proofs._length,
+    ),
+    "C7, the logarithm of the divergence in nats": (
+        coding.message_length,
+        lambda divergence: divergence + 2 + 2 * ops.log(divergence + 2),
+        coding_proofs._length,
     ),
     "C7, x_0 itself is not sent": (
         bound.divergence_bound,
