@@ -76,13 +76,6 @@ def test_expected_length_is_between_the_divergence_and_the_bound(
         assert d - 1e-9 <= expected_length(q, p) <= message_length(d)
 
 
-@given(d=st.floats(0, 1e6))
-def test_most_that_a_message_takes(recorder: Recorder, d: float) -> None:
-    """The length of Elias' code without rounding down, at the mean index."""
-    with recorder.observe("exact law", "the upper end is 2 + D + 2 log₂(2 + D)", message_length):
-        assert message_length(d) == pytest.approx(2 + d + 2 * math.log2(2 + d), rel=4e-16)
-
-
 def test_lengths_at_the_ends() -> None:
     p = np.full(8, 1 / 8)
     assert expected_length(p, p) == pytest.approx(1, abs=1e-15)

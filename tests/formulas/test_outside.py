@@ -15,7 +15,7 @@ from scipy import integrate, stats
 from torch.distributions import Normal, kl_divergence
 
 from ddpm_spec.evidence import Recorder
-from ddpm_spec.formulas import bound, forward, gaussian, schedule
+from ddpm_spec.formulas import bound, coding, forward, gaussian, schedule
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import multiprecision as multiprecision
 from ddpm_spec.schedule import linear_schedule
@@ -63,6 +63,18 @@ def test_kl_is_the_integral(
         value = integrate.trapezoid(q.pdf(x) * (q.logpdf(x) - p.logpdf(x)), x)
         ours = gaussian.kl(mean, variance, mean_p, variance_p)
         assert abs(ours - value) <= 1e-10  # the tails beyond ten standard deviations
+
+
+@given(d=st.floats(0, 1e6))
+def test_message_length(recorder: Recorder, d: float) -> None:
+    """Elias' δ code without rounding down, of an index of D + 1 bits."""
+    with recorder.observe(
+        "oracle", "the length of a message by a logarithm to base 2", coding.message_length
+    ):
+        bits = mpf(d) + 1
+        expected = bits + 2 * mpmath.log(bits + 1, 2) + 1
+        # Six roundings of positive numbers; that of D + 2 weighs 1/log 2 in its logarithm.
+        assert abs(coding.message_length(f64(d)).item() - expected) <= 7 * U * expected
 
 
 @given(nats=st.floats(0.01, 1e6), dims=st.integers(1, 10**6))
