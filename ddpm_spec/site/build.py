@@ -142,6 +142,8 @@ class Site:
             return nodes.part(name, part, self.root)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
+        if name == "proof":
+            return nodes.proof(part)
 
     def _relative_source(self, uri: str) -> str:
         return posixpath.relpath(uri, posixpath.dirname(self._here.file.src_uri) or ".")

@@ -28,7 +28,7 @@ def _row(erratum: Erratum) -> str:
         raise SiteError(f"the erratum “{erratum.id}” is not shown by its check: {finding.facts}")
     measured = "; ".join(f"{name}: {value:.6g}" for name, value in finding.facts.items())
     return (
-        f"| **{prose(erratum.where)}** <br> {prose(erratum.says)} "
+        f'| <span id="erratum-{erratum.id}">**{prose(erratum.where)}**</span> <br> {prose(erratum.says)} '
         f"| {prose(erratum.holds)} <br> <em>{prose(measured)}</em> |"
     )
 

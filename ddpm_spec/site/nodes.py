@@ -1,6 +1,7 @@
-"""The parts of a derivation page that are printed from the spec: statement, derivation, code, evidence.
+"""The parts of a derivation page that are printed from the spec: statement, derivation, code, evidence, use.
 
-A page asks for them by `![[eq-7#statement]]` and so on, where `eq-7` is an id of the paper's index.
+A page asks for them by `![[eq-7#statement]]` and so on, where `eq-7` is an id of the paper's index, and for a
+derivation that belongs to no node by `![[proof#its title]]`.
 """
 
 import ast
@@ -29,6 +30,7 @@ __all__ = [
     "link",
     "part",
     "picture",
+    "proof",
     "status_table",
 ]
 
@@ -68,11 +70,25 @@ def part(node_id: str, name: str, root: Path) -> str:
         "statement": lambda: _statement(node),
         "derivation": lambda: _derivation(node),
         "code": lambda: f"### Code {{ #{node_id}-code }}\n\n{derivation.code(node.formulas, root)}",
-        "evidence": lambda: _evidence(node),
+        # On the page of a gap the literature stands before the results, so nothing comes between these two.
+        "evidence": lambda: _evidence(node) + (f"\n{_used(node)}" if isinstance(node, Followup) else ""),
+        "used": lambda: _used(node),
     }
     if name not in parts:
         raise SiteError(f"![[{node_id}#{name}]]: a node has the parts {', '.join(parts)}")
     return parts[name]()
+
+
+def proof(title: str) -> str:
+    """The Markdown of a derivation by its title, with what it assumes.
+
+    Raises:
+        SiteError: if there is none of that title, or a step of it is false.
+    """
+    found = next((d for d in (*DERIVATIONS, *BEYOND) if d.title == title), None)
+    if found is None:
+        raise SiteError(f"![[proof#{title}]]: ddpm_spec.proofs has no derivation of that title")
+    return _assumed(found.assumptions) + derivation.steps(derivation.prove(found))
 
 
 def badge(status: str) -> str:
@@ -98,16 +114,20 @@ def _statement(node: Node) -> str:
     lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))
     whole = [d for d in _derivations(node) if not _is_passed(node, d)]
     assumptions = dict.fromkeys(a for d in whole for a in d.assumptions)
-    assumed = "".join(f"- {assumption}\n" for assumption in assumptions)
     parts = [
         '<div class="statement" markdown>',
         f'<p class="where" markdown="span"><span>{where}</span> {badge(_statuses()[node.id])}</p>',
         *map(derivation.equation, (EQUATIONS | beyond.EQUATIONS).get(node.id, ())),
         lines,
-        f'<div class="assumptions" markdown>\n\nAssumed:\n\n{assumed}\n</div>' if assumed else "",
+        _assumed(assumptions),
         "</div>",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _assumed(assumptions: Iterable[str]) -> str:
+    items = "".join(f"- {assumption}\n" for assumption in assumptions)
+    return f'<div class="assumptions" markdown>\n\nAssumed:\n\n{items}\n</div>\n\n' if items else ""
 
 
 def _derivation(node: Node) -> str:
@@ -151,15 +171,11 @@ def _evidence(node: Node) -> str:
     if len(found) > FEW:
         summary = f"<summary>{len(found)} checks: {_kinds(found)}</summary>"
         table = f'<details class="laws" markdown>\n{summary}\n\n{table}\n</details>\n'
-    return (
-        f"### Evidence {{ #{node.id}-evidence }}\n\n"
-        f"{badge(_statuses()[node.id])} {_when(record)}\n\n"
-        + (table if rows else "Nothing is recorded for it.\n")
-        + f"\n### Used by {{ #{node.id}-used }}\n\n{_used_by(node)}\n"
-    )
+    head = f"### Evidence {{ #{node.id}-evidence }}\n\n{badge(_statuses()[node.id])} {_when(record)}\n\n"
+    return head + (table if rows else "Nothing is recorded for it.\n")
 
 
-def _used_by(node: Node) -> str:
+def _used(node: Node) -> str:
     others = [
         other
         for other in NODES.values()
@@ -175,7 +191,7 @@ def _used_by(node: Node) -> str:
     )
     items = [f"- {link(other)}: {prose(other.title)}" for other in others]
     items += [_caller(caller) for caller in callers]
-    return "\n".join(items) or "Nothing yet."
+    return f"### Used by {{ #{node.id}-used }}\n\n" + ("\n".join(items) or "Nothing yet.") + "\n"
 
 
 def _caller(name: str) -> str:

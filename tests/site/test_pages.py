@@ -29,7 +29,7 @@ def expected(node: Node) -> list[str]:
     return [
         "statement",
         *(["derivation"] if derivations and not starts else []),
-        *(["code", "evidence"] if whole else []),
+        *(["code", "evidence", "used"] if whole else []),
     ]
 
 
@@ -51,9 +51,23 @@ def test_a_node_is_told_in_the_same_order(node: Node) -> None:
     assert len(words.strip().partition("\n\n")[0]) > 20, "a statement is put into words"
 
 
+@pytest.mark.parametrize("page", sorted({node.page for node in NODES.values()}))
+def test_literature_and_mistakes_stand_between_the_evidence_and_the_use(page: str) -> None:
+    text = TEXTS[page]
+    told = [node.id for node in NODES.values() if node.page == page and f"![[{node.id}#used]]" in text]
+    kinds = set()
+    for name in told:
+        between = text.partition(f"![[{name}#evidence]]")[2].partition(f"![[{name}#used]]")[0]
+        found = re.findall(r"^### (.+) \{ #(.+) \}$", between, re.MULTILINE)
+        both = [("In the literature", f"{name}-literature"), ("Common mistakes", f"{name}-mistakes")]
+        assert found == [one for one in both if one in found], name
+        kinds |= {title for title, _ in found}
+    assert kinds == {"In the literature", "Common mistakes"}
+
+
 def test_a_page_is_short_enough() -> None:
     for page, text in TEXTS.items():
-        equations = [anchor for anchor in ANCHOR.findall(text) if anchor.startswith("eq-")]
+        equations = [anchor for anchor in ANCHOR.findall(text) if re.fullmatch(r"eq-\d+", anchor)]
         assert len(equations) <= 8, page
 
 
@@ -66,3 +80,11 @@ def test_every_line_of_a_derivation_is_on_some_page(derivation) -> None:
     )
     for line in derivation.lines:
         assert line.reason in shown
+
+
+def test_every_derivation_is_on_some_page() -> None:
+    titles = re.findall(r"^!\[\[proof#(.+)\]\]$", "\n".join(TEXTS.values()), re.MULTILINE)
+    shown = [d for d in DERIVATIONS if d.nodes or d.title in titles]
+    for one in shown:
+        shown += [lemma for lemma in one.lemmas if lemma not in shown]
+    assert [d.title for d in DERIVATIONS if d not in shown] == []
