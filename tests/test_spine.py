@@ -41,7 +41,7 @@ FORMULAS = [formula for module in MODULES for formula in formulas_of(module)]
 
 # Eqs. 8 and 12 explain a term of the bound and are proved, but nothing is computed by them: the bound is its
 # terms. Eq. 16 and claim C8 need the law of the data, so only an oracle can compute them.
-# The best variance and the floors say what a model can reach; none is used to reach it.
+# The best variance, the floors and the length of a message say what can be reached; none is used to reach it.
 EXPLAINS = [
     formulas.autoregressive.negative_log_likelihood,
     bound.marginal_bound,
@@ -52,6 +52,7 @@ EXPLAINS = [
     formulas.interpolation.mixed_noise,
     *formulas_of(variance),
     *formulas_of(floors),
+    *formulas_of(formulas.coding),
 ]
 
 
