@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-from ddpm_spec.site import SiteError, errata, katex, nodes, results, score
+from ddpm_spec.site import SiteError, errata, figures, katex, nodes, results, score
 from ddpm_spec.site.bibliography import Bibliography
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
 
@@ -99,6 +99,8 @@ class Site:
         }
         css = katex.stylesheet(self.packages)
         files.append(File.generated(self.config, "assets/katex/katex.css", content=css))
+        script = figures.formulas()
+        files.append(File.generated(self.config, "assets/figures/formulas.js", content=script))
         for name, path in sorted(taken.items()):
             files.append(File.generated(self.config, f"assets/{name}", abs_src_path=str(path)))
         for file in files.documentation_pages():
@@ -132,18 +134,20 @@ class Site:
             return nodes.counts() if part == "counts" else nodes.status_table()
         if name == "gaps":
             return nodes.gap_table()
+        if name == "figure":
+            return figures.place(part, Path(self.config.docs_dir) / "assets/figures")
         if name == "errata":
             return errata.table(part)
         if name == "results":
             return results.section(part, Path(self.config.docs_dir) / name, self._relative_source(name))
         if name == "api":
             return _modules(self.root, part)
+        if name == "proof":
+            return nodes.proof(part)
         if name in nodes.NAMES:
             return nodes.part(name, part, self.root)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
-        if name == "proof":
-            return nodes.proof(part)
 
     def _relative_source(self, uri: str) -> str:
         return posixpath.relpath(uri, posixpath.dirname(self._here.file.src_uri) or ".")

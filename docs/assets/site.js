@@ -23,3 +23,8 @@ function near(event) {
 
 addEventListener("pointerover", near);
 addEventListener("focusin", near);
+
+// A figure's script is loaded where the figure stands.
+document$.subscribe(() => {
+  for (const { localName } of document.querySelectorAll(".live > :not(:defined)")) import(`./figures/${localName}.js`);
+});

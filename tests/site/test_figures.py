@@ -1,0 +1,303 @@
+"""The interactive figures: what they compute, against Python, and how they behave in Chromium."""
+
+import inspect
+import math
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+
+from ddpm_spec.formulas import posterior, reverse
+from ddpm_spec.formulas.step import Step
+from ddpm_spec.oracles.mixture import Mixture
+from ddpm_spec.schedule import Schedule, cosine_schedule, linear_schedule
+from ddpm_spec.site import SiteError, figures
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+RELATIVE = 1e-6
+INPUTS = 200
+
+CALLS = """async ([source, calls]) => {
+    const module = await import(source);
+    return calls.map(([name, values]) => module[name](...values));
+}"""
+
+
+def level(rng: random.Random) -> float:
+    """A number in (0, 1), often near an end."""
+    return 1 / (1 + math.exp(rng.uniform(-8, 8)))
+
+
+def row(schedule: Schedule, t: int) -> Step:
+    """A step as numbers."""
+    return Step(*(table[t].item() for table in schedule.steps))
+
+
+def arguments(formula: Any, rng: random.Random) -> list[Any]:
+    """Numbers on which the formula is defined."""
+    T = rng.randint(2, 400)
+    t = rng.randint(1, T)
+    ends = [10 ** rng.uniform(-5, -1) for _ in range(2)]
+    named = {"T": T, "t": t, "beta_1": ends[0], "beta_T": ends[1], "s": 10 ** rng.uniform(-3, 0)}
+    values = []
+    for name, parameter in inspect.signature(formula).parameters.items():
+        if parameter.annotation is Step:
+            values.append(row(linear_schedule(T, *ends), t))
+        elif name in named:
+            values.append(named[name])
+        elif name.startswith(("alpha", "beta", "one_minus", "variance")):
+            values.append(level(rng))
+        else:
+            values.append(rng.gauss(0, 1))
+    return values
+
+
+def in_javascript(values: Sequence[Any]) -> list[Any]:
+    return [value._asdict() if isinstance(value, Step) else value for value in values]
+
+
+def apart(found: float, expected: float) -> float:
+    """Relative, or absolute where both are far below what a figure shows."""
+    return abs(found - expected) / max(abs(expected), 1e-12)
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A tab on a page of the site, whose scripts can be imported."""
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(address)
+    yield tab
+    context.close()
+
+
+def differing(page: Any, source: str, formulas: Sequence[Any]) -> list[str]:
+    """The formulas that JavaScript evaluates to something else than Python, on many inputs."""
+    rng = random.Random(0)
+    calls = [(formula, arguments(formula, rng)) for formula in formulas for _ in range(INPUTS)]
+    found = page.evaluate(CALLS, [source, [[f.__name__, in_javascript(values)] for f, values in calls]])
+    gaps = [(f.__name__, apart(x, f(*values))) for (f, values), x in zip(calls, found, strict=True)]
+    return sorted({name for name, gap in gaps if not gap < RELATIVE})
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_every_printed_formula_is_pythons(page: Any, address: str) -> None:
+    assert differing(page, f"{address}assets/figures/formulas.js", figures.FORMULAS) == []
+
+
+def posterior_mean(x_0, x_t, at: Step):
+    """Eq. 7 with one root forgotten."""
+    return posterior.posterior_mean(x_0, x_t, at._replace(alpha=at.alpha**2))
+
+
+def eps_weight(variance, at: Step):
+    """Eq. 12 without its ½."""
+    return at.beta**2 / (variance * at.alpha * at.one_minus_alpha_bar)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("wrong", [posterior_mean, eps_weight], ids=lambda f: f.__name__)
+def test_a_changed_formula_is_found(page: Any, wrong: Any) -> None:
+    script = "\n".join(
+        figures.printed(wrong if f.__name__ == wrong.__name__ else f) for f in figures.FORMULAS
+    )
+    source = page.evaluate("text => URL.createObjectURL(new Blob([text], {type: 'text/javascript'}))", script)
+    assert differing(page, source, figures.FORMULAS) == [wrong.__name__]
+
+
+# --------------------------------------------------------------------------------- the loops by hand
+
+SCHEDULES = [
+    ({"schedule": "linear", "T": 1000, "beta_1": 1e-4, "beta_T": 0.02}, linear_schedule()),
+    ({"schedule": "linear", "T": 50, "beta_1": 0.3, "beta_T": 1e-3}, linear_schedule(50, 0.3, 1e-3)),
+    ({"schedule": "cosine", "T": 4000}, cosine_schedule(4000)),
+    ({"schedule": "cosine", "T": 10}, cosine_schedule(10)),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize(("settings", "schedule"), SCHEDULES)
+def test_the_loop_over_a_schedule_gives_its_tables(page, address, settings, schedule) -> None:
+    found = page.evaluate(CALLS, [f"{address}assets/figures/steps.js", [["steps", [settings]]]])[0]
+    assert len(found) == schedule.T
+    for t, step in enumerate(found, start=1):
+        expected = row(schedule, t)._asdict()
+        assert step.keys() == expected.keys()
+        assert all(apart(step[name], expected[name]) < RELATIVE for name in expected), t
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_weight_of_eq_12_is_least_where_the_page_says(page, address) -> None:
+    start = page.evaluate(
+        "async source => (await import(source)).start", script(address, "schedule-explorer")
+    )
+    steps = [row(linear_schedule(), t) for t in range(1, 1001)]
+    weights = [at.beta**2 / (2 * at.beta * at.alpha * at.one_minus_alpha_bar) for at in steps]
+    assert start["t"] == 1 + weights.index(min(weights))
+
+
+def script(address: str, name: str) -> str:
+    return f"{address}assets/figures/{name}.js"
+
+
+def data(schedule: Schedule) -> Mixture:
+    """The law of the data of the figure, by the oracle of `ddpm_spec.oracles`."""
+    weights, means = (
+        torch.tensor(list(map(float, part)), dtype=torch.float64)
+        for part in zip(*figures.MIXTURE, strict=True)
+    )
+    spread = torch.full((len(means), 1, 1), float(figures.SPREAD), dtype=torch.float64)
+    return Mixture(schedule, weights, means[:, None], spread)
+
+
+def reverse_mean(law: Mixture, x: torch.Tensor, t: int) -> torch.Tensor:
+    """E[x_{t−1} | x_t] by Eq. 11."""
+    eps = law.eps(x[:, None], torch.full((len(x),), t))[:, 0]
+    return reverse.mean_from_eps(x, eps, row(law.schedule, t))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_exact_denoiser_is_the_oracles(page, address) -> None:
+    schedule = linear_schedule(40, 1e-3, 0.5)
+    law = data(schedule)
+    x = torch.linspace(-5.5, 5.5, 301, dtype=torch.float64, requires_grad=True)
+    for t in (1, 2, 20, 40):
+        at = row(schedule, t)._asdict()
+        names = ("mixture_density", "mixture_eps", "mixture_mean", "mixture_slope")
+        calls = [[name, [value, at]] for name in names for value in x.tolist()]
+        found = torch.tensor(page.evaluate(CALLS, [script(address, "formulas"), calls]), dtype=torch.float64)
+        mean = reverse_mean(law, x, t)
+        (slope,) = torch.autograd.grad(mean.sum(), x)
+        eps = law.eps(x.detach()[:, None], torch.full((len(x),), t))[:, 0]
+        expected = torch.stack([law.log_density(x[:, None], t).exp(), eps, mean, slope]).detach()
+        largest = expected.abs().amax(dim=1, keepdim=True)
+        assert ((found.reshape(4, -1) - expected).abs() / largest).max() < RELATIVE
+
+
+def sampler_densities(law: Mixture, grid: torch.Tensor, choice: str) -> list[torch.Tensor]:
+    """The densities of x_T, …, x_1 of Algorithm 2 on an even grid; a normal law around each reverse mean."""
+    width = (grid[1] - grid[0]).item()
+    found = [torch.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi)]
+    for t in range(law.schedule.T, 1, -1):
+        at = row(law.schedule, t)
+        sigma = math.sqrt(at.beta if choice == "beta" else posterior.posterior_variance(at))
+        mean = reverse_mean(law, grid, t)
+        kernel = torch.distributions.Normal(mean[:, None], sigma).log_prob(grid).exp()
+        found.append(width * found[-1] @ kernel)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("choice", ["beta", "beta_tilde"])
+def test_the_laws_of_the_sampler_are_those_on_a_finer_and_longer_grid(page, address, choice) -> None:
+    T = 25
+    schedule = linear_schedule(T, 0.1 / T, 20 / T)
+    law = data(schedule)
+    laws = page.evaluate(CALLS, [script(address, "reverse-mixture"), [["laws", [T, choice]]]])[0]
+    found = torch.tensor(
+        [[[p["x"], p["density"], p["width"]] for p in one] for one in laws], dtype=torch.float64
+    )
+    shown = found[T, :, 0]
+    half = (shown[1] - shown[0]).item() / 2
+    beyond = 160
+    grid = shown[0].item() + half * torch.arange(
+        -beyond, 2 * (len(shown) - 1) + beyond + 1, dtype=torch.float64
+    )
+    densities = sampler_densities(law, grid, choice)
+    for t in range(T, 0, -1):
+        expected = densities[T - t][beyond : len(grid) - beyond : 2]
+        assert (found[t, :, 1] - expected).abs().max() < RELATIVE * expected.max(), t
+    # The last step moves the points and spreads their mass anew.
+    assert (found[0, :, 0] - reverse_mean(law, shown, 1)).abs().max() < RELATIVE
+    mass = found[:, :, 1] * found[:, :, 2]
+    assert (mass.sum(dim=1) - 1).abs().max() < RELATIVE
+    assert (mass[0] - mass[1]).abs().max() < RELATIVE
+
+
+# ---------------------------------------------------------------------------------------- behaviour
+
+PLACES = {"schedule-explorer": "loss/objective/", "reverse-mixture": "loss/sampling/"}
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.wrong = []
+    tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+    tab.on("console", lambda message: tab.wrong.append(message.text))
+    yield tab
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_a_slider_is_moved_by_keyboard(tab: Any, address: str, name: str) -> None:
+    tab.goto(address + PLACES[name])
+    tab.wait_for_selector(f"{name}:defined")
+    figure = tab.locator(name)
+    slider = figure.get_by_label("Step t", exact=True)
+    output, before = figure.locator("output[name='t-value']"), figure.locator(".plates").inner_html()
+    value = int(output.inner_text())
+    slider.focus()
+    tab.keyboard.press("ArrowRight")
+    assert int(output.inner_text()) == value + 1
+    assert slider.get_attribute("aria-valuetext") == output.inner_text()
+    assert figure.locator(".plates").inner_html() != before
+    assert tab.wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_what_is_drawn_first_is_what_the_build_drew(browser: Any, tab: Any, address: str) -> None:
+    for name, place in PLACES.items():
+        tab.goto(address + place)
+        tab.wait_for_selector(f"{name}:defined")
+        still = browser.new_context(java_script_enabled=False)
+        other = still.new_page()
+        other.goto(address + place)
+        assert other.locator(f"{name} svg").first.is_visible()
+        assert not other.locator(f"{name} form").is_visible()
+        pictures = [one.locator(f"{name} .plates").inner_html() for one in (tab, other)]
+        assert pictures[0] == pictures[1]
+        still.close()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_figure_works_after_a_click_that_loads_no_page(tab: Any, address: str) -> None:
+    tab.goto(address + "loss/", wait_until="networkidle")
+    tab.evaluate("window.kept = true")
+    tab.locator(".md-content a[href*='objective'], .md-nav a[href*='objective']").first.click()
+    tab.wait_for_url("**/loss/objective/**")
+    tab.wait_for_selector("schedule-explorer:defined")
+    tab.locator("schedule-explorer [value=cosine]").check()
+    assert tab.locator("schedule-explorer [name=beta_1]").is_disabled()
+    assert tab.evaluate("window.kept")
+    assert tab.wrong == []
+
+
+def test_an_unknown_figure_fails_the_build() -> None:
+    with pytest.raises(SiteError, match="the figures are schedule-explorer"):
+        figures.place("no-such-figure", DOCS / "assets/figures")
+
+
+def test_a_script_that_does_not_run_fails_the_build(tmp_path: Path) -> None:
+    for file in (DOCS / "assets/figures").glob("*.js"):
+        text = file.read_text().replace("export function draw(", "export function draw(,")
+        (tmp_path / file.name).write_text(text)
+    with pytest.raises(SiteError, match="cannot be drawn"):
+        figures.place(figures.NAMES[0], tmp_path)
