@@ -4,13 +4,15 @@ Every line of mathematics here is a call into `formulas`; this file decides only
 where. Time is 1-based: t = 1..T.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
+from ddpm_spec.followups import ddim, learned_variance, v_prediction
 from ddpm_spec.formulas import (
     bound,
     decoder,
@@ -25,20 +27,30 @@ from ddpm_spec.formulas import (
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule
 
-__all__ = ["BoundTerms", "Convention", "Diffusion", "Network", "Prediction", "Variance"]
+__all__ = ["LEARNED", "BoundTerms", "Convention", "Diffusion", "Network", "Prediction", "Variance", "told"]
 
 Network = Callable[[Tensor, Tensor], Tensor]
 """Takes x_t of shape (B, C, H, W), float32 or float64, and integer t of shape (B,) in 1..T.
 
-It returns the prediction in that shape, for a learned variance followed by log σ_t² along the channels,
-in whatever dtype it computes in; the caller casts.
+It returns the prediction in that shape, for a learned variance followed by what decides σ_t² along the
+channels, in whatever dtype it computes in; the caller casts.
 """
 
-Prediction = Literal["eps", "x_0", "mu"]
-"""What the network predicts (§3.2, Table 2): the noise, the image, or the posterior mean μ̃_t."""
+Prediction = Literal["eps", "x_0", "mu", "v"]
+"""What the network predicts (§3.2, Table 2): the noise, the image, or the posterior mean μ̃_t.
 
-Variance = Literal["beta", "beta_tilde", "learned"]
-"""σ_t² = β_t or σ_t² = β̃_t, the two choices of §3.2, or the learned diagonal of Table 2."""
+v is later than the paper: the velocity of Salimans and Ho 2022.
+"""
+
+Variance = Literal["beta", "beta_tilde", "learned", "learned_range"]
+"""σ_t² = β_t or σ_t² = β̃_t, the two choices of §3.2, or the learned diagonal of Table 2: log σ_t² itself.
+
+learned_range is later than the paper: a place between the two on a log scale (Nichol and Dhariwal 2021),
+−1 for β̃_t and 1 for β_t.
+"""
+
+LEARNED: tuple[Variance, ...] = ("learned", "learned_range")
+"""Those that the network decides, in as many more channels."""
 
 Convention = Literal["paper", "official"]
 """The paper as printed, or what the code that made its tables does differently.
@@ -47,6 +59,9 @@ The official code clips the x̂_0 that a prediction implies to [−1, 1], in sam
 β̃_2 for σ_1² also where σ_t² = β_t; and forms Eq. 13 with a tanh in the place of the normal cdf, no
 probability below 1e-12, so that its number is not strictly a bound.
 """
+
+HYBRID = 0.001
+"""λ of L_hybrid = L_simple + λ L_vlb (Nichol and Dhariwal 2021)."""
 
 
 class BoundTerms(NamedTuple):
@@ -84,6 +99,11 @@ class Diffusion:
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose from {get_args(choices)}")
 
+    @property
+    def learns_variance(self) -> bool:
+        """Whether the network decides σ_t²."""
+        return self.variance in LEARNED
+
     def q_sample(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """x_t ~ q(x_t | x_0) for noise ε, Eq. 4. Shapes (B, …), t of shape (B,) in 1..T."""
         return forward.q_sample(x_0, eps, self.schedule.at(t, like=x_0))
@@ -100,15 +120,20 @@ class Diffusion:
         Raises:
             ValueError: for a learned variance, which a squared error gives no gradient.
         """
-        if self.variance == "learned":
+        if self.learns_variance:
             raise ValueError("a squared error gives a learned variance no gradient; train it on the bound")
         at = self.schedule.at(t, like=x_0)
         x_t = forward.q_sample(x_0, eps, at)
         predicted = network(x_t, t).to(x_t.dtype)
-        if self.prediction == "eps":
-            return objective.simple_loss(eps, predicted).mean()
-        target = x_0 if self.prediction == "x_0" else posterior.posterior_mean(x_0, x_t, at)
-        return objective.simple_loss(target, predicted).mean()
+        return objective.simple_loss(self._target(x_0, x_t, eps, at), predicted).mean()
+
+    def _target(self, x_0: Tensor, x_t: Tensor, eps: Tensor, at: Step) -> Tensor:
+        """What the network is to predict."""
+        if self.prediction == "mu":
+            return posterior.posterior_mean(x_0, x_t, at)
+        if self.prediction == "v":
+            return v_prediction.velocity(x_0, eps, at)
+        return x_0 if self.prediction == "x_0" else eps
 
     def bound_loss(self, network: Network, x_0: Tensor, t: Tensor, eps: Tensor, levels: int) -> Tensor:
         """L_{t−1} of Eq. 5 in bits/dim, averaged over the batch: a scalar.
@@ -117,6 +142,25 @@ class Diffusion:
         """
         nats = self.bound_term(network, x_0, t, eps, levels)
         return bound.bits_per_dim(nats, x_0.shape[1:].numel()).mean()
+
+    def hybrid_loss(self, network: Network, x_0: Tensor, t: Tensor, eps: Tensor, levels: int) -> Tensor:
+        """L_simple + λ L_vlb of Nichol and Dhariwal 2021, by which a variance is learned: a scalar.
+
+        Takes what `loss` takes. The mean learns from the squared error alone: no gradient of the bound
+        reaches it. L_simple is divided by D; L_vlb, the whole bound in bits/dim, is T times `bound_loss`.
+
+        Raises:
+            ValueError: for a fixed variance, which has nothing to learn.
+        """
+        if not self.learns_variance:
+            raise ValueError(f"variance is {self.variance!r}; a hybrid loss is for one that is learned")
+        at = self.schedule.at(t, like=x_0)
+        x_t = forward.q_sample(x_0, eps, at)
+        predicted, deciding = network(x_t, t).to(x_t.dtype).chunk(2, dim=1)
+        simple = objective.simple_loss(self._target(x_0, x_t, eps, at), predicted).mean()
+        answer = torch.cat((predicted.detach(), deciding), dim=1)
+        vlb = self.schedule.T * self.bound_loss(lambda x, t: answer, x_0, t, eps, levels)
+        return simple + HYBRID * vlb
 
     # ------------------------------------------------------------------------------ reverse process
 
@@ -130,37 +174,51 @@ class Diffusion:
             The mean, in shape and dtype of x_t, and σ_t², which broadcasts against it.
         """
         at = self.schedule.at(t, like=x_t)
-        predicted = network(x_t, t).to(x_t.dtype)
-        if self.variance == "learned":
-            predicted, log_variance = predicted.chunk(2, dim=1)
-            return self._mean(predicted, x_t, at), reverse.learned_variance(log_variance)
-        return self._mean(predicted, x_t, at), self._fixed_variance(t, at, like=x_t)
+        predicted, deciding = self._answer(network, x_t, t)
+        return self._mean(predicted, x_t, at), self._variance(deciding, t, at, like=x_t)
 
     def predict_x_0(self, network: Network, x_t: Tensor, t: Tensor) -> Tensor:
-        """x̂_0, which the reverse mean implies by Eq. 7: Eq. 15 for predicted noise, clipped where it clips.
+        """x̂_0, which the prediction implies: Eq. 15 for predicted noise, clipped where the convention clips.
 
-        Takes what `reverse_law` takes; at large t the mean holds little of x̂_0: give x_t in float64.
+        Takes what `reverse_law` takes. A predicted mean holds little of x̂_0 at large t: give x_t in float64.
         """
-        mean, _ = self.reverse_law(network, x_t, t)
-        return reverse.x_0_from_mean(x_t, mean, self.schedule.at(t, like=x_t))
+        predicted, _ = self._answer(network, x_t, t)
+        return self._x_0(predicted, x_t, self.schedule.at(t, like=x_t))
+
+    def _answer(self, network: Network, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the network predicts, and what decides a learned variance."""
+        answer = network(x_t, t).to(x_t.dtype)
+        if not self.learns_variance:
+            return answer, None
+        predicted, deciding = answer.chunk(2, dim=1)
+        return predicted, deciding
 
     def _mean(self, predicted: Tensor, x_t: Tensor, at: Step) -> Tensor:
-        if self.convention == "paper":
-            if self.prediction == "eps":
-                return reverse.mean_from_eps(x_t, predicted, at)
-            return predicted if self.prediction == "mu" else posterior.posterior_mean(predicted, x_t, at)
+        if self.convention == "paper" and self.prediction == "eps":
+            return reverse.mean_from_eps(x_t, predicted, at)
+        if self.convention == "paper" and self.prediction == "mu":
+            return predicted
+        return posterior.posterior_mean(self._x_0(predicted, x_t, at), x_t, at)
+
+    def _x_0(self, predicted: Tensor, x_t: Tensor, at: Step) -> Tensor:
         if self.prediction == "eps":
             predicted = reverse.predict_x_0(x_t, predicted, at)
         elif self.prediction == "mu":
             predicted = reverse.x_0_from_mean(x_t, predicted, at)
-        return posterior.posterior_mean(predicted.clamp(-1, 1), x_t, at)
+        elif self.prediction == "v":
+            predicted = v_prediction.x_0_from_v(x_t, predicted, at)
+        return predicted if self.convention == "paper" else predicted.clamp(-1, 1)
 
-    def _fixed_variance(self, t: Tensor, at: Step, *, like: Tensor) -> Tensor:
+    def _variance(self, deciding: Tensor | None, t: Tensor, at: Step, *, like: Tensor) -> Tensor:
+        if self.variance == "learned":
+            return reverse.learned_variance(deciding)
         # β̃_1 is 0; at t = 1 the step at t = 2 stands in.
         beta_tilde = posterior.posterior_variance(self.schedule.at(t.clamp(min=2), like=like))
         if self.variance == "beta_tilde":
             return beta_tilde
         beta = forward.q_step_variance(at)
+        if deciding is not None:
+            return learned_variance.interpolated_variance((deciding + 1) / 2, beta_tilde, beta)
         first = t.reshape(beta.shape) == 1
         return torch.where(first, beta_tilde, beta) if self.convention == "official" else beta
 
@@ -174,20 +232,74 @@ class Diffusion:
         mean, variance = self.reverse_law(network, x_t, _times(t, x_t))
         return mean if t == 1 else sampling.p_sample(mean, variance, z)
 
-    def sample(self, network: Network, noise: Callable[[int], Tensor]) -> Iterator[Tensor]:
+    @torch.no_grad()
+    def ddim_step(self, network: Network, x_t: Tensor, t: int, z: Tensor, eta: float) -> Tensor:
+        """x_{t−1} by (12) of DDIM, with σ² = η²β̃_t of (16) in the place of the model's variance.
+
+        Takes what `p_sample` takes; η in [0, 1]. η = 0 adds no noise, η = 1 is `p_sample` with σ_t² = β̃_t.
+        """
+        x_0 = self.predict_x_0(network, x_t, _times(t, x_t))
+        # In float64: over a long step 1 − ᾱ_s − σ² is a small difference.
+        at = Step(*(table[t] for table in self.schedule.steps))
+        variance = ddim.ddim_variance(eta, at)
+        mean = ddim.ddim_mean(x_0, x_t, variance, at)
+        return mean if t == 1 else sampling.p_sample(mean, variance, z)
+
+    def visiting(self, times: Sequence[int]) -> "Diffusion":
+        """The chain of fewer and longer steps that visits these times only; its network is `told` them.
+
+        Whatever holds of this chain holds of that one: it can be sampled and has a bound.
+
+        Raises:
+            ValueError: as `Schedule.visiting`; for log σ_t² as Table 2 learns it, which is that of one step.
+        """
+        if self.variance == "learned" and len(times) < self.schedule.T:
+            raise ValueError("variance is 'learned', which is that of single steps; visit all times")
+        return replace(self, schedule=self.schedule.visiting(times))
+
+    def sample(
+        self,
+        network: Network,
+        noise: Callable[[int], Tensor],
+        *,
+        times: Sequence[int] = (),
+        eta: float | None = None,
+    ) -> Iterator[Tensor]:
         """Algorithm 2: yields x_{T−1}, …, x_0, each of shape (B, C, H, W).
 
         `noise(t)` returns x_T ~ N(0, I) for t = T + 1 and the step's z ~ N(0, I) for t in T..2, all of
         that shape.
+
+        Args:
+            network: predicts, as the model says.
+            noise: as above.
+            times: the times to visit, if not all: of 1..T, ascending, the last T. What is yielded is then x_t
+                at these and x_0, and `noise` is asked for these.
+            eta: η in [0, 1] for DDIM's sampler in the place of the model's σ_t².
+
+        Raises:
+            ValueError: as `visiting`, or if η is out of range.
         """
-        yield from self.decode(network, noise(self.schedule.T + 1), self.schedule.T, noise)
+        if eta is not None and not 0 <= eta <= 1:
+            raise ValueError(f"eta is {eta}; it must be in [0, 1]")
+        T, chain, named = self.schedule.T, self, noise
+        if times:
+            # DDIM brings its own variance, so it does not matter what the model has learned of its own.
+            chain = (
+                replace(self, schedule=self.schedule.visiting(times))
+                if eta is not None
+                else self.visiting(times)
+            )
+            network, named = told(network, times), lambda k: noise(times[k - 1])
+        yield from chain.decode(network, noise(T + 1), chain.schedule.T, named, eta)
 
     def decode(
-        self, network: Network, x_t: Tensor, t: int, noise: Callable[[int], Tensor]
+        self, network: Network, x_t: Tensor, t: int, noise: Callable[[int], Tensor], eta: float | None = None
     ) -> Iterator[Tensor]:
         """Algorithm 2 from x_t on: yields x_{t−1}, …, x_0. `noise` as in `sample`, for t..2."""
+        step = self.p_sample if eta is None else functools.partial(self.ddim_step, eta=eta)
         for s in range(t, 0, -1):
-            x_t = self.p_sample(network, x_t, s, noise(s) if s > 1 else x_t)
+            x_t = step(network, x_t, s, noise(s) if s > 1 else x_t)
             yield x_t
 
     def interpolate(
@@ -266,6 +378,11 @@ class Diffusion:
             log_q.append(_per_example(gaussian.log_density(x_t, *q)))
         log_prior = _per_example(gaussian.log_density(x_t, torch.zeros_like(x_t), torch.ones_like(x_t)))
         return bound.path_bound(log_prior, torch.stack(log_p, dim=1), torch.stack(log_q, dim=1))
+
+
+def told(network: Network, times: Sequence[int]) -> Network:
+    """The network for the chain that is `visiting` these times: at its step k it is told times[k−1]."""
+    return lambda x_t, k: network(x_t, torch.tensor(times, device=k.device)[k - 1])
 
 
 def _times(t: int, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ recursion that runs here is the one in the induction proof of Eq. 4. It runs on 
 rounded to float64 once: in float64 it would be off by 48 ulp after 4,000 steps of β_t = 0.01.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cached_property
@@ -13,10 +13,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ddpm_spec.followups.ddim import skip
 from ddpm_spec.formulas import forward, schedule
 from ddpm_spec.formulas.step import Step
 
-__all__ = ["Schedule", "constant_schedule", "cosine_schedule", "linear_schedule", "quadratic_schedule"]
+__all__ = [
+    "Schedule",
+    "constant_schedule",
+    "cosine_schedule",
+    "evenly",
+    "linear_schedule",
+    "quadratic_schedule",
+]
 
 DIGITS = 50
 
@@ -67,6 +75,21 @@ class Schedule:
         """The number of steps."""
         return len(self.steps.beta) - 1
 
+    def visiting(self, times: Sequence[int]) -> "Schedule":
+        """The schedule of a chain of fewer and longer steps: step k leads from times[k−1] to the one before.
+
+        times: of 1..T, ascending, the last T. ᾱ at these steps is the same. β of a step from t to s is formed
+        in float64 from the tables and off by about u/ᾱ_s: 3e-12 at most for the paper's schedule.
+
+        Raises:
+            ValueError: if they are no such times.
+        """
+        if list(times) != sorted({*times, self.T}) or times[0] < 1 or times[-1] > self.T:
+            raise ValueError(f"times are {list(times)}; they must ascend in 1..{self.T} and end in {self.T}")
+        visited = torch.tensor([0, 0, *times])
+        at, earlier = (Step(*(table[rows] for table in self.steps)) for rows in (visited[1:], visited[:-1]))
+        return Schedule(skip(at, earlier))
+
     @cached_property
     def _casts(self) -> dict[tuple[torch.device, torch.dtype], Step]:
         return {}
@@ -92,6 +115,11 @@ class Schedule:
         # Flat, since a 0-dimensional index would be read on the host: a GPU would stall.
         rows = t.reshape(-1)
         return Step(*(table[rows].reshape(shape) for table in self._casts[key]))
+
+
+def evenly(T: int, steps: int) -> list[int]:
+    """So many times of 1..T, ascending and evenly spread, the last of them T; `steps` is at most T."""
+    return [round(T * k / steps) for k in range(1, steps + 1)]
 
 
 def linear_schedule(T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> Schedule:

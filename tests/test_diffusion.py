@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rounding import UNIT
 from torch import Tensor
 
-from ddpm_spec.diffusion import BoundTerms, Convention, Diffusion, Network, Prediction, Variance
+from ddpm_spec.diffusion import LEARNED, BoundTerms, Convention, Diffusion, Network, Prediction, Variance
 from ddpm_spec.evidence import Recorder
+from ddpm_spec.followups import learned_variance, v_prediction
 from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.oracles.gaussian import GaussianData
 from ddpm_spec.schedule import Schedule, linear_schedule
@@ -310,7 +311,10 @@ def exact(prediction: Prediction, oracle: GaussianData, *, log_variance: float |
         at = oracle.schedule.at(t, like=x_t)
         eps = oracle.eps(x_t, t)
         x_0 = reverse.predict_x_0(x_t, eps, at)
-        predicted = {"eps": eps, "x_0": x_0, "mu": posterior.posterior_mean(x_0, x_t, at)}[prediction]
+        predicted = {
+            "eps": eps, "x_0": x_0, "mu": posterior.posterior_mean(x_0, x_t, at),
+            "v": v_prediction.velocity(x_0, eps, at),
+        }[prediction]  # fmt: skip
         if log_variance is None:
             return predicted
         return torch.cat((predicted, torch.full_like(predicted, log_variance)), dim=1)
@@ -320,9 +324,11 @@ def exact(prediction: Prediction, oracle: GaussianData, *, log_variance: float |
 
 @pytest.mark.parametrize("t", [1, 2, 500, 1000])
 def test_predictions_describe_one_law(recorder: Recorder, t: int) -> None:
-    """The exact denoiser, told as noise, image or mean, gives the same p_θ(x_{t−1} | x_t)."""
-    claim = "the three predictions of Table 2 lead to the same reverse mean, under both conventions"
-    formulas = (reverse.mean_from_eps, posterior.posterior_mean, reverse.x_0_from_mean)
+    """The exact denoiser, told as noise, image, mean or velocity, gives the same p_θ(x_{t−1} | x_t)."""
+    claim = "whatever is predicted leads to the same reverse mean, under both conventions"
+    formulas = (
+        reverse.mean_from_eps, posterior.posterior_mean, reverse.x_0_from_mean, v_prediction.x_0_from_v,
+    )  # fmt: skip
     with recorder.observe("oracle", claim, *formulas):
         oracle, x_t = GaussianData(PAPER, 0.3, 0.37), torch.linspace(-2, 2, 9).double().reshape(1, 1, 3, 3)
         time = torch.tensor([t])
@@ -341,7 +347,7 @@ def test_predictions_describe_one_law(recorder: Recorder, t: int) -> None:
                 assert torch.equal(variance, laws[0][1])
 
 
-@pytest.mark.parametrize("prediction", ["eps", "x_0", "mu"])
+@pytest.mark.parametrize("prediction", get_args(Prediction))
 def test_a_learned_variance_is_used(recorder: Recorder, prediction: Prediction) -> None:
     """The bound with log σ² given by the network is the closed form, minimal at the optimal variance."""
     claim = "L_{t-1} with a learned variance is the closed form"
@@ -361,7 +367,7 @@ def test_a_learned_variance_is_used(recorder: Recorder, prediction: Prediction) 
             assert (weights * terms).sum().item() == pytest.approx(exactly, abs=32 * U * size)
 
 
-@pytest.mark.parametrize("prediction", ["x_0", "mu"])
+@pytest.mark.parametrize("prediction", ["x_0", "mu", "v"])
 def test_the_loss_is_the_error_in_what_is_predicted(prediction: Prediction) -> None:
     """Off by a constant in every coordinate, the squared error is its square; exact, it is zero."""
     model, data = Diffusion(PAPER, prediction=prediction), GaussianData(PAPER, 0.25, 0.0)
@@ -429,10 +435,77 @@ def test_the_official_first_term_is_the_papers_up_to_the_tanh(recorder: Recorder
         assert not torch.equal(*bins)
 
 
-def test_a_squared_error_with_a_learned_variance_is_refused() -> None:
+@pytest.mark.parametrize("variance", LEARNED)
+def test_a_squared_error_with_a_learned_variance_is_refused(variance: Variance) -> None:
     x = torch.zeros(1, 1, 1, 1)
     with pytest.raises(ValueError, match="gives a learned variance no gradient; train it on the bound"):
-        Diffusion(PAPER, "learned").loss(lambda x, t: x, x, torch.tensor([1]), x)
+        Diffusion(PAPER, variance).loss(lambda x, t: x, x, torch.tensor([1]), x)
+
+
+@VARIANCES
+def test_a_hybrid_loss_with_a_fixed_variance_is_refused(variance: Variance) -> None:
+    x = torch.zeros(1, 1, 1, 1)
+    with pytest.raises(ValueError, match=f"'{variance}'; a hybrid loss is for one that is learned"):
+        Diffusion(PAPER, variance).hybrid_loss(lambda x, t: x, x, torch.tensor([1]), x, 17)
+
+
+@pytest.mark.parametrize("t", [1, 2, 500, 1000])
+@pytest.mark.parametrize("convention", get_args(Convention))
+def test_a_learned_range_ends_in_the_two_fixed_variances(
+    recorder: Recorder, t: int, convention: Convention
+) -> None:
+    """−1 is β̃_t, with β̃_2 at t = 1, and 1 is β_t; 0 is the root of their product."""
+    claim = "the ends of the learned range are the two variances of the paper"
+    with recorder.observe("oracle", claim, learned_variance.interpolated_variance):
+        x, time = torch.zeros(1, 3, 1, 2, dtype=torch.float64), torch.tensor([t])
+
+        def sigma_squared(place: float) -> Tensor:
+            model = Diffusion(PAPER, "learned_range", convention=convention)
+            return model.reverse_law(lambda x, t: torch.cat((x, x + place), dim=1), x, time)[1]
+
+        tilde = Diffusion(PAPER, "beta_tilde").reverse_law(lambda x, t: x, x, time)[1]
+        beta = Diffusion(PAPER, "beta").reverse_law(lambda x, t: x, x, time)[1]
+        for place, end in ((-1, tilde), (1, beta), (0, (tilde * beta).sqrt())):
+            # A logarithm of 1e-4 is off by u · 9.2, which the exponential makes relative.
+            assert sigma_squared(place).shape == x.shape
+            assert torch.allclose(sigma_squared(place), end, rtol=32 * U, atol=0)
+
+
+@pytest.mark.parametrize("variance", LEARNED)
+def test_the_hybrid_loss_gives_the_mean_no_gradient_of_the_bound(variance: Variance) -> None:
+    """L_simple/D + 0.001 T L_{t−1}; in the mean the gradient is the former's, else the latter's."""
+    model, x_0 = Diffusion(SHORT, variance), torch.linspace(-1, 1, 18).double().reshape(3, 1, 2, 3)
+    t, generator = torch.tensor([1, 2, 12]), torch.Generator().manual_seed(5)
+    eps = torch.randn(x_0.shape, generator=generator, dtype=torch.float64)
+    answer = torch.randn(3, 2, 2, 3, generator=generator, dtype=torch.float64) * 0.1
+
+    def of(loss: Callable[[Network], Tensor]) -> tuple[Tensor, Tensor]:
+        leaf = answer.clone().requires_grad_()
+        value = loss(lambda x, t: leaf)
+        return value.detach(), torch.autograd.grad(value, leaf)[0]
+
+    mean, deciding = slice(0, 1), slice(1, 2)
+    plain = Diffusion(SHORT)
+    simple, in_mean = of(lambda network: plain.loss(lambda x, t: network(x, t)[:, mean], x_0, t, eps))
+    vlb, of_bound = of(lambda network: 0.001 * (SHORT.T * model.bound_loss(network, x_0, t, eps, 17)))
+    value, gradient = of(lambda network: model.hybrid_loss(network, x_0, t, eps, 17))
+    assert value.item() == pytest.approx((simple + vlb).item(), rel=8 * U)
+    assert torch.equal(gradient[:, mean], in_mean[:, mean])
+    assert torch.equal(gradient[:, deciding], of_bound[:, deciding])
+    assert of_bound[:, mean].abs().min() > 0  # there was something to stop
+    assert gradient[:, deciding].abs().min() > 0
+
+
+def test_the_hybrid_loss_asks_the_network_once() -> None:
+    asked = []
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        asked.append(t)
+        return torch.cat((x, x), dim=1)
+
+    x = torch.zeros(2, 1, 1, 1)
+    Diffusion(SHORT, "learned_range").hybrid_loss(network, x, torch.tensor([1, 3]), x, 17)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("choice", ["variance", "prediction", "convention"])

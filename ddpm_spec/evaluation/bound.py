@@ -165,7 +165,7 @@ def spread(count: int, of: int) -> Tensor:
 
 
 def _mismatch(diffusion: Diffusion) -> float:
-    if diffusion.variance == "learned":
+    if diffusion.learns_variance:
         return 0.0
     at = Step(*(table[2:] for table in diffusion.schedule.steps))
     tilde = posterior_variance(at)

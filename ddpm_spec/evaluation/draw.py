@@ -1,6 +1,6 @@
-"""Samples by Algorithm 2, in batches, from keyed noise."""
+"""Samples in batches, from keyed noise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from ddpm_spec.data.images import from_unit
 from ddpm_spec.diffusion import Diffusion, Network
 from ddpm_spec.noise import normal, row_keys
 
-__all__ = ["Progress", "draw", "keyed", "sample_path"]
+__all__ = ["Progress", "draw", "keyed"]
 
 Progress = Callable[[int], None]
 """Called with the number of network rows done since the last call."""
@@ -27,13 +27,6 @@ def keyed(
     return noise
 
 
-def sample_path(
-    network: Network, diffusion: Diffusion, shape: tuple[int, ...], rows: Tensor, seed: int
-) -> Iterator[Tensor]:
-    """x_{T−1}, …, x_0 of Algorithm 2 for these rows."""
-    yield from diffusion.sample(network, keyed(seed, "sample", rows, shape))
-
-
 def draw(
     network: Network,
     diffusion: Diffusion,
@@ -46,9 +39,12 @@ def draw(
     device: torch.device,
     progress: Progress = lambda rows: None,
     start: int = 0,
+    times: Sequence[int] = (),
+    eta: float | None = None,
 ) -> Tensor:
-    """Images `start` to `count` − 1 of Algorithm 2, uint8 grey levels, (count − start, C, H, W).
+    """Images `start` to `count` − 1, uint8 grey levels, (count − start, C, H, W).
 
+    By Algorithm 2, or as `times` and `eta` say, which are those of `Diffusion.sample`.
     The noise of image i at time t is a function of (seed, t, i): the batch size does not enter, nor
     does `count`. What is left of it is the rounding of the network's sums, far below a grey level.
     """
@@ -56,7 +52,8 @@ def draw(
     for first in range(start, count, batch):
         rows = torch.arange(first, min(first + batch, count), device=device)
         with torch.inference_mode():
-            for x in diffusion.sample(network, keyed(seed, "sample", rows, shape)):  # noqa: B007
+            noise = keyed(seed, "sample", rows, shape)
+            for x in diffusion.sample(network, noise, times=times, eta=eta):  # noqa: B007
                 progress(len(rows))
         drawn.append(from_unit(x, levels).cpu())
     return torch.cat(drawn)

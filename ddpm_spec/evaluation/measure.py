@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ddpm_spec.data import Store
-from ddpm_spec.diffusion import Convention, Diffusion
+from ddpm_spec.diffusion import Convention, Diffusion, Network, told
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.bound import Terms, spread, terms
 from ddpm_spec.evaluation.draw import Progress, draw
@@ -34,6 +34,10 @@ class Measure:
     batch: int = 256
     convention: Convention | None = None
     """How to sample; None: as the settings of the model say."""
+    times: tuple[int, ...] = ()
+    """The times that samples and bound visit; none for all."""
+    eta: float | None = None
+    """η of DDIM, by which to sample; a bound does not know it."""
 
     @property
     def parts(self) -> Parts:
@@ -44,6 +48,11 @@ class Measure:
         """The model's process, under a convention."""
         own = self.model.settings.diffusion()
         return dataclasses.replace(own, convention=convention or self.convention or own.convention)
+
+    def chain(self, convention: Convention | None = None) -> Diffusion:
+        """The same where all times are visited, else the chain of fewer steps, whose bound is measured."""
+        whole = self.diffusion(convention)
+        return whole.visiting(self.times) if self.times else whole
 
     def purpose(self, kind: str, weights: str, **more: Any) -> dict[str, Any]:
         """Everything that decides numbers of this kind."""
@@ -60,7 +69,7 @@ class Measure:
         }
 
     def samples(self, weights: str, count: int) -> Tensor:
-        """`count` images of Algorithm 2, uint8 grey levels."""
+        """`count` images, uint8 grey levels: of Algorithm 2, or as `times` and `eta` say."""
         diffusion, images = self.diffusion(), self.model.images
 
         def make(first: int, end: int, progress: Progress) -> Tensors:
@@ -68,13 +77,18 @@ class Measure:
                 drawn = draw(
                     self.model.networks[weights], diffusion, images.shape, images.levels, start=first,
                     count=end, batch=self.batch, seed=self.seed, device=self.model.accelerator.device,
-                    progress=progress,
+                    progress=progress, times=self.times, eta=self.eta,
                 )  # fmt: skip
             return {"samples": drawn}
 
-        purpose = self.purpose("samples", weights, convention=diffusion.convention)
-        title = f"samples ({weights})"
-        return self.parts.collect(title, purpose, count, self.batch, diffusion.schedule.T, make)["samples"]
+        purpose = self.purpose("samples", weights, convention=diffusion.convention, **self._otherwise)
+        title, calls = f"samples ({weights})", len(self.times) or diffusion.schedule.T
+        return self.parts.collect(title, purpose, count, self.batch, calls, make)["samples"]
+
+    @property
+    def _otherwise(self) -> dict[str, Any]:
+        """What is not Algorithm 2 in all steps, for a purpose."""
+        return {k: v for k, v in (("times", list(self.times) or None), ("eta", self.eta)) if v is not None}
 
     def chosen(self, split: Split, count: int) -> tuple[Store, Tensor]:
         """A set of images and which of them to take: `count`, evenly spread.
@@ -93,17 +107,22 @@ class Measure:
 
         Raises:
             InputError: if there are not so many images.
+            ValueError: for DDIM, which is another process than the one that has this bound.
         """
+        if self.eta is not None:
+            raise ValueError(f"eta is {self.eta}: Eq. 5 bounds Algorithm 2, not DDIM")
         images, device = self.model.images, self.model.accelerator.device
         store, chosen = self.chosen(split, count)
-        diffusions = [self.diffusion(convention) for convention in CONVENTIONS]
+        diffusions = [self.chain(convention) for convention in CONVENTIONS]
+        network: Network = self.model.networks[weights]
+        if self.times:
+            network = told(network, self.times)
 
         def make(first: int, end: int, progress: Progress) -> Tensors:
             with self.model.accelerator.autocast():
                 measured = terms(
-                    self.model.networks[weights], diffusions, store[chosen[first:end]].to(device),
-                    images.levels, rows=torch.arange(first, end, device=device), seed=self.seed,
-                    progress=progress,
+                    network, diffusions, store[chosen[first:end]].to(device), images.levels,
+                    rows=torch.arange(first, end, device=device), seed=self.seed, progress=progress,
                 )  # fmt: skip
             return {
                 f"{convention}.{name}": tensor
@@ -111,7 +130,7 @@ class Measure:
                 for name, tensor in found._asdict().items()
             }
 
-        purpose = self.purpose("bound", weights, split=split, images=count)
+        purpose = self.purpose("bound", weights, split=split, images=count, **self._otherwise)
         title = f"bound ({weights}, {split})"
         found = self.parts.collect(title, purpose, count, self.batch, diffusions[0].schedule.T, make)
         return {c: Terms(*(found[f"{c}.{name}"] for name in Terms._fields)) for c in CONVENTIONS}

@@ -31,7 +31,7 @@ def bounds(measure: Measure, weights: str, counts: dict[Split, int]) -> tuple[Re
     found: tuple[Results, Results] = ({}, {})
     for split, count in counts.items():
         terms = measure.terms(weights, split, count)
-        found[0][split] = {c: asdict(summary(t, dims, measure.diffusion(c))) for c, t in terms.items()}
+        found[0][split] = {c: asdict(summary(t, dims, measure.chain(c))) for c, t in terms.items()}
         found[1][split] = {c: asdict(curves(t, dims, images.levels)) for c, t in terms.items()}
     return found
 

@@ -78,7 +78,7 @@ _SCHEDULER_IDLE = {
 """What changes nothing where the fields above are right and all T steps are taken; the heads have a rule."""
 
 _SCHEDULES = {"linear": "linear", "scaled_linear": "quadratic", "squaredcos_cap_v2": "cosine"}
-_PREDICTIONS = {"epsilon": "eps", "sample": "x_0"}
+_PREDICTIONS = {"epsilon": "eps", "sample": "x_0", "v_prediction": "v"}
 _VARIANCES = {"fixed_large": "beta", "fixed_small": "beta_tilde", "fixed_small_log": "beta_tilde"}
 
 
@@ -234,6 +234,6 @@ def _written(process: Process, name: str, choices: dict[str, str]) -> str:
         if ours == value:
             return theirs
     raise InputError(
-        f"diffusers has no {name} {value}; a run with {name} "
-        f"{' or '.join(dict.fromkeys(choices.values()))} can be exported"
+        f"a run with {name} {value} cannot be written for diffusers; one with {name} "
+        f"{' or '.join(dict.fromkeys(choices.values()))} can"
     )

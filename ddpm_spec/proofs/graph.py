@@ -29,6 +29,8 @@ from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ddpm_spec import ops
+from ddpm_spec.diffusion import LEARNED
+from ddpm_spec.followups import learned_variance, v_prediction
 from ddpm_spec.formulas import bound, forward, objective, posterior, reverse, sampling
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import Number, symbolic
@@ -299,16 +301,19 @@ TARGETS: dict[str, Callable[..., Number]] = {
     "eps": lambda x_0, eps, at: eps,
     "x_0": lambda x_0, eps, at: x_0,
     "mu": lambda x_0, eps, at: posterior.posterior_mean(x_0, forward.q_sample(x_0, eps, at), at),
+    "v": v_prediction.velocity,
 }
 MEANS: dict[str, Callable[..., Number]] = {
     "eps": reverse.mean_from_eps,
     "x_0": lambda x_t, x_0, at: posterior.posterior_mean(x_0, x_t, at),
     "mu": lambda x_t, mean, at: mean,
+    "v": lambda x_t, v, at: posterior.posterior_mean(v_prediction.x_0_from_v(x_t, v, at), x_t, at),
 }
 IMAGES: dict[str, Callable[..., Number]] = {
     "eps": reverse.predict_x_0,
     "x_0": lambda x_t, x_0, at: x_0,
     "mu": reverse.x_0_from_mean,
+    "v": v_prediction.x_0_from_v,
 }
 VARIANCES: dict[str, Callable[[Step], Number]] = {
     "beta": forward.q_step_variance,
@@ -344,15 +349,26 @@ def _reverse_law(
 ) -> tuple[Array, Array]:
     """Mean and variance of p_θ(x_{t−1} | x_t)."""
     predicted = call("network", x_t, t)
+    if variance in LEARNED:
+        predicted, deciding = np.split(predicted, 2, axis=1)
     if variance == "learned":
-        predicted, log_variance = np.split(predicted, 2, axis=1)
-        sigma_squared = each(reverse.learned_variance, log_variance)
+        sigma_squared = each(reverse.learned_variance, deciding)
+    elif variance == "learned_range":
+        ends = _beta_tilde(t, at), each(forward.q_step_variance, at)
+        half = sp.Rational(1, 2)
+        sigma_squared = each(learned_variance.interpolated_variance, (deciding + 1) * half, *ends)
     else:
         sigma_squared = each(VARIANCES[variance], at)
     if not clip:
         return each(MEANS[prediction], x_t, predicted, at), sigma_squared
     x_0 = call("clamp", each(IMAGES[prediction], x_t, predicted, at), -1, 1)
     return each(posterior.posterior_mean, x_0, x_t, at), sigma_squared
+
+
+def _beta_tilde(t: Array, at: Array) -> Array:
+    """β̃_t, and β̃_2 in the place of β̃_1, which is 0."""
+    later = np.frompyfunc(Tables.step, 1, 1)(np.full(at.shape, 2)) if t[0] == 1 else at
+    return each(posterior.posterior_variance, later)
 
 
 def bound_term(prediction: str, variance: str, levels: int, *, clip: bool) -> Statement:
@@ -366,8 +382,7 @@ def bound_term(prediction: str, variance: str, levels: int, *, clip: bool) -> St
         mean, sigma_squared = _reverse_law(call, x_t, t, at, prediction, variance, clip)
         if t[0] == 1:
             if variance == "beta_tilde":
-                second = np.frompyfunc(Tables.step, 1, 1)(np.full(at.shape, 2))
-                sigma_squared = each(posterior.posterior_variance, second)
+                sigma_squared = _beta_tilde(t, at)
             nats = each(bound.decoder_term, x_0, mean, sigma_squared, sp.Integer(levels))
         else:
             distance = each(

@@ -20,12 +20,13 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
 from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
 from ddpm_spec.evaluation.draw import draw
+from ddpm_spec.schedule import evenly
 from ddpm_spec.training import checkpoints, pictures, processes, report, runs
 from ddpm_spec.training.console import STARTED, Interrupt, Interrupted, console, notice, progress_bar
 from ddpm_spec.training.log import Log
 from ddpm_spec.training.loop import Diverged, Trainer
 from ddpm_spec.training.machine import accelerator_for, compiled, description, resolved, say_what_differs
-from ddpm_spec.training.options import TrainOptions, parse_sample, parse_train
+from ddpm_spec.training.options import SampleOptions, TrainOptions, parse_sample, parse_train
 from ddpm_spec.training.settings import Settings
 
 __all__ = ["DIVERGED", "fit", "sample", "train"]
@@ -288,7 +289,7 @@ def _evaluate(
 
 def _bin_in_sigmas(diffusion: Diffusion, levels: int) -> float | None:
     """Width of a grey level's bin, for data in [−1, 1], over σ_1; nothing if every image has its own."""
-    if diffusion.variance == "learned":
+    if diffusion.learns_variance:
         return None
     nothing = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
     _, variance = diffusion.reverse_law(lambda x_t, t: x_t, nothing, torch.ones(1, dtype=torch.int64))
@@ -307,6 +308,7 @@ def sample(args: list[str]) -> None:
         processes.join()
         options = processes.from_first(lambda: parse_sample(args))
         settings = processes.from_first(lambda: Settings.load(options.run / "settings.json"))
+        times = processes.from_first(lambda: _times(options, settings))
         accelerator = accelerator_for(settings)
         checkpoint = processes.from_first(lambda: checkpoints.latest(options.run))
         shape, levels = processes.from_first(lambda: checkpoints.image_format(checkpoint))
@@ -320,7 +322,7 @@ def sample(args: list[str]) -> None:
             )
         )
         first, end = processes.my_share(options.n)
-        T = settings.process.T
+        T = len(times) or settings.process.T
         with progress_bar("sampling", T * -(-(end - first) // options.batch)) as bar, processes.together():
 
             def advance(rows: int) -> None:
@@ -331,7 +333,8 @@ def sample(args: list[str]) -> None:
             with accelerator.autocast():
                 mine = mine if first == end else draw(
                     network, settings.diffusion(), shape, levels, start=first, count=end, batch=options.batch,
-                    seed=options.seed, device=accelerator.device, progress=advance,
+                    seed=options.seed, device=accelerator.device, progress=advance, times=times,
+                    eta=options.eta,
                 )  # fmt: skip
         drawn = torch.cat(processes.gathered(mine))
         if processes.is_first():
@@ -345,3 +348,21 @@ def sample(args: list[str]) -> None:
             size = "×".join(map(str, drawn.shape))
             console.print(f"{folder}: samples.npy {size}, samples.png")
         accelerator.end_training()
+
+
+def _times(options: SampleOptions, settings: Settings) -> list[int]:
+    """The times to visit; none for all of them.
+
+    Raises:
+        InputError: if there are not so many, or the run's variance is that of single steps.
+    """
+    T = settings.process.T
+    if options.steps in (None, T):
+        return []
+    if not 2 <= options.steps <= T:
+        raise InputError(f"--steps is {options.steps}; it must be from 2 to {T}, the T of the run")
+    if settings.process.variance == "learned" and options.eta is None:
+        raise InputError(
+            f"{options.run} has learned the variance of single steps; leave --steps away, or give --eta"
+        )
+    return evenly(T, options.steps)

@@ -124,9 +124,11 @@ class Trainer:
     def loss(self, x_0: Tensor, t: Tensor, eps: Tensor, keys: Tensor) -> Tensor:
         """What is minimised, averaged over these rows."""
         network = functools.partial(self.model, keys=keys)
-        if self.settings.training.objective == "bound":
-            return self.diffusion.bound_loss(network, x_0, t, eps, self.levels)
-        return self.diffusion.loss(network, x_0, t, eps)
+        if self.settings.training.objective == "simple":
+            return self.diffusion.loss(network, x_0, t, eps)
+        bound = self.settings.training.objective == "bound"
+        loss = self.diffusion.bound_loss if bound else self.diffusion.hybrid_loss
+        return loss(network, x_0, t, eps, self.levels)
 
     def update(self) -> None:
         """One gradient step (Algorithm 1, line 5) and one step of the average."""

@@ -45,7 +45,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """Draws images from a trained run by Algorithm 2."""
+    """Draws images from a trained run: by Algorithm 2, in fewer steps, or by DDIM."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """A run folder of ddpm_spec.train."""
@@ -53,6 +53,11 @@ class SampleOptions:
     """How many images."""
     seed: int = 0
     """Image i is a function of (seed, i), however many are drawn and in whatever batches."""
+    steps: int | None = None
+    """Steps to take, evenly spread over 1..T. Without it: all T. Paper: all."""
+    eta: float | None = None
+    """η of DDIM, in [0, 1]: 0 adds no noise, 1 is the variance beta_tilde. Without it: Algorithm 2 with the
+    run's own variance. Paper: Algorithm 2."""
     batch: int = 256
     """Images in one network call."""
     weights: str = "ema"
@@ -97,6 +102,8 @@ def parse_sample(args: list[str]) -> SampleOptions:
         raise InputError(f"--weights is {options.weights}; it must be ema or raw")
     if not -(2**63) <= options.seed < 2**63:
         raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    if options.eta is not None and not 0 <= options.eta <= 1:
+        raise InputError(f"--eta is {options.eta}; it must be from 0 to 1")
     return options
 
 

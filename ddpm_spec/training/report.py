@@ -151,8 +151,12 @@ def _objective(settings: Settings) -> str:
     """What the loss is, in its units."""
     if settings.training.objective == "bound":
         return "L_{t−1} of Eq. 5 in bits/dim at a t drawn uniformly: L − L_T is T times its mean."
-    errors = {"eps": "L_simple (Eq. 14)", "x_0": "The squared error of x_0", "mu": "The squared error of μ̃_t"}
-    return f"{errors[settings.process.prediction]} divided by the number of pixels."
+    errors = {"eps": "L_simple (Eq. 14)", "mu": "The squared error of μ̃_t"}
+    predicted = settings.process.prediction
+    error = f"{errors.get(predicted, f'The squared error of {predicted}')} divided by the number of pixels"
+    return error + (
+        ", plus 0.001 of the bound in bits/dim." if settings.training.objective == "hybrid" else "."
+    )
 
 
 def _bin(levels: int, sigmas: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from ddpm_spec.data import DataName, Source
-from ddpm_spec.diffusion import Convention, Diffusion, Prediction, Variance
+from ddpm_spec.diffusion import LEARNED, Convention, Diffusion, Prediction, Variance
 from ddpm_spec.errors import InputError
 from ddpm_spec.schedule import (
     Schedule,
@@ -63,10 +63,12 @@ class Process:
     beta_T: float = 0.02  # noqa: N815 (the paper's name)
     """Last variance of the schedule. Paper: 0.02."""
     prediction: Prediction = "eps"
-    """What the network predicts: the noise, the image or the posterior mean. Paper: eps; all in Table 2."""
+    """What the network predicts: the noise, the image, the posterior mean, or the velocity v of Salimans and
+    Ho 2022. Paper: eps; x_0 and mu were tried."""
     variance: Variance = "beta"
     """The variance of a reverse step: beta_t, the posterior's, beta_tilde, or learned by the network, with
-    --objective bound only. Paper: either of the fixed ones; learned in Table 2."""
+    --objective bound or hybrid: freely, or, as learned_range, between the two (Nichol and Dhariwal 2021).
+    Paper: either of the fixed ones; learned in Table 2."""
     convention: Convention = "paper"
     """Sampling and bound as the paper prints them, or as its official code has them: the implied x_0
     clipped to [-1, 1], a tanh for the normal cdf, another variance at t = 1."""
@@ -76,9 +78,9 @@ class Process:
 class Training:
     """Algorithm 1."""
 
-    objective: Literal["simple", "bound"] = "simple"
-    """The squared error of what is predicted, or the terms of the bound, Eq. 5. Paper: simple; both in
-    Table 2."""
+    objective: Literal["simple", "bound", "hybrid"] = "simple"
+    """The squared error of what is predicted, the terms of the bound, Eq. 5, or the hybrid of Nichol and
+    Dhariwal 2021: the error for the mean, the bound for the variance. Paper: simple; bound in Table 2."""
     steps: int = 1500
     """Updates to make. Paper: 800,000 for CIFAR10."""
     batch: int = 64
@@ -151,7 +153,7 @@ class Settings:
         """The network, for images of this many channels and this side."""
         return UNet(
             in_channels=image_channels,
-            out_channels=image_channels * (2 if self.process.variance == "learned" else 1),
+            out_channels=image_channels * (2 if self.process.variance in LEARNED else 1),
             image_size=image_size,
             **asdict(self.network),
         )
@@ -198,10 +200,15 @@ class Settings:
                 f"--schedule is constant, but --beta-1 is {p.beta_1} and --beta-T is {p.beta_T}; "
                 "it needs the two equal, say 0.01"
             )
-        if p.variance == "learned" and t.objective == "simple":
+        if p.variance in LEARNED and t.objective == "simple":
             raise InputError(
-                "--variance is learned, but --objective is simple, and a squared error gives a variance "
-                "no gradient; use --objective bound"
+                f"--variance is {p.variance}, but --objective is simple, and a squared error gives a "
+                "variance no gradient; use --objective hybrid or bound"
+            )
+        if t.objective == "hybrid" and p.variance not in LEARNED:
+            raise InputError(
+                f"--objective is hybrid, but --variance is {p.variance}, which has nothing to learn; "
+                "use --variance learned_range"
             )
         if t.batch % t.accumulate:
             raise InputError(

@@ -1,12 +1,15 @@
 """What is measured of a run, against the model's own methods on the same noise."""
 
+import dataclasses
+import itertools
 import math
 
 import pytest
 import torch
 
 from ddpm_spec.coding.rate import distortion, rate
-from ddpm_spec.data import to_unit
+from ddpm_spec.data import from_unit, to_unit
+from ddpm_spec.diffusion import told
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.bound import curves, spread, summary, terms
 from ddpm_spec.evaluation.draw import draw, keyed
@@ -70,6 +73,36 @@ def test_the_convention_of_the_sampler_can_be_chosen(measure, tmp_path):
     official = Measure(measure.model, tmp_path, Interrupt(), 3, 4, "official")
     assert official.diffusion().convention == "official"
     assert not official.samples("ema", 4).equal(measure.samples("ema", 4))
+
+
+def test_fewer_steps_and_ddim_are_measured_apart(measure):
+    """Each in the same folder as the other: no finished batch may be taken for another's."""
+    network, shape = measure.model.networks["ema"], (1, 8, 8)
+    noise = keyed(3, "sample", torch.arange(4), shape)
+    found = [measure.samples("ema", 4)]
+    for times, eta in (((3, 8), None), ((3, 8), 0.0), ((3, 8), 0.5), ((4, 8), None), ((), 0.5)):
+        other = dataclasses.replace(measure, times=times, eta=eta)
+        *_, x_0 = measure.diffusion().sample(network, noise, times=times, eta=eta)
+        found.append(other.samples("ema", 4))
+        assert found[-1].equal(from_unit(x_0, 17))
+        assert other.samples("ema", 4).equal(found[-1])
+    assert not any(a.equal(b) for a, b in itertools.combinations(found, 2))
+
+
+def test_the_bound_of_fewer_steps_is_that_of_the_shorter_chain(measure):
+    times = (3, 5, 8)
+    found = dataclasses.replace(measure, times=times).terms("ema", "test", 4)
+    network = told(measure.model.networks["ema"], times)
+    x_0 = to_unit(measure.model.images.held_out[spread(4, 297)], 17)
+    noise = keyed(3, "bound", torch.arange(4), (1, 8, 8))
+    for convention in CONVENTIONS:
+        chain = measure.diffusion(convention).visiting(times)
+        expected = chain.bound(network, x_0, 17, noise)
+        assert found[convention].terms.shape == (4, 3)
+        assert found[convention].bound.total.tolist() == pytest.approx(expected.total.tolist(), rel=1e-4)
+    assert measure.terms("ema", "test", 4)["paper"].terms.shape == (4, 8)
+    with pytest.raises(ValueError, match=r"Eq\. 5 bounds Algorithm 2, not DDIM"):
+        dataclasses.replace(measure, times=times, eta=0.0).terms("ema", "test", 4)
 
 
 def test_another_seed_is_another_measurement(measure, tmp_path):

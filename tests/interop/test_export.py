@@ -71,6 +71,7 @@ CHOICES = [
     {"prediction": "x_0", "variance": "beta", "convention": "official", "schedule": "quadratic"},
     {"variance": "beta_tilde", "convention": "paper", "schedule": "constant", "beta_1": 0.02},
     {"variance": "beta", "convention": "official", "schedule": "cosine"},
+    {"prediction": "v", "variance": "beta_tilde", "convention": "official"},
 ]
 
 
@@ -127,8 +128,9 @@ def test_an_exported_run_comes_back(tmp_path, images):
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ({"prediction": "mu"}, "no prediction mu"),
-        ({"variance": "learned"}, "no variance learned"),
+        ({"prediction": "mu"}, "prediction mu cannot be written .* eps or x_0 or v can"),
+        ({"variance": "learned"}, "variance learned cannot be written"),
+        ({"variance": "learned_range"}, "variance learned_range cannot be written"),
     ],
 )
 def test_what_diffusers_lacks(tmp_path, choice, words):

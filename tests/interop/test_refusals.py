@@ -101,7 +101,7 @@ def test_another_network(folder, name, value):
         ("clip_sample_range", 2.0),
         ("rescale_betas_zero_snr", True),
         ("beta_schedule", "sigmoid"),
-        ("prediction_type", "v_prediction"),
+        ("prediction_type", "flow_prediction"),
         ("variance_type", "learned_range"),
         ("variance_type", "fixed_large_log"),
         ("num_train_timesteps", "many"),

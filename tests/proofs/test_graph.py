@@ -14,6 +14,7 @@ from torch.fx import GraphModule
 
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
+from ddpm_spec.followups import learned_variance, v_prediction
 from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.proofs import FalseStep
@@ -54,11 +55,20 @@ CASES = [
     ("eps", "beta_tilde", "official"),
     ("eps", "learned", "paper"),
     ("eps", "learned", "official"),
+    ("eps", "learned_range", "paper"),
     ("x_0", "beta", "paper"),
     ("x_0", "beta", "official"),
     ("mu", "beta", "paper"),
     ("mu", "beta", "official"),
+    ("v", "beta", "paper"),
+    ("v", "beta", "official"),
 ]
+
+
+OF_VARIANCE = VARIANCES | {
+    "learned": reverse.learned_variance,
+    "learned_range": learned_variance.interpolated_variance,
+}
 
 
 def loss_graph(model: Any, dtype: torch.dtype = torch.float32) -> GraphModule:
@@ -70,7 +80,7 @@ def loss_graph(model: Any, dtype: torch.dtype = torch.float32) -> GraphModule:
 def step_graph(model: Any, t: int, dtype: torch.dtype = torch.float32) -> GraphModule:
     """t is a constant of this graph, and the input t goes unused."""
     x_t, z, times = torch.zeros(SHAPE, dtype=dtype), torch.ones(SHAPE, dtype=dtype), torch.tensor([t, t])
-    outputs = 2 if getattr(model, "variance", "") == "learned" else 1
+    outputs = 2 if getattr(model, "learns_variance", False) else 1
     return trace(
         lambda x_t, z, times: model.p_sample(lambda x, t: network(x, t, outputs), x_t, t, z), x_t, z, times
     )
@@ -86,7 +96,7 @@ def prove_step(graph: GraphModule, t: int, statement: Statement = PLAIN) -> int:
 
 
 @DTYPES
-@pytest.mark.parametrize("prediction", ["eps", "x_0", "mu"])
+@pytest.mark.parametrize("prediction", ["eps", "x_0", "mu", "v"])
 def test_the_training_loss_is_eq_14_divided_by_D(
     recorder: Recorder, prediction: Any, dtype: torch.dtype
 ) -> None:
@@ -94,7 +104,9 @@ def test_the_training_loss_is_eq_14_divided_by_D(
     if prediction != "eps":
         claim += f", with {prediction} in the place of the noise"
     graph = loss_graph(Diffusion(SCHEDULE, prediction=prediction), dtype)
-    with recorder.observe("graph proof", claim, objective.simple_loss, forward.q_sample):
+    formulas = [objective.simple_loss, forward.q_sample]
+    formulas += [v_prediction.velocity] if prediction == "v" else []
+    with recorder.observe("graph proof", claim, *formulas):
         prove_loss(graph, prediction)
 
 
@@ -110,10 +122,11 @@ def test_a_reverse_step_is_algorithm_2(
     model = Diffusion(SCHEDULE, variance, prediction, convention)
     claim = f"the ATen graph of a reverse step is Algorithm 2: {prediction} predicted, σ² {variance}"
     formulas = {sampling.p_sample}
-    formulas |= {VARIANCES[variance]} if variance in VARIANCES else {reverse.learned_variance}
+    formulas |= {OF_VARIANCE[variance]}
     formulas |= (
         {posterior.posterior_mean} if clip else {reverse.mean_from_eps} if prediction == "eps" else set()
     )
+    formulas |= {v_prediction.x_0_from_v} if prediction == "v" else set()
     graphs = {t: step_graph(model, t) for t in (1, 2, T)}
     with recorder.observe("graph proof", claim + ", with the clip" * clip, *formulas):
         for t in (1, 2):
@@ -134,7 +147,7 @@ def bound_graph(program: Callable[..., Tensor], dtype: torch.dtype = torch.float
 
 
 def shipped_bound(model: Diffusion) -> Callable[..., Tensor]:
-    outputs = 2 if model.variance == "learned" else 1
+    outputs = 2 if model.learns_variance else 1
     return lambda x_0, t, eps: model.bound_loss(lambda x, t: network(x, t, outputs), x_0, t, eps, LEVELS)
 
 
@@ -342,6 +355,9 @@ def test_noise_in_the_last_step_is_refused() -> None:
     [
         (Diffusion(SCHEDULE, "beta"), algorithm_2("eps", "beta_tilde", clip=False)),
         (Diffusion(SCHEDULE, "learned"), algorithm_2("eps", "beta", clip=False)),
+        (Diffusion(SCHEDULE, "learned_range"), algorithm_2("eps", "learned", clip=False)),
+        (Diffusion(SCHEDULE, "learned"), algorithm_2("eps", "learned_range", clip=False)),
+        (Diffusion(SCHEDULE, prediction="v"), algorithm_2("x_0", "beta", clip=False)),
         (Diffusion(SCHEDULE, prediction="mu"), PLAIN),
         (Diffusion(SCHEDULE, prediction="x_0"), algorithm_2("mu", "beta", clip=False)),
         (Diffusion(SCHEDULE, prediction="x_0", convention="official"), algorithm_2("eps", "beta", clip=True)),
@@ -426,6 +442,7 @@ def test_a_wrong_bound_is_refused(program: Callable[..., Tensor], first: bool, m
         prove_bound(bound_graph(program), BOUND, first=first)
 
 
-def test_another_target_is_refused() -> None:
+@pytest.mark.parametrize(("trained", "said"), [("mu", "x_0"), ("v", "eps"), ("v", "x_0"), ("x_0", "v")])
+def test_another_target_is_refused(trained: Any, said: str) -> None:
     with pytest.raises(FalseStep, match="the result"):
-        prove_loss(loss_graph(Diffusion(SCHEDULE, prediction="mu")), "x_0")
+        prove_loss(loss_graph(Diffusion(SCHEDULE, prediction=trained)), said)

@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from small_run import FLAGS, SMALL, finished, same
 
+from ddpm_spec.data import from_unit
+from ddpm_spec.evaluation.draw import keyed
 from ddpm_spec.training import checkpoints, report
 from ddpm_spec.training.commands import sample, train
 from ddpm_spec.training.console import run_command
@@ -194,6 +196,39 @@ def test_sampling_is_a_function_of_the_seed(run, tmp_path, capsys):
     assert (drawn("-n", 7, "--seed", 3, "--weights", "raw") != first).any()
 
 
+def test_sampling_in_fewer_steps_and_by_ddim(run, tmp_path):
+    """Each way makes other images of the same seed, and says how; all T steps are the plain ones."""
+    drawn = {}
+    for words in ("", "--steps 8", "--steps 3", "--steps 3 --eta 0", "--steps 3 --eta 0.5", "--eta 0.5"):
+        out = tmp_path / str(len(drawn))
+        assert run_command(sample, [str(run), "-n", "5", "--out", str(out), *words.split()]) == 0
+        drawn[words] = np.load(out / "samples.npy")
+        asked = json.loads((out / "samples.json").read_text())
+        given = dict(zip(*[iter(words.split())] * 2, strict=True))
+        assert (asked["steps"], asked["eta"]) == (
+            int(given["--steps"]) if "--steps" in given else None,
+            float(given["--eta"]) if "--eta" in given else None,
+        )
+    assert (drawn.pop("--steps 8") == drawn[""]).all()
+    assert len({images.tobytes() for images in drawn.values()}) == len(drawn) == 5
+    settings, checkpoint = Settings.load(run / "settings.json"), checkpoints.latest(run)
+    network = settings.unet(1, 8).eval()
+    checkpoints.fill(network, checkpoint, "ema")
+    with torch.inference_mode():
+        *_, x_0 = settings.diffusion().sample(
+            network, keyed(0, "sample", torch.arange(5), (1, 8, 8)), times=[3, 5, 8], eta=0.0
+        )
+    assert (from_unit(x_0, 17).numpy() == drawn["--steps 3 --eta 0"]).all()
+
+
+def test_a_variance_of_single_steps_needs_all_of_them(run, tmp_path, capsys):
+    settings = Settings.load(run / "settings.json")
+    learned = dataclasses.replace(settings.process, variance="learned")
+    dataclasses.replace(settings, process=learned).save(tmp_path / "settings.json")
+    line = error_of(capsys, sample, tmp_path, "--steps", "3")
+    assert "has learned the variance of single steps; leave --steps away, or give --eta" in line
+
+
 def test_samples_go_to_the_next_free_folder(run, capsys):
     for k in (1, 2):
         assert run_command(sample, [str(run), "-n", "1"]) == 0
@@ -329,6 +364,12 @@ def test_a_truncated_checkpoint(copy, capsys):
     [
         ("-n 0", "--n is 0; it must be at least 1"),
         ("--batch 0", "--batch is 0; it must be at least 1"),
+        ("--steps 1", "--steps is 1; it must be from 2 to 8, the T of the run"),
+        ("--steps 9", "--steps is 9; it must be from 2 to 8, the T of the run"),
+        ("--steps many", "--steps"),
+        ("--eta -0.1", "--eta is -0.1; it must be from 0 to 1"),
+        ("--eta 1.5 --steps 3", "--eta is 1.5; it must be from 0 to 1"),
+        ("--eta nan", "--eta is nan; it must be from 0 to 1"),
         ("--weights both", "--weights"),
         ("--sed 1", "there is no option --sed; did you mean --seed?"),
     ],

@@ -1,21 +1,26 @@
-"""Every row of Table 2: what is minimised is its formula, and training on it moves the weights."""
+"""Every way to train: what is minimised is its formula, and training on it moves the weights."""
 
 import itertools
 import math
+from typing import get_args
 
 import pytest
 import torch
 from small_run import trainer
 from torch import Tensor
 
+from ddpm_spec.diffusion import LEARNED, Prediction, Variance
 from ddpm_spec.training.loop import Trainer
 
 ROWS = [
     (prediction, objective, variance)
     for prediction, objective, variance in itertools.product(
-        ("eps", "x_0", "mu"), ("simple", "bound"), ("beta", "beta_tilde", "learned")
+        get_args(Prediction), ("simple", "bound", "hybrid"), get_args(Variance)
     )
-    if (objective, variance) != ("simple", "learned")  # refused, see test_commands
+    # Refused, see test_settings.
+    if (objective == "simple" and variance not in LEARNED)
+    or objective == "bound"
+    or (objective == "hybrid" and variance in LEARNED)
 ]
 
 
@@ -39,19 +44,26 @@ def expected(made: Trainer, x_0: Tensor, t: Tensor, eps: Tensor, keys: Tensor) -
         return a_prev.sqrt() * b / (1 - a) * x + (1 - b).sqrt() * (1 - a_prev) / (1 - a) * x_t
 
     tilde = (1 - a_prev) / (1 - a) * b
-    if made.settings.training.objective == "simple":
-        target = {"eps": eps, "x_0": x_0, "mu": posterior_mean(x_0)}[process.prediction]
-        return ((target - out) ** 2).mean()
-    if process.variance == "learned":
-        out, log_variance = out.chunk(2, dim=1)
-        variance = log_variance.exp()
+    lower_end = torch.where(
+        first, (1 - alpha_bar[1]) / (1 - alpha_bar[2]) * beta[2], tilde
+    )  # β̃_2 for β̃_1 = 0
+    if process.variance in LEARNED:
+        out, deciding = out.chunk(2, dim=1)
+        geometric = b ** ((1 + deciding) / 2) * lower_end ** ((1 - deciding) / 2)
+        variance = deciding.exp() if process.variance == "learned" else geometric
     else:
-        fallback = (1 - alpha_bar[1]) / (1 - alpha_bar[2]) * beta[2]  # β̃_2 where β̃_1 = 0
-        variance = b if process.variance == "beta" else torch.where(first, fallback, tilde)
+        variance = b if process.variance == "beta" else lower_end
+    target = {
+        "eps": eps, "x_0": x_0, "mu": posterior_mean(x_0), "v": a.sqrt() * eps - (1 - a).sqrt() * x_0,
+    }[process.prediction]  # fmt: skip
+    error = ((target - out) ** 2).mean()
+    if made.settings.training.objective == "simple":
+        return error
     mean = {
         "eps": (x_t - b / (1 - a).sqrt() * out) / (1 - b).sqrt(),
         "x_0": posterior_mean(out),
         "mu": out,
+        "v": posterior_mean(a.sqrt() * x_t - (1 - a).sqrt() * out),
     }[process.prediction]
     ratio = torch.where(first, 1, tilde) / variance
     divergence = (ratio - 1 - ratio.log() + (posterior_mean(x_0) - mean) ** 2 / variance) / 2
@@ -61,7 +73,8 @@ def expected(made: Trainer, x_0: Tensor, t: Tensor, eps: Tensor, keys: Tensor) -
     lower = standard.cdf((x_0 - half_bin - mean) / variance.sqrt())
     upper, lower = torch.where(x_0 > 0.999, 1, upper), torch.where(x_0 < -0.999, 0, lower)
     nats = torch.where(first, -(upper - lower).log(), divergence)
-    return nats.flatten(1).sum(1).mean() / (math.log(2) * x_0[0].numel())
+    bits = nats.flatten(1).sum(1).mean() / (math.log(2) * x_0[0].numel())
+    return bits if made.settings.training.objective == "bound" else error + 0.001 * process.T * bits
 
 
 @pytest.mark.parametrize(("prediction", "objective", "variance"), ROWS)
@@ -89,9 +102,11 @@ def test_the_loss_is_its_formula_and_training_moves_every_weight(images, predict
     assert loss.item() == pytest.approx(expected(made, x_0, t, eps, keys).item(), rel=1e-10)
 
 
-def test_a_learned_variance_learns(images):
+@pytest.mark.parametrize("objective", ["bound", "hybrid"])
+@pytest.mark.parametrize("variance", LEARNED)
+def test_a_learned_variance_learns(images, variance, objective):
     """Its gradient is there from the first update on, in the channels that hold it."""
-    made = trainer(images, process={"variance": "learned"}, objective="bound")
+    made = trainer(images, process={"variance": variance}, objective=objective)
     made.loss(*made.batch(0, made.positions)).backward()
     gradient = made.network.conv_out.weight.grad
     assert gradient.shape[0] == 2

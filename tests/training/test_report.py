@@ -29,6 +29,9 @@ def test_the_loss_is_named_as_it_was_trained():
     assert "L_simple (Eq. 14) divided by the number of pixels" in said(Settings())
     assert "The squared error of μ̃_t divided" in said(process(prediction="mu"))
     assert "The squared error of x_0 divided" in said(process(prediction="x_0"))
+    assert "The squared error of v divided by the number of pixels." in said(process(prediction="v"))
+    hybrid = dataclasses.replace(process(variance="learned_range"), training=Training(objective="hybrid"))
+    assert "L_simple (Eq. 14) divided by the number of pixels, plus 0.001 of the bound" in said(hybrid)
     bound = dataclasses.replace(Settings(), training=Training(objective="bound"))
     assert "L_{t−1} of Eq. 5 in bits/dim" in said(bound)
 
@@ -61,6 +64,7 @@ def test_the_width_of_a_bin_follows_the_variance_of_the_last_step():
     official = Diffusion(schedule, convention="official")
     assert _bin_in_sigmas(official, 17) == pytest.approx(small, rel=1e-7)
     assert _bin_in_sigmas(Diffusion(schedule, "learned"), 17) is None
+    assert _bin_in_sigmas(Diffusion(schedule, "learned_range"), 17) is None
     cosine = cosine_schedule(1000)
     beta_1 = cosine.steps.beta[1].item()
     assert _bin_in_sigmas(Diffusion(cosine), 256) == pytest.approx(2 / 255 / beta_1**0.5, rel=1e-12)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from small_run import SMALL
 
+from ddpm_spec.diffusion import LEARNED
 from ddpm_spec.errors import InputError
 from ddpm_spec.training.commands import train
 from ddpm_spec.training.options import parse_train
@@ -76,13 +77,14 @@ def test_the_papers_hyper_parameters(name, steps, batch, lr, dropout, flip):
     assert settings.network.attention == (16,)
 
 
-def test_a_learned_variance_doubles_the_channels_of_the_prediction():
+@pytest.mark.parametrize("variance", LEARNED)
+def test_a_learned_variance_doubles_the_channels_of_the_prediction(variance):
     learned = dataclasses.replace(
-        SMALL, process=Process(variance="learned"), training=Training(objective="bound")
+        SMALL, process=Process(variance=variance), training=Training(objective="bound")
     )
     assert learned.unet(3, 8).conv_out.out_channels == 6
     assert SMALL.unet(3, 8).conv_out.out_channels == 3
-    assert learned.diffusion().variance == "learned"
+    assert learned.diffusion().variance == variance
 
 
 def test_schedules():
@@ -117,10 +119,15 @@ def test_settings_of_a_version_without_a_field(tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("--variance learned", "use --objective bound"),
+        ("--variance learned", "use --objective hybrid or bound"),
+        ("--variance learned_range", "use --objective hybrid or bound"),
+        (
+            "--objective hybrid",
+            "--variance is beta, which has nothing to learn; use --variance learned_range",
+        ),
         ("--schedule constant", "--beta-1 is 0.0001 and --beta-T is 0.02; it needs the two equal, say 0.01"),
         ("--schedule cubic", "invalid choice 'cubic'"),
-        ("--prediction v", "invalid choice 'v'"),
+        ("--prediction score", "invalid choice 'score'"),
         ("--objective mse", "invalid choice 'mse'"),
         ("--batch 6 --accumulate 4", "the first must be a multiple of the second"),
         ("--accumulate 0", "--accumulate is 0; it must be at least 1"),
@@ -178,6 +185,11 @@ def test_what_a_resumed_run_may_change(tmp_path, words):
         ({}, "--data fashion-mnist", "here --data digits"),
         ({"objective": "bound"}, "--variance beta_tilde", "here --variance beta"),
         ({"objective": "bound", "variance": "learned"}, "--variance beta", "here --variance learned"),
+        (
+            {"objective": "hybrid", "variance": "learned_range"},
+            "--variance learned",
+            "here --variance learned_range",
+        ),
     ],
 )
 def test_what_a_resumed_run_keeps(tmp_path, process, words, line):
