@@ -73,8 +73,40 @@ def figure_5(plan: Plan) -> Made:
     return Made(
         picture=pictures.png(figure),
         alt="Distortion and rate over the reverse process, and distortion over rate",
-        notes=notes, runs=[run.source], numbers={"test": _short(curves)},
+        notes=notes, runs=[run.source], numbers={"test": _short(curves), "received": _received(run, T)},
     )  # fmt: skip
+
+
+LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _received(run: Run, T: int) -> Results:
+    """x_t and x̂_0 of an image of each class, t from 1 to T in even ratios: a letter a pixel, row by row.
+
+    They are the first of their class among those of the curves. Nothing of images with more levels than
+    there are letters.
+    """
+    sets, count = run.measure.model.images, run.count["test"]
+    if sets.levels > len(LETTERS) or not len(sets.held_out_labels):
+        return {}
+    _, chosen = run.measure.chosen("test", count)
+    labels = sets.held_out_labels[chosen.numpy()].tolist()
+    classes = sorted(set(labels))
+    rows = [labels.index(label) for label in classes]
+    times = sorted({round(T ** (k / 30)) for k in range(31)})
+    paths = images.received(run.measure, WEIGHTS, count, rows, times)
+    return {
+        "classes": classes,
+        "times": times,
+        "shape": list(sets.shape),
+        "levels": sets.levels,
+        "x_0": [_letters(image) for image in sets.held_out[chosen[rows]]],
+        "paths": [[[_letters(image) for image in pair] for pair in path] for path in paths],
+    }
+
+
+def _letters(image: Tensor) -> str:
+    return "".join(LETTERS[level] for level in image.flatten().tolist())
 
 
 def _short(curves: Results) -> Results:

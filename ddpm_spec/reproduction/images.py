@@ -1,4 +1,4 @@
-"""What the figures show: predicted images on the way, images from a frozen latent, interpolations."""
+"""What the figures show: predicted images on the way or received, images from a frozen latent, interpolations."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.parts import Tensors
 from ddpm_spec.formulas.interpolation import mix
 
-__all__ = ["evenly", "from_latents", "interpolations", "progressive"]
+__all__ = ["evenly", "from_latents", "interpolations", "progressive", "received"]
 
 
 def evenly(T: int, parts: int) -> list[int]:
@@ -47,6 +47,38 @@ def progressive(measure: Measure, weights: str, count: int, times: Sequence[int]
 
     purpose = measure.purpose("progressive", weights, times=list(times), convention=diffusion.convention)
     return measure.parts.collect("progressive generation", purpose, count, measure.batch, T, make)["images"]
+
+
+def received(measure: Measure, weights: str, count: int, rows: Sequence[int], times: Sequence[int]) -> Tensor:
+    """What Algorithm 4 shows of held-out images at these times of 1..T: x_t and x̂_0.
+
+    count, rows: of so many images of `Measure.terms`, those at these places. x_t is the one that the curves
+    are measured on.
+
+    Returns:
+        uint8, (len(rows), len(times), 2, C, H, W).
+    """
+    model, diffusion = measure.model, measure.diffusion()
+    shape, levels, device = model.images.shape, model.images.levels, model.accelerator.device
+    network = model.networks[weights]
+    store, chosen = measure.chosen("test", count)
+
+    def make(first: int, end: int, progress: Progress) -> Tensors:
+        places = torch.tensor(rows[first:end])
+        x_0 = to_unit(store[chosen[places]].to(device), levels).double()
+        noise, columns = keyed(measure.seed, "bound", places.to(device), shape, progress), []
+        with torch.inference_mode(), model.accelerator.autocast():
+            for t in times:
+                at = torch.full((len(places),), t, device=device)
+                x_t = diffusion.q_sample(x_0, at, noise(t).double())
+                pair = [x_t, diffusion.predict_x_0(network, x_t, at)]
+                columns.append(torch.stack([from_unit(x, levels) for x in pair], dim=1))
+        return {"images": torch.stack(columns, dim=1)}
+
+    purpose = measure.purpose("received", weights, images=count, rows=list(rows), times=list(times))
+    return measure.parts.collect("received images", purpose, len(rows), measure.batch, len(times), make)[
+        "images"
+    ]
 
 
 def from_latents(measure: Measure, weights: str, count: int, times: Sequence[int], draws: int) -> Tensor:

@@ -8,7 +8,7 @@ from ddpm_spec.data import from_unit, load, to_unit
 from ddpm_spec.evaluation.draw import keyed
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import open_run
-from ddpm_spec.reproduction.images import evenly, from_latents, interpolations, progressive
+from ddpm_spec.reproduction.images import evenly, from_latents, interpolations, progressive, received
 from ddpm_spec.training.console import Interrupt
 
 ROWS = torch.arange(3)
@@ -43,6 +43,25 @@ def test_progressive_shows_what_is_predicted_on_the_path(measure):
         assert found[:, column].equal(from_unit(expected, 17))
     assert found[:, 3].equal(from_unit(latents[0], 17))
     assert found[:, 3].equal(measure.samples("ema", 3))
+
+
+def test_received_images_are_those_of_the_curves(measure):
+    rows, times = [0, 3, 2, 5], [1, 4, 8]
+    found = received(measure, "ema", 6, rows, times)
+    store, chosen = measure.chosen("test", 6)
+    x_0 = to_unit(store[chosen[rows]], 17).double()
+    noise = keyed(2, "bound", torch.tensor(rows), (1, 8, 8))
+    official = measure.diffusion("official")
+    errors = measure.terms("ema", "test", 6)["official"].squared_error
+    for column, t in enumerate(times):
+        at = torch.full((4,), t)
+        x_t = official.q_sample(x_0, at, noise(t).double())
+        x_0_hat = official.predict_x_0(measure.model.networks["ema"], x_t, at)
+        assert found[:, column, 0].equal(from_unit(x_t, 17))
+        # In batches of another size the network rounds otherwise: a level at most.
+        assert (found[:, column, 1].int() - from_unit(x_0_hat, 17).int()).abs().max() <= 1
+        squared_error = (x_0_hat - x_0).square().flatten(1).mean(dim=1)
+        assert torch.allclose(squared_error, errors[rows, t - 1], rtol=1e-4, atol=0)
 
 
 def test_latents_are_frozen_and_their_images_are_not(measure):

@@ -124,6 +124,16 @@ def test_table_4_and_figure_5_are_one_measurement(everything):
 
 
 @pytest.mark.slow
+def test_received_images_are_written_a_letter_a_pixel(everything):
+    stored = everything[1]["fig5"]["numbers"]["received"]
+    assert stored["times"] == list(range(1, 9))
+    assert stored["shape"] == [1, 8, 8]
+    written = [*stored["x_0"], *(letters for path in stored["paths"] for pair in path for letters in pair)]
+    assert len(written) == len(stored["classes"]) * (1 + 8 * 2)
+    assert all(re.fullmatch(r"[0-9a-g]{64}", letters) for letters in written)  # 17 levels
+
+
+@pytest.mark.slow
 def test_a_second_call_is_the_same_and_trains_nothing(everything, monkeypatch):
     folder, results = everything
     monkeypatch.setattr(runs, "fit", None)
