@@ -1,4 +1,4 @@
-"""What the figures show: predicted images on the way or received, images from a frozen latent, interpolations."""
+"""What the figures show: images predicted on the way or received, from a frozen latent, between others."""
 
 import math
 from collections.abc import Sequence
