@@ -99,8 +99,8 @@ class Site:
         }
         css = katex.stylesheet(self.packages)
         files.append(File.generated(self.config, "assets/katex/katex.css", content=css))
-        script = figures.formulas()
-        files.append(File.generated(self.config, "assets/figures/formulas.js", content=script))
+        for name, script in figures.scripts(Path(self.config.docs_dir)).items():
+            files.append(File.generated(self.config, f"assets/figures/{name}", content=script))
         for name, path in sorted(taken.items()):
             files.append(File.generated(self.config, f"assets/{name}", abs_src_path=str(path)))
         for file in files.documentation_pages():
@@ -135,7 +135,7 @@ class Site:
         if name == "gaps":
             return nodes.gap_table()
         if name == "figure":
-            return figures.place(part, Path(self.config.docs_dir) / "assets/figures")
+            return figures.place(part, Path(self.config.docs_dir))
         if name == "errata":
             return errata.table(part)
         if name == "results":

@@ -29,7 +29,7 @@ from ddpm_spec.schedule import cosine_schedule, linear_schedule
 from ddpm_spec.site import SiteError
 from ddpm_spec.site.katex import NODE
 
-__all__ = ["FORMULAS", "NAMES", "formulas", "function", "place", "printed"]
+__all__ = ["FORMULAS", "MIXTURE", "NAMES", "SPREAD", "place", "printed", "scripts"]
 
 FORMULAS: tuple[Formula, ...] = (
     schedule.linear_beta,
@@ -46,7 +46,7 @@ FORMULAS: tuple[Formula, ...] = (
 )
 """What is printed under its own name; a `Step` becomes an object with the fields of one."""
 
-NAMES = ("schedule-explorer", "reverse-mixture")
+NAMES = ("schedule-explorer", "reverse-mixture", "rate-distortion")
 """Each is the name of a script, of an element and of what a page embeds: `![[figure#schedule-explorer]]`."""
 
 AT = Step(*sp.symbols(Step._fields))
@@ -118,20 +118,61 @@ def formulas() -> str:
     )
 
 
-def place(name: str, folder: Path) -> str:
-    """The HTML of a figure, with its first picture.
+def received(results: Path) -> str:
+    """The text of `received.js`: what a figure shows of the stored Fig. 5, or nothing where it is not stored.
+
+    Args:
+        results: the folder of the stored results.
+    """
+    stored = results / "fig5-digits.json"
+    numbers = json.loads(stored.read_text("utf-8"))["numbers"] if stored.exists() else {}
+    seen = numbers.get("received")
+    if not seen:
+        return ""
+    course = numbers["test"]["official"]  # x̂_0 clipped, as a picture is
+    T = len(course["rate"])
+    times = sorted({*seen["times"], *range(1, 10), *range(10, T, max(1, T // 100))})
+    curve = [
+        {"t": t, "rate": course["rate"][t - 1], "distortion": course["distortion"][t - 1]} for t in times
+    ]
+    constants = {
+        "classes": seen["classes"],
+        "levels": seen["levels"],
+        "side": seen["shape"][-1],
+        "stops": seen["times"],
+        "x_0": seen["x_0"],
+        "paths": seen["paths"],
+        "curve": curve,
+    }
+    return "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in constants.items())
+
+
+def scripts(docs: Path) -> dict[str, str]:
+    """The scripts that are not written by hand, by name.
+
+    Args:
+        docs: the folder of the pages, with the stored results.
+    """
+    return {"formulas.js": formulas(), "received.js": received(docs / "results")}
+
+
+def place(name: str, docs: Path) -> str:
+    """The HTML of a figure, with its first picture; a line of text where a result is not stored.
 
     Args:
         name: that of its script and of its element.
-        folder: the scripts written by hand.
+        docs: the folder of the pages, with the scripts written by hand and the stored results.
 
     Raises:
         SiteError: if there is no such figure, or its script fails.
     """
     if name not in NAMES:
         raise SiteError(f"![[figure#{name}]]: the figures are {', '.join(NAMES)}")
-    scripts = {file.name: file.read_text("utf-8") for file in sorted(folder.glob("*.js"))}
-    inside = json.loads(_drawn(tuple((scripts | {"formulas.js": formulas()}).items())))[name]
+    printed = scripts(docs)
+    if name == "rate-distortion" and not printed["received.js"]:
+        return "Not stored yet: `python -m ddpm_spec.reproduce fig5 --preset digits` makes it.\n"
+    files = {file.name: file.read_text("utf-8") for file in sorted((docs / "assets/figures").glob("*.js"))}
+    inside = json.loads(_drawn(tuple((files | printed).items())))[name]
     # In a block of its own, in which Markdown finds nothing to do.
     return f'<div class="live" data-search-exclude><{name}>{inside}</{name}></div>'
 

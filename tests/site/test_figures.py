@@ -1,6 +1,7 @@
 """The interactive figures: what they compute, against Python, and how they behave in Chromium."""
 
 import inspect
+import json
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import torch
 
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
-from ddpm_spec.formulas import posterior, reverse
+from ddpm_spec.formulas import objective, posterior, reverse
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.oracles.mixture import Mixture
 from ddpm_spec.schedule import Schedule, cosine_schedule, linear_schedule
@@ -142,7 +143,7 @@ def test_the_weight_of_eq_12_is_least_where_the_page_says(page, address) -> None
         "async source => (await import(source)).start", script(address, "schedule-explorer")
     )
     steps = [row(linear_schedule(), t) for t in range(1, 1001)]
-    weights = [at.beta**2 / (2 * at.beta * at.alpha * at.one_minus_alpha_bar) for at in steps]
+    weights = [objective.eps_weight(at.beta, at) for at in steps]
     assert start["t"] == 1 + weights.index(min(weights))
 
 
@@ -200,6 +201,29 @@ def sampler_densities(law: Mixture, grid: torch.Tensor, choice: str) -> list[tor
 
 @pytest.mark.slow
 @pytest.mark.browser
+def test_more_steps_come_closer_to_the_data(page, address) -> None:
+    """As docs/loss/sampling.md says; β leaves too much variance, β̃ too little."""
+    distances = """async source => {
+        const { laws, measured, stretched } = await import(source);
+        return ["beta", "beta_tilde"].map(choice => [25, 50, 100].map(T => {
+            const { deviation, variation } = measured(laws(T, choice)[0], stretched(T)[0]);
+            return [variation, deviation];
+        }));
+    }"""
+    wide, narrow = page.evaluate(distances, script(address, "reverse-mixture"))
+    truth = data(linear_schedule())
+    mean = (truth.weights * truth.means[:, 0]).sum()
+    spread = (float(figures.SPREAD) + (truth.weights * (truth.means[:, 0] - mean) ** 2).sum()).sqrt().item()
+    for choice in (wide, narrow):
+        variations = [variation for variation, _ in choice]
+        assert variations == sorted(variations, reverse=True)
+        assert variations[-1] < variations[0] / 3
+    assert all(deviation > spread for _, deviation in wide)
+    assert all(deviation < spread for _, deviation in narrow)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
 @pytest.mark.parametrize("choice", ["beta", "beta_tilde"])
 def test_the_laws_of_the_sampler_are_those_on_a_finer_and_longer_grid(page, address, choice) -> None:
     T = 25
@@ -228,7 +252,11 @@ def test_the_laws_of_the_sampler_are_those_on_a_finer_and_longer_grid(page, addr
 
 # ---------------------------------------------------------------------------------------- behaviour
 
-PLACES = {"schedule-explorer": "loss/objective/", "reverse-mixture": "loss/sampling/"}
+PLACES = {
+    "schedule-explorer": "loss/objective/",
+    "reverse-mixture": "loss/sampling/",
+    "rate-distortion": "loss/coding/",
+}
 
 
 @pytest.fixture
@@ -290,14 +318,27 @@ def test_a_figure_works_after_a_click_that_loads_no_page(tab: Any, address: str)
     assert tab.wrong == []
 
 
+def test_half_of_the_bits_are_spent_below_one_grey_level() -> None:
+    """As docs/loss/coding.md says of the stored run."""
+    course = json.loads((DOCS / "results/fig5-digits.json").read_text())["numbers"]["test"]["official"]
+    still = next(rate for rate, rms in zip(course["rate"], course["distortion"], strict=True) if rms > 1)
+    assert still < max(course["rate"]) / 2
+
+
+def test_what_is_not_stored_is_said_to_be_missing(tmp_path: Path) -> None:
+    assert "reproduce fig5 --preset digits" in figures.place("rate-distortion", tmp_path)
+
+
 def test_an_unknown_figure_fails_the_build() -> None:
     with pytest.raises(SiteError, match="the figures are schedule-explorer"):
-        figures.place("no-such-figure", DOCS / "assets/figures")
+        figures.place("no-such-figure", DOCS)
 
 
 def test_a_script_that_does_not_run_fails_the_build(tmp_path: Path) -> None:
+    folder = tmp_path / "assets/figures"
+    folder.mkdir(parents=True)
     for file in (DOCS / "assets/figures").glob("*.js"):
         text = file.read_text().replace("export function draw(", "export function draw(,")
-        (tmp_path / file.name).write_text(text)
+        (folder / file.name).write_text(text)
     with pytest.raises(SiteError, match="cannot be drawn"):
         figures.place(figures.NAMES[0], tmp_path)

@@ -104,10 +104,10 @@ const near = (number) => Math.round(number * 10) / 10;
 
 /** One small picture with axes, on which curves, marks and words are put. */
 export class Plate {
-  constructor(title, { x, y, log = false, ticks, label }) {
+  constructor(title, { x, y, log = false, logTime = false, ticks, label }) {
     this.title = title;
     this.label = label;
-    this.x = scale(x, [BOX.left, WIDTH - BOX.right]);
+    this.x = scale(x, [BOX.left, WIDTH - BOX.right], logTime);
     this.y = scale(y, [HEIGHT - BOX.bottom, BOX.top], log);
     this.inside = (value) => value >= Math.min(...y) && value <= Math.max(...y);
     this.parts = [];
@@ -166,6 +166,18 @@ export class Plate {
 }
 
 const INDEXED = /([^\s_(]̃?)_([^\s_,)/²]+)|\b([A-Zqtx])\b/g;
+
+/** A square picture of greys in [0, 1], with its name below. */
+export function grey(pixels, side, name) {
+  const boxes = pixels.map((level, k) => {
+    const tone = Math.round(255 * level);
+    return `<rect fill="rgb(${tone},${tone},${tone})" x="${k % side}" y="${Math.floor(k / side)}" width="1" height="1"/>`;
+  });
+  return (
+    `<figure><svg viewBox="0 0 ${side} ${side}" role="img" aria-label="${name}" shape-rendering="crispEdges">` +
+    `${boxes.join("")}</svg><figcaption>${symbols(name)}</figcaption></figure>`
+  );
+}
 
 /** Letters as the paper sets them, in an SVG's text: `x_t` has an index. */
 export function letters(text) {
