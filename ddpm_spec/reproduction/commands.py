@@ -67,7 +67,7 @@ def _list() -> None:
     out = Console(highlight=False)
     for name, target in TARGETS.items():
         of = ", ".join(target.presets)
-        out.print(Text(f"{name:8} {target.place:8} {target.explains} (paper: {of})"), soft_wrap=True)
+        out.print(Text(f"{name:9} {target.place:8} {target.explains} (paper: {of})"), soft_wrap=True)
 
 
 def _made(folder: Path) -> None:

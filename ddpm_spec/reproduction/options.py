@@ -17,14 +17,14 @@ Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
 
 @dataclass(frozen=True)
 class ReproduceOptions:
-    """Makes a table or figure of the paper again: trains what is missing, measures, writes it.
+    """Makes a table or figure of the paper again, or compares what came after it.
 
-    Runs are found by their settings and reused; finished batches are kept, so a second call goes on where
-    the first was stopped.
+    Runs are found by their settings and reused, missing ones are trained; finished batches are kept, so a
+    second call goes on where the first was stopped.
     """
 
     target: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TARGET")] = ""
-    """table1 … table4, fig3 … fig10; --list explains each."""
+    """table1 … table4, fig3 … fig10, followups; --list explains each."""
     list: bool = False
     """Only say what there is."""
     preset: str = "digits"
@@ -83,7 +83,7 @@ def parse_reproduce(args: list[str]) -> ReproduceOptions:
             raise InputError(f"--{name} is {value}; it must be at least {least}")
     if not -(2**63) <= options.seed < 2**63:
         raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
-    if options.from_ and options.target in ("table1", "table2"):
+    if options.from_ and options.target in ("table1", "table2", "followups"):
         raise InputError(
             f"{options.target} is made of several runs; leave --from away, --runs names their folder"
         )

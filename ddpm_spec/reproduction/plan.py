@@ -100,6 +100,11 @@ class Run:
         return f"{folder}, {model.digests[WEIGHTS][:8]}, seed {self.measure.seed}"
 
     @property
+    def by_ddim(self) -> bool:
+        """Whether samples are by DDIM, which has no bound by Eq. 5."""
+        return self.measure.eta is not None
+
+    @property
     def count(self) -> dict[Split, int]:
         """Images for the bound, from each set."""
         sets = self.measure.model.images
@@ -119,7 +124,7 @@ class Run:
     @cached_property
     def judges(self) -> tuple[Judge, Features] | None:
         """What judges samples of small grey images."""
-        return judges_of(self.measure.model.images, self.measure.seed)
+        return judges_of(self.measure.model.images, self.plan.seed)
 
     def inception(self, samples: Tensor | None = None) -> Results | str:
         """FID and IS of these samples, or of the run's own; or why there are none."""

@@ -15,7 +15,19 @@ from ddpm_spec.reproduction.runs import find, trained
 from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Settings
 
-__all__ = ["LSUN", "explained", "table_1", "table_2", "table_3", "table_4"]
+__all__ = [
+    "LSUN",
+    "NOT_RUN",
+    "OWN",
+    "beside",
+    "elsewhere",
+    "explained",
+    "own_cells",
+    "table_1",
+    "table_2",
+    "table_3",
+    "table_4",
+]
 
 NOT_RUN = "not run"
 
@@ -71,13 +83,15 @@ def explained(run: Run) -> list[str]:
     ]
 
 
-def _own_cells(run: Run) -> tuple[str, ...]:
-    q, (b, _) = run.quality, run.bound
+def own_cells(run: Run) -> tuple[str, ...]:
+    """The cells under OWN; what is sampled by DDIM has no bound."""
+    q = run.quality
+    nll = ("–", "–") if run.by_ddim else _nll(run.bound[0], "paper")
     if "pixel_frechet" not in q:
-        return ("", "", "", "", *_nll(b, "paper"))
+        return ("", "", "", "", *nll)
     return (
         f"{q['confidence']:.3f}", f"{q['novelty']:.2f}", f"{q['pixel_frechet']['train']:.1f}",
-        f"{q['feature_frechet']['train']:.2f}", *_nll(b, "paper"),
+        f"{q['feature_frechet']['train']:.2f}", *nll,
     )  # fmt: skip
 
 
@@ -97,7 +111,7 @@ def _in_the_papers_unit(run: Run) -> str:
     )
 
 
-def _elsewhere(name: str, variant: Variant | None, plan: Plan) -> str:
+def elsewhere(name: str, variant: Variant | None, plan: Plan) -> str:
     """What to say of a row of the paper that this preset does not make."""
     settings = preset(name)
     found = find(variant.of(settings) if variant else settings, plan.runs)
@@ -121,13 +135,13 @@ def _ablation(plan: Plan, table: Published, lines: dict[int, Variant], name: Seq
         run = open_for(plan, found.run)
         made.runs.append(run.source)
         made.numbers[" ".join(label)] = {"quality": run.quality, "bound": run.bound[0]}
-        own.append((*label, *_own_cells(run), run.named))
+        own.append((*label, *own_cells(run), run.named))
         if plan.preset == "cifar10":
             ours[line] = _in_the_papers_unit(run)
         made.notes = made.notes or explained(run)
     for line, variant in lines.items():
-        ours.setdefault(line, _elsewhere("cifar10", variant, plan))
-    made.tables = [_beside(table, ours)]
+        ours.setdefault(line, elsewhere("cifar10", variant, plan))
+    made.tables = [beside(table, ours)]
     if plan.preset != "cifar10":
         header = (*(table.header[k] for k in name), *OWN, "from")
         made.tables.append(Table(f"The same on {plan.preset}, in other units", header, tuple(own)))
@@ -137,7 +151,8 @@ def _ablation(plan: Plan, table: Published, lines: dict[int, Variant], name: Seq
     return made
 
 
-def _beside(table: Published, ours: dict[int, str]) -> Table:
+def beside(table: Published, ours: dict[int, str]) -> Table:
+    """What others printed, and a column of ours, by line, in the same unit."""
     rows = tuple((*cells, ours.get(k, "")) for k, cells in enumerate(table.rows))
     return Table(f"{table.place}, {table.data}, as printed", (*table.header, "ours"), rows)
 
@@ -172,14 +187,14 @@ def table_3(plan: Plan) -> Made:
             value = found if isinstance(found, str) else f"{found['fid']['train']:.2f}"
             cell = f"{data} {value} ({run.named})"
         else:
-            cell = f"{data} {_elsewhere(name, None, plan)}"
+            cell = f"{data} {elsewhere(name, None, plan)}"
         said.setdefault(line, []).append(cell)
-    made.tables = [_beside(published.TABLE_3, {line: "; ".join(cells) for line, cells in said.items()})]
+    made.tables = [beside(published.TABLE_3, {line: "; ".join(cells) for line, cells in said.items()})]
     if plan.preset not in LSUN:
         made.numbers = {"quality": run.quality, "bound": run.bound[0]}
         own = Table(
             f"{plan.preset}, in other units", ("model", *OWN, "from"),
-            (("DDPM (L_simple)", *_own_cells(run), run.named),),
+            (("DDPM (L_simple)", *own_cells(run), run.named),),
         )  # fmt: skip
         made.tables.append(own)
     return made
@@ -204,8 +219,8 @@ def table_4(plan: Plan) -> Made:
     if plan.preset == "cifar10":
         ours = {k: f"{', '.join(values(step, 'official'))} ({run.named})" for k, step in enumerate(steps)}
     else:
-        ours = dict.fromkeys(range(10), _elsewhere("cifar10", None, plan))
-    made.tables = [_beside(table, ours)]
+        ours = dict.fromkeys(range(10), elsewhere("cifar10", None, plan))
+    made.tables = [beside(table, ours)]
     if plan.preset != "cifar10":
         header = ("T − t + 1", "rate", f"RMSE of 0..{levels - 1}", "rate, official", "RMSE, official", "from")
         rows = tuple(

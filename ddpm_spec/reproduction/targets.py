@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ddpm_spec.reproduction import figures, tables
+from ddpm_spec.reproduction import figures, followups, tables
 from ddpm_spec.reproduction.plan import Made, Plan
 
 __all__ = ["TARGETS", "Target"]
@@ -11,13 +11,13 @@ __all__ = ["TARGETS", "Target"]
 
 @dataclass(frozen=True)
 class Target:
-    """One table or figure of the paper."""
+    """One table or figure of the paper, or what came after it."""
 
     place: str
     explains: str
     """What `--list` says."""
     presets: tuple[str, ...]
-    """Those that the paper's own is made with."""
+    """Those that the authors' own is made with."""
     make: Callable[[Plan], Made]
 
 
@@ -41,5 +41,11 @@ TARGETS: dict[str, Target] = {
     "fig8": Target("Fig. 8", "interpolation half-way through", LATENTS, figures.figure_8),
     "fig9": Target("Fig. 9", "coarse-to-fine interpolation over t", LATENTS, figures.figure_9),
     "fig10": Target("Fig. 10", "quality of x̂_0 over time", ("cifar10",), figures.figure_10),
+    "followups": Target(
+        "After it",
+        "cosine schedule, v, learned variance and DDIM beside the baseline",
+        ("cifar10",),
+        followups.followups,
+    ),
 }
 """By the name on the command line."""

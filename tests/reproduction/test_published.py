@@ -1,10 +1,10 @@
-"""The paper's numbers: that they agree with each other where the paper prints them twice."""
+"""Printed numbers: that they agree with each other where they are printed twice."""
 
-from ddpm_spec.reproduction.published import TABLE_1, TABLE_2, TABLE_3, TABLE_4
+from ddpm_spec.reproduction.published import DDIM, IDDPM, TABLE_1, TABLE_2, TABLE_3, TABLE_4
 
 
 def test_tables_are_rectangular():
-    for table in (TABLE_1, TABLE_2, TABLE_3, TABLE_4):
+    for table in (TABLE_1, TABLE_2, TABLE_3, TABLE_4, DDIM, IDDPM):
         assert {len(row) for row in table.rows} == {len(table.header)}
 
 
@@ -21,3 +21,25 @@ def test_rate_rises_and_distortion_falls_with_reverse_time():
     assert columns[1] == sorted(columns[1], reverse=True)
     assert columns[2] == sorted(columns[2])
     assert f"{columns[1][0]:.2f}" == "1.78"  # the rate that §4.3 gives in words
+
+
+def test_all_steps_of_ddims_network_by_algorithm_2_are_the_papers_own_fid():
+    """DDIM samples from the network of this paper."""
+    *_, all_steps = DDIM.rows
+    assert all_steps[0] == "1000"
+    assert all_steps[2] == dict(zip(TABLE_1.header, TABLE_1.rows[-1], strict=True))["FID"]
+
+
+def test_more_steps_are_better_and_few_are_worst_with_noise():
+    steps, *columns = zip(*DDIM.rows, strict=True)
+    assert list(map(int, steps)) == sorted(map(int, steps))
+    for column in columns:
+        fids = [float(cell) for cell in column if cell]
+        assert fids == sorted(fids, reverse=True)
+    assert float(DDIM.rows[0][2]) > float(DDIM.rows[0][1])
+
+
+def test_codelength_and_fid_rank_iddpms_objectives_the_other_way():
+    bits, fids = ([float(cell) for cell in column] for column in list(zip(*IDDPM.rows, strict=True))[1:])
+    assert bits == sorted(bits, reverse=True)
+    assert fids == sorted(fids)

@@ -45,7 +45,7 @@ def test_every_target_ends_with_its_files(everything):
     for target, result in results.items():
         stem = folder / "results" / f"{target}-digits"
         assert stem.with_suffix(".md").read_text().count("python -m ddpm_spec.reproduce") == 1
-        assert (result["picture"] is not None) == target.startswith("fig")
+        assert (result["picture"] is not None) == target.startswith(("fig", "followups"))
         if result["picture"]:
             assert stem.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
             assert result["alt"]
@@ -56,9 +56,9 @@ def test_every_target_ends_with_its_files(everything):
 
 @pytest.mark.slow
 def test_runs_are_shared(everything):
-    """Six rows of Table 2, of which two are those of Table 1 and one is what all figures show."""
+    """Six rows of Table 2, two of them those of Table 1 and one what all figures show; three follow-ups."""
     folder, results = everything
-    assert len(list(folder.glob("digits-*"))) == 6
+    assert len(list(folder.glob("digits-*"))) == 6 + 3
     shown = {results[t]["runs"][0]["sha256"] for t in TARGETS if t not in ("table1", "table2")}
     assert shown == {results["table1"]["runs"][1]["sha256"]} == {results["table2"]["runs"][5]["sha256"]}
 
@@ -179,6 +179,7 @@ def test_a_row_that_diverges_is_shown_with_its_step(tmp_path, monkeypatch):
         (["table1", "--samples", "1"], r"--samples is 1; it must be at least 2"),
         (["table1", "--preset", "digit"], r"there is no preset 'digit'"),
         (["table2", "--from", "runs/x"], r"table2 is made of several runs"),
+        (["followups", "--from", "runs/x"], r"followups is made of several runs"),
         (["fig6", "--from", "nothing"], r"nothing is not a run folder"),
     ],
 )

@@ -1,0 +1,155 @@
+"""What came after the paper, from nothing to its files, on the small preset."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+import torch
+from small_run import small
+
+from ddpm_spec.evaluation.draw import draw
+from ddpm_spec.evaluation.model import open_run
+from ddpm_spec.evaluation.quality import Judge
+from ddpm_spec.reproduction import followups, published, runs
+from ddpm_spec.reproduction.commands import reproduce
+from ddpm_spec.reproduction.tables import OWN
+from ddpm_spec.training import presets
+from ddpm_spec.training.settings import Settings
+
+BASE = small(process={"beta_1": 0.02, "beta_T": 0.4})
+"""Wide steps: it matters how many there are."""
+
+ROWS = [
+    ("baseline", "Algorithm 2", "8"),
+    ("baseline, other noise", "Algorithm 2", "8"),
+    ("cosine schedule", "Algorithm 2", "8"),
+    ("v predicted", "Algorithm 2", "8"),
+    ("Σ learned, L_hybrid", "Algorithm 2", "8"),
+    ("baseline", "DDIM, η = 0", "4"),
+    ("baseline", "Algorithm 2", "4"),
+    ("baseline", "DDIM, η = 0", "2"),
+    ("baseline", "Algorithm 2", "2"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The runs of a finished target, and its results."""
+    made = tmp_path_factory.mktemp("followups")
+    with pytest.MonkeyPatch.context() as patch:
+        as_here(patch)
+        patch.setattr("ddpm_spec.evaluation.features.UPDATES", 20)
+        reproduce(["followups", "--runs", str(made)])
+    return made
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """The same for each test."""
+    as_here(monkeypatch)
+
+
+def as_here(patch):
+    """The presets, and the steps to take: nine are more than there are."""
+    patch.setitem(presets.PRESETS, "digits", BASE)
+    patch.setitem(presets.PRESETS, "cifar10", small(steps=99))
+    patch.setattr(followups, "STEPS", (9, 4, 2))
+
+
+@pytest.fixture
+def result(folder):
+    return json.loads((folder / "results" / "followups-digits.json").read_text())
+
+
+def test_a_row_for_each_way_to_train_and_to_sample(folder, result):
+    own = result["tables"][0]
+    assert own["header"] == ["trained", "sampler", "steps", *OWN, "from"]
+    assert [tuple(row[:3]) for row in own["rows"]] == ROWS
+    assert len({tuple(row[3:9]) for row in own["rows"]}) == len(ROWS)  # nothing is measured twice
+    assert not {"FID", "IS"} & {word for cell in own["header"] for word in re.findall(r"\w+", cell)}
+    assert (folder / "results" / result["picture"]).read_bytes()[:4] == b"\x89PNG"
+    assert result["alt"]
+
+
+def test_the_runs_differ_in_what_their_row_names_only(folder, result):
+    """Same network, budget and seed; every run is named with its hash."""
+    changes = [
+        {},
+        {"schedule": "cosine"},
+        {"prediction": "v"},
+        {"variance": "learned_range", "objective": "hybrid"},
+    ]
+    assert len(list(folder.glob("digits-*"))) == len(result["runs"]) == 4
+    for run, change in zip(result["runs"], changes, strict=True):
+        saved = Settings.load(folder / run["run"] / "settings.json")
+        objective = change.pop("objective", "simple")
+        assert saved.process == dataclasses.replace(BASE.process, **change)
+        assert saved.training == dataclasses.replace(BASE.training, objective=objective)
+        assert saved.network == BASE.network
+    named = [row[-1] for row in result["tables"][0]["rows"]]
+    expected = [f"{run['run']}, {run['sha256'][:8]}, seed 0" for run in result["runs"]]
+    assert named == [expected[0], expected[0].replace("seed 0", "seed 1"), *expected[1:], *expected[:1] * 4]
+
+
+def test_cells_are_what_was_measured(result):
+    for row in result["tables"][0]["rows"]:
+        numbers = result["numbers"][", ".join(row[:3])]
+        q, bound = numbers["quality"], numbers["bound"]
+        assert row[3:7] == [
+            f"{q['confidence']:.3f}", f"{q['novelty']:.2f}", f"{q['pixel_frechet']['train']:.1f}",
+            f"{q['feature_frechet']['train']:.2f}",
+        ]  # fmt: skip
+        if row[1].startswith("DDIM"):
+            assert bound is None
+            assert row[7:9] == ["–", "–"]
+        else:
+            test, train = (bound[split]["paper"] for split in ("test", "train"))
+            assert row[7] == f"≤ {test['total']:.3f} ± {test['standard_error']:.3f}"
+            assert row[8] == f"{train['total']:.3f}"
+
+
+@pytest.mark.parametrize(
+    ("row", "seed", "sampler"),
+    [
+        ("baseline, Algorithm 2, 8", 0, {}),
+        ("baseline, other noise, Algorithm 2, 8", 1, {}),
+        ("baseline, DDIM, η = 0, 4", 0, {"times": [2, 4, 6, 8], "eta": 0.0}),
+        ("baseline, Algorithm 2, 2", 0, {"times": [4, 8]}),
+    ],
+)
+def test_a_row_is_of_the_sampler_that_it_names(folder, result, row, seed, sampler):
+    """From the same x_T for one seed, whatever the sampler."""
+    model = open_run(folder / result["runs"][0]["run"], "cpu")
+    drawn = draw(
+        model.networks["ema"], model.settings.diffusion(), (1, 8, 8), 17, count=12, batch=5, seed=seed,
+        device=torch.device("cpu"), **sampler,
+    )  # fmt: skip
+    assert result["numbers"][row]["quality"]["pixel_frechet"] == Judge(model.images).distance(drawn)
+
+
+def test_the_literatures_columns_hold_the_literatures_numbers_only(result):
+    for table, printed in zip((published.DDIM, published.IDDPM), result["tables"][1:], strict=True):
+        assert printed["header"] == [*table.header, "ours"]
+        assert [row[:-1] for row in printed["rows"]] == [list(row) for row in table.rows]
+        assert {row[-1] for row in printed["rows"]} == {"not run"}
+
+
+def test_a_second_call_trains_and_draws_nothing(folder, result, monkeypatch):
+    monkeypatch.setattr(runs, "fit", None)
+    monkeypatch.setattr("ddpm_spec.evaluation.measure.draw", None)
+    reproduce(["followups", "--runs", str(folder)])
+    again = json.loads((folder / "results" / "followups-digits.json").read_text())
+    assert again | {"provenance": 0} == result | {"provenance": 0}
+
+
+def test_a_change_that_diverges_is_shown_with_its_step(folder, tmp_path, monkeypatch):
+    ended = dataclasses.replace(runs.find(BASE, folder), diverged={"step": 5})
+    monkeypatch.setattr(followups, "trained", lambda *asked: ended)
+    monkeypatch.setattr(followups, "STEPS", ())
+    reproduce(["followups", "--runs", str(folder), "--out", str(tmp_path)])
+    made = json.loads((tmp_path / "followups-digits.json").read_text())
+    assert [row[0] for row in made["tables"][0]["rows"]] == [ROWS[0][0], ROWS[1][0], *followups.CHANGES]
+    for row, run in zip(made["tables"][0]["rows"][2:], made["runs"][1:], strict=True):
+        assert row[1:] == ["", "", *["–"] * 6, f"{ended.run.name}: diverged at step 5"]
+        assert run["diverged"] == {"step": 5}
