@@ -121,8 +121,8 @@ def _notes(plan: Plan) -> list[str]:
         "second row is the first with other noise in samples and bound, which moves the numbers so far. "
         "How far two trainings differ was not measured.",
         "Fewer steps: evenly spread over 1..T, the last T, each as one long step with its own β. Algorithm 2 "
-        "takes that β for σ², or for the upper end of what is learned, and has the bound of the shorter chain. "
-        "DDIM starts from the same x_T as the first row; Eq. 5 does not bound it.",
+        "takes that β for σ², or for the upper end of what is learned; it has the shorter chain's bound. "
+        "DDIM starts from the same x_T as the first row, and Eq. 5 does not bound it.",
         "The literature's numbers are FIDs and bits/dim of CIFAR10, from networks and budgets of another "
         "size; an empty cell was not checked. IDDPM has T = 4,000, the cosine schedule and 500,000 updates.",
     ]
