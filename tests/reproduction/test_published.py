@@ -1,5 +1,7 @@
 """Printed numbers: that they agree with each other where they are printed twice."""
 
+from pathlib import Path
+
 from ddpm_spec.reproduction.published import DDIM, IDDPM, TABLE_1, TABLE_2, TABLE_3, TABLE_4
 
 
@@ -43,3 +45,12 @@ def test_codelength_and_fid_rank_iddpms_objectives_the_other_way():
     bits, fids = ([float(cell) for cell in column] for column in list(zip(*IDDPM.rows, strict=True))[1:])
     assert bits == sorted(bits, reverse=True)
     assert fids == sorted(fids)
+
+
+def test_the_note_says_the_same():
+    note = (Path(__file__).parents[2] / "notes" / "ddpm.md").read_text(encoding="utf-8")
+    ddim, noisy = ({row[0]: row[k] for row in DDIM.rows} for k in (1, 2))
+    assert f"FID {ddim['50']} in 50 steps and {ddim['10']} in 10" in note
+    assert f"gives {noisy['10']} in 10" in note
+    (_, *hybrid), (_, *vlb) = IDDPM.rows[1:]
+    assert f"{vlb[0]} bits/dim at FID {vlb[1]}, or {hybrid[0]} at FID {hybrid[1]}" in note
