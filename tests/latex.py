@@ -1,7 +1,7 @@
 """A reader of LaTeX, to check that what a page prints is what was proved.
 
 It knows fractions, roots, powers, products by juxtaposition, sums, logarithms, sines, brackets, Σ and ∏
-over t up to T, normal densities and Φ, and slopes, integrals and limits, which it finds numerically. It
+over t up to T, normal densities, Φ and Γ, and slopes, integrals and limits, which it finds numerically. It
 takes the value of every other run of symbols from a table of letters, in which a letter that depends on t
 is a function of t. It shares nothing with the writer.
 """
@@ -114,6 +114,8 @@ class _Reader:
             return math.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
         if self.take(r"\Phi\left("):
             return math.erfc(-self.group(r"\right)") / math.sqrt(2)) / 2
+        if self.take(r"\Gamma\left("):
+            return math.gamma(self.group(r"\right)"))
         if self.take(r"\sinh\left("):
             return math.sinh(self.group(r"\right)"))
         if self.take("e^{"):

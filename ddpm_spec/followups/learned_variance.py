@@ -4,9 +4,19 @@ from ddpm_spec.formulas.interpolation import mix
 from ddpm_spec.formulas.objective import eps_weight
 from ddpm_spec.formulas.posterior import posterior_variance
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.ops import Number, exp, log, one
+from ddpm_spec.formulas.variance import explained_variance
+from ddpm_spec.ops import Number, exp, log, one, sqrt
 
-__all__ = ["analytic_variance", "imperfect_variance", "interpolated_variance", "noise_error", "noise_gain"]
+__all__ = [
+    "analytic_variance",
+    "bounded_variance",
+    "family_gain",
+    "family_variance",
+    "imperfect_variance",
+    "interpolated_variance",
+    "noise_error",
+    "noise_gain",
+]
 
 
 def interpolated_variance(v: Number, small: Number, large: Number) -> Number:
@@ -49,3 +59,28 @@ def analytic_variance(score_square: Number, at: Step) -> Number:
     score_square: E‖∇ log q_t(x_t)‖²/D. Between β̃_t and β_t/α_t for any data.
     """
     return imperfect_variance(noise_error(score_square, at), at)
+
+
+def family_gain(variance: Number, at: Step) -> Number:
+    """(√((1−ᾱ_t)/α_t) − √(1−ᾱ_{t−1}−λ²))², the gain of an error in the noise in DDIM's mean.
+
+    variance: λ², the variance of DDIM's q(x_{t−1} | x_t, x_0). At λ² = β̃_t it is `noise_gain`.
+    """
+    here, noise = at.one_minus_alpha_bar / at.alpha, at.one_minus_alpha_bar_prev - variance
+    return (sqrt(here) - sqrt(noise)) ** 2
+
+
+def family_variance(eps_error: Number, variance: Number, at: Step) -> Number:
+    """The best σ_t² for any member of DDIM's family: λ² plus `family_gain` times E(ε − ε_θ)².
+
+    eps_error: as in `imperfect_variance`, or `noise_error` under the exact mean; variance: λ².
+    """
+    return variance + family_gain(variance, at) * eps_error
+
+
+def bounded_variance(width: Number, at: Step) -> Number:
+    """β̃_t + (√ᾱ_{t−1} β_t/(1−ᾱ_t))² (w/2)², above the best σ_t² of data in an interval of width w.
+
+    Images in [−1, 1] have w = 2.
+    """
+    return explained_variance((width / 2) ** 2, at)

@@ -5,24 +5,29 @@ As in `statements`, a right-hand side is a formula run on letters, and typed her
 
 from ddpm_spec.followups import (
     absorbing,
+    consistency,
     ddim,
     diffusion_limit,
     flow_matching,
     guidance,
     learned_variance,
+    metrics,
     multistep,
     perturbation,
     preconditioning,
     resolution,
     schedules,
     snr,
+    steering,
     v_prediction,
     weights,
 )
 from ddpm_spec.ops.typeset import letter
 from ddpm_spec.proofs.calculus import ZERO
 from ddpm_spec.proofs.followups.absorbing import END, NOW
+from ddpm_spec.proofs.followups.consistency import LEAST, SIGMA
 from ddpm_spec.proofs.followups.diffusion_limit import FIRST, LAST, TIME
+from ddpm_spec.proofs.followups.metrics import COUNT
 from ddpm_spec.proofs.followups.preconditioning import DATA, NOISE
 from ddpm_spec.proofs.followups.schedules import ROOT, ROOT_1, ROOT_T
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, X_T, positive
@@ -32,7 +37,7 @@ __all__ = ["EQUATIONS"]
 
 X_0_HAT, V, GRADIENT, SCALE = letter(r"\hat x_0"), letter("v"), letter("g"), letter("s")
 VARIANCE, SCORE, ERROR = positive("V"), positive("s"), positive("m")
-SIGMA_SQUARED = positive(r"\sigma^2")
+SIGMA_SQUARED, SIGMA_SQUARED_Y = positive(r"\sigma^2"), positive(r"\sigma_y^2")
 GAMMA, WEIGHT, FACTOR = positive(r"\gamma"), letter("w"), positive("c")
 
 EQUATIONS: dict[str, tuple[Equation, ...]] = {
@@ -60,6 +65,18 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         says(r"\tau", flow_matching.path_time(AT)),
         says("u", flow_matching.straight_velocity(X_0, EPS)),
     ),
+    "beyond-consistency": (
+        [
+            r"f(x, \sigma)",
+            r"= c_{\mathrm{skip}}\,x + c_{\mathrm{out}}\,F(x, \sigma)",
+        ],
+        says(r"c_{\mathrm{skip}}", consistency.boundary_skip(SIGMA, LEAST, DATA)),
+        says(r"c_{\mathrm{out}}", consistency.boundary_output(SIGMA, LEAST, DATA)),
+        says(
+            r"\frac{dx}{d\sigma}",
+            consistency.path_speed(letter("x"), letter(r"D(x, \sigma)"), SIGMA),
+        ),
+    ),
     "beyond-snr": (
         [
             "L_{t-1}",
@@ -83,6 +100,17 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "beyond-best-variance": (
         says(r"\sigma_t^{*2}", learned_variance.analytic_variance(SCORE, AT)),
         [r"\tilde\beta_t", r"\le \sigma_t^{*2}", r"\le \beta_t/\alpha_t"],
+        says(
+            r"\sigma_t^{*2}",
+            learned_variance.bounded_variance(positive("w"), AT),
+            relation=r"\le",
+            note=r"x_0 \in [a, a+w]",
+        ),
+        says(
+            r"\sigma_t^{*2}",
+            learned_variance.family_variance(ERROR, letter(r"\lambda^2"), AT),
+            note=r"\text{DDIM's family}",
+        ),
     ),
     "beyond-imperfect-mean": (
         says(
@@ -158,6 +186,46 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
             r"\operatorname{Var}",
             guidance.guided_variance(letter("u"), WEIGHT),
             note=r"u = \bar\alpha_t(1-\tau^2)",
+        ),
+    ),
+    "beyond-dps": (
+        says(
+            r"\nabla\log p(y \mid x_t)",
+            steering.measurement_score(letter("y"), X_0_HAT, letter("a"), SIGMA_SQUARED_Y),
+            relation=r"\approx",
+        ),
+        says("a", steering.denoiser_slope(VARIANCE, AT), note=r"V = \operatorname{Var}(x_0 \mid x_t)"),
+        says(
+            r"\frac{\text{DPS}}{\text{exact}}",
+            steering.dps_excess(VARIANCE, SIGMA_SQUARED_Y),
+            note=r"x_0 \sim \mathcal{N}(0, v)",
+        ),
+    ),
+    "beyond-ilvr": (
+        says(
+            "x_{t-1}",
+            steering.ilvr_step(letter("x'_{t-1}"), letter(r"\phi(x'_{t-1})"), letter(r"\phi(y_{t-1})")),
+        ),
+    ),
+    "beyond-fid-bias": (
+        says(
+            r"N\,\mathbb{E}[\mathrm{FID}_N]",
+            metrics.scaled_bias(letter("c_4(N)"), COUNT),
+            note=r"\mathcal{N}(0, 1) \text{ against itself}",
+        ),
+        says("c_4(N+1)", metrics.next_deviation_mean(letter("c_4(N)"), COUNT)),
+        says("c_4(2)", metrics.deviation_mean(2, letter("1"))),
+    ),
+    "beyond-kid": (
+        says("k(x, y)", metrics.cubic_kernel(letter(r"x^\top y"), letter("D"))),
+        says(
+            r"\mathrm{KID}",
+            metrics.kernel_distance(
+                letter(r"\overline{k(x_i, x_j)}"),
+                letter(r"\overline{k(y_i, y_j)}"),
+                letter(r"\overline{k(x_i, y_j)}"),
+            ),
+            note=r"i \ne j \text{ within a set}",
         ),
     ),
     "beyond-shift": (

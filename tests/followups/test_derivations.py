@@ -10,18 +10,21 @@ from ddpm_spec import ops
 from ddpm_spec.evidence import Evidence, Recorder
 from ddpm_spec.followups import (
     absorbing,
+    consistency,
     ddim,
     diffusion_limit,
     finite_data,
     flow_matching,
     guidance,
     learned_variance,
+    metrics,
     multistep,
     perturbation,
     preconditioning,
     resolution,
     schedules,
     snr,
+    steering,
     v_prediction,
     weights,
 )
@@ -34,18 +37,21 @@ from ddpm_spec.proofs import DERIVATIONS as OF_THE_PAPER
 from ddpm_spec.proofs import Derivation, FalseStep
 from ddpm_spec.proofs.followups import DERIVATIONS
 from ddpm_spec.proofs.followups import absorbing as absorbing_proofs
+from ddpm_spec.proofs.followups import consistency as consistency_proofs
 from ddpm_spec.proofs.followups import ddim as ddim_proofs
 from ddpm_spec.proofs.followups import diffusion_limit as limit_proofs
 from ddpm_spec.proofs.followups import finite_data as finite_proofs
 from ddpm_spec.proofs.followups import flow_matching as flow_proofs
 from ddpm_spec.proofs.followups import guidance as guidance_proofs
 from ddpm_spec.proofs.followups import learned_variance as learned_proofs
+from ddpm_spec.proofs.followups import metrics as metrics_proofs
 from ddpm_spec.proofs.followups import multistep as multistep_proofs
 from ddpm_spec.proofs.followups import perturbation as perturbation_proofs
 from ddpm_spec.proofs.followups import preconditioning as edm_proofs
 from ddpm_spec.proofs.followups import resolution as resolution_proofs
 from ddpm_spec.proofs.followups import schedules as schedules_proofs
 from ddpm_spec.proofs.followups import snr as snr_proofs
+from ddpm_spec.proofs.followups import steering as steering_proofs
 from ddpm_spec.proofs.followups import v_prediction as v_proofs
 from ddpm_spec.proofs.followups import weights as weights_proofs
 
@@ -79,7 +85,7 @@ def test_the_index_is_apart_from_the_papers() -> None:
     assert {node.gap for node in FOLLOWUPS.values()} <= GAPS.keys()
     assert len(GAPS) == 13
     derived = {node for derivation in DERIVATIONS for node in derivation.nodes}
-    assert FOLLOWUPS.keys() - derived == {"beyond-threshold"}, "everything else is proved"
+    assert derived == FOLLOWUPS.keys(), "every one of them is derived"
 
 
 def test_a_status_follows_from_what_ran() -> None:
@@ -214,6 +220,31 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         learned_variance.noise_error,
         lambda score_square, at: 1 - score_square,
         learned_proofs._upper,
+    ),
+    "a gain without the noise that stays": (
+        learned_variance.family_gain,
+        lambda variance, at: at.one_minus_alpha_bar / at.alpha,
+        learned_proofs._family,
+    ),
+    "a gain of the sum": (
+        learned_variance.family_gain,
+        lambda variance, at: (
+            (ops.sqrt(at.one_minus_alpha_bar / at.alpha) + ops.sqrt(at.one_minus_alpha_bar_prev - variance))
+            ** 2
+        ),
+        learned_proofs._family,
+    ),
+    "the best variance of the family without its own": (
+        learned_variance.family_variance,
+        lambda eps_error, variance, at: at.beta * eps_error,
+        learned_proofs._member,
+    ),
+    "data in an interval, the whole width": (
+        learned_variance.bounded_variance,
+        lambda width, at: (
+            posterior_variance(at) + at.alpha_bar_prev * at.beta**2 / at.one_minus_alpha_bar**2 * width**2
+        ),
+        learned_proofs._bounded,
     ),
     "a rescaled schedule that does not end at 0": (
         schedules.zero_terminal_root,
@@ -378,6 +409,133 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         guidance.guided_variance,
         lambda contrast, weight: (1 - contrast) / (1 - weight * contrast),
         guidance_proofs._law,
+    ),
+    "a denoiser that answers by the signal alone": (
+        steering.denoiser_slope,
+        lambda residual, at: ops.sqrt(at.alpha_bar) * residual,
+        steering_proofs._denoiser,
+    ),
+    "a measurement that pushes away": (
+        steering.measurement_score,
+        lambda y, x_0, slope, variance: slope * (x_0 - y) / variance,
+        steering_proofs._score,
+    ),
+    "DPS, the excess upside down": (
+        steering.dps_excess,
+        lambda residual, noise_variance: noise_variance / (noise_variance + residual),
+        steering_proofs._excess,
+    ),
+    "DPS, the excess of the other variance": (
+        steering.dps_excess,
+        lambda residual, noise_variance: (noise_variance + residual) / residual,
+        steering_proofs._measured,
+    ),
+    "a step along the norm without its length": (
+        steering.norm_step,
+        lambda step, norm: 2 * step,
+        steering_proofs._norm,
+    ),
+    "ILVR that keeps its own low frequencies": (
+        steering.ilvr_step,
+        lambda proposal, low, reference_low: proposal + reference_low,
+        steering_proofs._low,
+    ),
+    "ILVR that loses its detail": (
+        steering.ilvr_step,
+        lambda proposal, low, reference_low: reference_low,
+        steering_proofs._rest,
+    ),
+    "consistency, the skip of EDM": (
+        consistency.boundary_skip,
+        lambda sigma, sigma_min, data: data / (sigma**2 + data),
+        consistency_proofs._boundary,
+    ),
+    "consistency, the output of EDM": (
+        consistency.boundary_output,
+        lambda sigma, sigma_min, data: sigma * ops.sqrt(data / (sigma**2 + data)),
+        consistency_proofs._boundary,
+    ),
+    "consistency without its scalings": (
+        consistency.consistent,
+        lambda x, network, sigma, sigma_min, data: x + network,
+        consistency_proofs._boundary,
+    ),
+    "a path that runs towards the noise": (
+        consistency.path_speed,
+        lambda x, denoised, sigma: (denoised - x) / sigma,
+        consistency_proofs._path,
+    ),
+    "a flow that goes too far": (
+        diffusion_limit.flow,
+        lambda x, variance_from, variance_to: x * variance_to,
+        consistency_proofs._constant,
+    ),
+    "a flow that never rests": (
+        diffusion_limit.flow,
+        lambda x, variance_from, variance_to: x * ops.sqrt(variance_to),
+        consistency_proofs._start,
+    ),
+    "FID by variances": (
+        metrics.frechet,
+        lambda mean, deviation, mean_p, deviation_p: (
+            (mean - mean_p) ** 2 + (deviation**2 - deviation_p**2) ** 2
+        ),
+        metrics_proofs._of_the_mean,
+    ),
+    "FID's bias, the deviation counted once": (
+        metrics.scaled_bias,
+        lambda c_4, count: 1 + count * (1 - c_4),
+        metrics_proofs._bias,
+    ),
+    "FID's bias, not scaled": (
+        metrics.scaled_bias,
+        lambda c_4, count: 1 + 2 * (1 - c_4),
+        metrics_proofs._least,
+    ),
+    "FID's bias, of N²": (
+        metrics.scaled_bias,
+        lambda c_4, count: 1 + 2 * count**2 * (1 - c_4),
+        metrics_proofs._most,
+    ),
+    "c_4 of one draw more": (
+        metrics.next_deviation_mean,
+        lambda c_4, count: ops.sqrt(count / (count + 1)) / c_4,
+        metrics_proofs._next,
+    ),
+    "c_4 that starts at 1": (
+        metrics.deviation_mean,
+        lambda count, like: ops.one(like),
+        metrics_proofs._first,
+    ),
+    "a distance to the sum": (
+        metrics.kernel_distance,
+        lambda within, within_p, between: within + within_p - between,
+        metrics_proofs._mean,
+    ),
+    "a distance with a mean of its own": (
+        metrics.kernel_distance,
+        lambda within, within_p, between: within - between,
+        metrics_proofs._with_diagonal,
+    ),
+    "KID with its diagonal": (
+        metrics.off_diagonal_mean,
+        lambda total, diagonal, count: total / count**2,
+        metrics_proofs._mean,
+    ),
+    "a kernel of the second power": (
+        metrics.cubic_kernel,
+        lambda product, dimension: (product / dimension + 1) ** 2,
+        metrics_proofs._cubic,
+    ),
+    "a threshold that does not divide": (
+        resolution.dynamic_threshold,
+        lambda x_0, threshold: ops.where(x_0 > threshold, threshold, x_0),
+        lambda: resolution_proofs._threshold(
+            "a test",
+            *(resolution_proofs.ABOVE + resolution_proofs.BEYOND, resolution_proofs.ABOVE),
+            resolution_proofs.ONE,
+            "clipped",
+        ),
     ),
     "a shift by the root": (
         resolution.shifted_alpha_bar,

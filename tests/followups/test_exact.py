@@ -1,7 +1,8 @@
 """Laws that hold exactly, on rational schedules: no tolerance anywhere."""
 
+import math
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -12,18 +13,21 @@ from rational import numbers, rational_step, rational_steps
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.followups import (
     absorbing,
+    consistency,
     ddim,
     diffusion_limit,
     finite_data,
     flow_matching,
     guidance,
     learned_variance,
+    metrics,
     multistep,
     perturbation,
     preconditioning,
     resolution,
     schedules,
     snr,
+    steering,
     v_prediction,
     weights,
 )
@@ -142,6 +146,57 @@ def test_the_path_is_straight(recorder: Recorder, at: Step, x_0: Fraction, eps: 
         assert 0 <= time <= 1
 
 
+@given(at=steps, x_t=numbers, eps=numbers)
+def test_both_solvers_of_order_one(recorder: Recorder, at: Step, x_t: Fraction, eps: Fraction) -> None:
+    """By eʰ of half the log-SNR, which is rational here: DPM-Solver++ in x̂_0, DPM-Solver in ε."""
+    claim = "DPM-Solver and DPM-Solver++ of order one are DDIM without noise"
+    with recorder.observe("exact law", claim, ddim.ddim_mean):
+        (a_t, s_t), (a_s, s_s) = (
+            (forward.q_mean(F(1), step), forward.q_sample(F(0), F(1), step)) for step in (at, before(at))
+        )
+        growth = (a_s / s_s) / (a_t / s_t)
+        x_0_hat = reverse.predict_x_0(x_t, eps, at)
+        step = ddim.ddim_mean(x_0_hat, x_t, F(0), at)
+        assert step == s_s / s_t * x_t - a_s * (1 / growth - 1) * x_0_hat
+        assert step == a_s / a_t * x_t - s_s * (growth - 1) * eps
+
+
+@given(x=numbers, network=numbers, sigma=positive, more=positive)
+def test_a_consistency_model_starts_as_the_identity(
+    recorder: Recorder, x: Fraction, network: Fraction, sigma: Fraction, more: Fraction
+) -> None:
+    claim = "at σ_min a consistency model is the identity for any network; EDM's scalings are not"
+    formulas = (consistency.consistent, consistency.boundary_skip, consistency.boundary_output)
+    with recorder.observe("exact law", claim, *formulas):
+        d = (sigma * F(4, 3)) ** 2  # so that σ² + σ_d² is a square
+        assert consistency.consistent(x, network, sigma, sigma, d) == x
+        assert consistency.boundary_skip(sigma, sigma, d) == 1
+        assert consistency.boundary_output(sigma, sigma, d) == 0
+        assert preconditioning.denoised(x, network, sigma**2, d) == F(16, 25) * x + F(4, 5) * sigma * network
+        least = sigma / (1 + more)
+        gap = sigma - least
+        assert consistency.boundary_skip(sigma, least, d) == d / (gap**2 + d)
+        assert consistency.boundary_output(sigma, least, d) == gap * F(4, 5)
+        f = consistency.consistent(x, network, sigma, least, d)
+        assert f == d / (gap**2 + d) * x + gap * F(4, 5) * network
+
+
+@given(x=numbers, sigma=positive, rational=positive, least=positive)
+def test_normal_paths_have_one_start(
+    recorder: Recorder, x: Fraction, sigma: Fraction, rational: Fraction, least: Fraction
+) -> None:
+    """Deviations of x that are rational; the ODE's speed against the slope of √(σ_d² + σ²)."""
+    claim = "for normal data the flow back to σ_min is one value along a path, which moves as the ODE says"
+    with recorder.observe("exact law", claim, diffusion_limit.flow, consistency.path_speed):
+        here, there, start = rational**2, (rational + sigma) ** 2, least**2
+        f = diffusion_limit.flow(x, here, start)
+        assert diffusion_limit.flow(diffusion_limit.flow(x, here, there), there, start) == f
+        assert diffusion_limit.flow(x, start, start) == x
+        d = rational**2
+        denoised = preconditioning.skip_scale(sigma**2, d) * x
+        assert consistency.path_speed(x, denoised, sigma) == x * sigma / (d + sigma**2)
+
+
 # ---------------------------------------------------------------------------------------- likelihood
 
 
@@ -170,6 +225,16 @@ def test_with_beta_it_is_another_weight(recorder: Recorder, at: Step) -> None:
         assert snr.eps_snr_weight(at) > objective.eps_weight(at.beta, at)
 
 
+@given(first=rational_steps(first=True))
+def test_the_first_step_has_no_snr_weight(recorder: Recorder, first: Step) -> None:
+    claim = "at t = 1 the SNR before is infinite: the first term of the bound is the decoder's"
+    with recorder.observe("exact law", claim, snr.snr):
+        assert snr.snr(first) * first.beta == first.alpha
+        for weight in (snr.eps_snr_weight, snr.x_0_snr_weight):
+            with pytest.raises(ZeroDivisionError):
+                weight(first)
+
+
 @given(v=positive, low=positive, high=positive)
 def test_only_the_ends_enter(recorder: Recorder, v: Fraction, low: Fraction, high: Fraction) -> None:
     claim = "the bound in continuous time adds up over pieces of the schedule and is 0 without one"
@@ -195,6 +260,58 @@ def test_the_best_variance_of_normal_data(recorder: Recorder, at: Step, v: Fract
         assert best == variance.optimal_variance(v, at)
         assert posterior.posterior_variance(at) <= best <= at.beta / at.alpha
         assert (best <= at.beta) == (v <= 1)
+
+
+@given(at=steps)
+def test_the_ends_of_the_best_variance(recorder: Recorder, at: Step) -> None:
+    claim = "the best variance is β̃_t for data at one point, β_t at variance 1, β_t/α_t for vast data"
+    formulas = (learned_variance.analytic_variance, learned_variance.noise_error)
+    with recorder.observe("exact law", claim, *formulas):
+        point, unit_variance, vast = 1 / at.one_minus_alpha_bar, F(1), F(0)
+        assert learned_variance.analytic_variance(point, at) == posterior.posterior_variance(at)
+        assert learned_variance.analytic_variance(unit_variance, at) == at.beta
+        assert learned_variance.analytic_variance(vast, at) == at.beta / at.alpha
+
+
+@given(at=steps, share=unit, x_t=numbers, eps=numbers, eps_hat=numbers, error=positive)
+def test_the_best_variance_of_the_family(
+    recorder: Recorder,
+    at: Step,
+    share: Fraction,
+    x_t: Fraction,
+    eps: Fraction,
+    eps_hat: Fraction,
+    error: Fraction,
+) -> None:
+    claim = "an error in the noise moves DDIM's mean by the family's gain, which is DDPM's at λ² = β̃_t"
+    formulas = (learned_variance.family_gain, learned_variance.family_variance)
+    with recorder.observe("exact law", claim, *formulas):
+        spread = at.one_minus_alpha_bar_prev * (1 - share**2)
+        mean, other = (
+            ddim.ddim_mean(reverse.predict_x_0(x_t, e, at), x_t, spread, at) for e in (eps, eps_hat)
+        )
+        gain = learned_variance.family_gain(spread, at)
+        assert gain * (eps - eps_hat) ** 2 == (mean - other) ** 2
+        assert learned_variance.family_variance(error, spread, at) == spread + gain * error
+        beta_tilde = posterior.posterior_variance(at)
+        best = learned_variance.family_variance(error, beta_tilde, at)
+        assert best == learned_variance.imperfect_variance(error, at)
+
+
+@given(at=steps, width=positive, share=unit)
+def test_the_best_variance_of_data_in_an_interval(
+    recorder: Recorder, at: Step, width: Fraction, share: Fraction
+) -> None:
+    """Two points at the ends, with any chance given x_t: nothing in the interval spreads more."""
+    claim = (
+        "for data in an interval no spread asks for more than the bound; equal chances of its ends reach it"
+    )
+    with recorder.observe("exact law", claim, learned_variance.bounded_variance):
+        bound = learned_variance.bounded_variance(width, at)
+        spread = variance.explained_variance(share * (1 - share) * width**2, at)
+        assert spread <= bound
+        assert (spread == bound) == (share == F(1, 2))
+        assert bound == variance.explained_variance(width**2 / 4, at)
 
 
 @given(at=steps, v=positive, error=positive)
@@ -321,6 +438,23 @@ def test_the_table_of_weights(
         assert clipped == min(1, gamma / ratio)
         assert weights.on_x_0(clipped, at) == min(ratio, gamma)
         assert weights.on_v(clipped, at) == min(ratio, gamma) / (ratio + 1)
+        assert weights.on_x_0(F(1), at) == ratio
+
+
+@given(at=steps)
+def test_more_rows_of_the_table(recorder: Recorder, at: Step) -> None:
+    claim = (
+        "EDM's weight at σ_d = 1 is 1 + SNR on x_0, as that of v; P2 makes the bound's weight ½ at every t"
+    )
+    formulas = (preconditioning.edm_weight, weights.on_x_0, weights.v_weight)
+    with recorder.observe("exact law", claim, *formulas):
+        ratio = at.alpha_bar / at.one_minus_alpha_bar
+        edm = preconditioning.edm_weight(1 / ratio, F(1))
+        assert edm == 1 + ratio == weights.on_x_0(weights.v_weight(at), at)
+        large = objective.eps_weight(at.beta, at)
+        assert at.alpha * at.one_minus_alpha_bar / at.beta * large == F(1, 2)
+        small = snr.eps_snr_weight(at)
+        assert weights.on_x_0(small, at) == snr.x_0_snr_weight(at)
 
 
 @given(at=rational_steps(), x_0=numbers, eps=numbers)
@@ -332,6 +466,8 @@ def test_v_gives_both_back(recorder: Recorder, at: Step, x_0: Fraction, eps: Fra
         assert v_prediction.x_0_from_v(x_t, v, at) == x_0
         assert v_prediction.eps_from_v(x_t, v, at) == eps
         assert x_t**2 + v**2 == x_0**2 + eps**2
+        tangent = forward.q_sample(F(0), F(1), at) / forward.q_mean(F(1), at)
+        assert tangent**2 == 1 / snr.snr(at), "of the angle that the pair is turned by"
 
 
 @given(at=steps, x_t=numbers, v=numbers)
@@ -449,6 +585,82 @@ def test_precisions_add_with_their_powers(
         assert guidance.guided_variance(u, w) * precision == 1
 
 
+@given(at=steps, v=positive, noise=positive, y=numbers, x_t=numbers)
+def test_dps_on_normal_data(
+    recorder: Recorder, at: Step, v: Fraction, noise: Fraction, y: Fraction, x_t: Fraction
+) -> None:
+    """The law of (y, x_t) is a normal one of two numbers: the exact score by its 2 × 2 covariance."""
+    claim = "for normal data DPS's score of a measurement is (σ_y² + Var(x_0 | x_t))/σ_y² times the exact one"
+    formulas = (steering.denoiser_slope, steering.measurement_score, steering.dps_excess)
+    with recorder.observe("exact law", claim, *formulas):
+        root, total = forward.q_mean(F(1), at), variance.marginal_variance(v, at)
+        residual = v - root**2 * v**2 / total
+        slope = steering.denoiser_slope(residual, at)
+        assert slope == root * v / total
+        # log p(y | x_t) = log p(y, x_t) − log p(x_t), each a quadratic form.
+        determinant = (v + noise) * total - (root * v) ** 2
+        joint = (root * v * y - (v + noise) * x_t) / determinant
+        exact = joint + x_t / total
+        x_0_hat = slope * x_t
+        assert steering.measurement_score(y, x_0_hat, slope, noise + residual) == exact
+        dps = steering.measurement_score(y, x_0_hat, slope, noise)
+        assert dps == steering.dps_excess(residual, noise) * exact
+        assert steering.dps_excess(residual, noise) > 1
+
+
+@given(step=positive, scale=positive, x=numbers, h=positive)
+def test_the_norm_and_its_square(
+    recorder: Recorder, step: Fraction, scale: Fraction, x: Fraction, h: Fraction
+) -> None:
+    """On a line through the residual's zero, ‖r‖ = c|x|, where the gradients are c and 2c²|x|."""
+    claim = "a step along ∇‖r‖ is one along ∇‖r‖² with a step size 2‖r‖ times smaller"
+    with recorder.observe("exact law", claim, steering.norm_step):
+        length = scale * abs(x)
+        assert steering.norm_step(step, length) * scale == step * 2 * scale**2 * abs(x)
+        assert steering.norm_step(step, length + h) - steering.norm_step(step, length) == 2 * step * h
+
+
+def projector(columns: list[list[Fraction]], rows: list[list[Fraction]]) -> np.ndarray:
+    """An idempotent matrix of rank two: U (W U)⁻¹ W."""
+    u, w = np.array(columns).T, np.array(rows)
+    (a, b), (c, d) = w.dot(u)
+    inverse = np.array([[d, -b], [-c, a]]) / (a * d - b * c)
+    return u.dot(inverse).dot(w)
+
+
+vectors = st.lists(st.fractions(-2, 2, max_denominator=4), min_size=4, max_size=4)
+matrices = st.lists(vectors, min_size=2, max_size=2)
+
+
+@given(columns=matrices, rows=matrices, proposal=vectors, reference=vectors)
+def test_ilvr_by_any_projection(
+    recorder: Recorder,
+    columns: list[list[Fraction]],
+    rows: list[list[Fraction]],
+    proposal: list[Fraction],
+    reference: list[Fraction],
+) -> None:
+    claim = "for an idempotent linear filter ILVR's step has the reference's low frequencies and its own rest"
+    (a, b), (c, d) = np.array(rows).dot(np.array(columns).T)
+    assume(a * d != b * c)
+    phi = projector(columns, rows)
+    x, y = np.array(proposal), np.array(reference)
+    with recorder.observe("exact law", claim, steering.ilvr_step):
+        assert (phi.dot(phi) == phi).all()
+        step = steering.ilvr_step(x, phi.dot(x), phi.dot(y))
+        assert (phi.dot(step) == phi.dot(y)).all()
+        assert (step - phi.dot(step) == x - phi.dot(x)).all()
+
+
+def test_ilvr_with_a_blur_misses_the_reference(recorder: Recorder) -> None:
+    claim = "a filter that is not idempotent leaves ILVR's step short of the reference"
+    blur = np.array([[F(2 - abs(i - j), 4) if abs(i - j) < 2 else F(0) for j in range(4)] for i in range(4)])
+    x, y = np.array([F(0)] * 4), np.array([F(0), F(1), F(0), F(0)])
+    with recorder.observe("exact law", claim, steering.ilvr_step):
+        step = steering.ilvr_step(x, blur.dot(x), blur.dot(y))
+        assert not (blur.dot(step) == blur.dot(y)).all()
+
+
 # ---------------------------------------------------------------------------------------- resolution
 
 
@@ -465,6 +677,9 @@ def test_the_shift(recorder: Recorder, at: Step, c: Fraction, side: int, b: Frac
         signal, noise = b**2 * at.alpha_bar, at.one_minus_alpha_bar
         assert resolution.shifted_alpha_bar(b**2, at) == signal / (signal + noise)
         assert resolution.shifted_alpha_bar(F(1), at) == at.alpha_bar
+        fine = resolution.shifted_alpha_bar(F(64, 64 * side) ** 2, at)
+        moved = at._replace(alpha_bar=fine, one_minus_alpha_bar=1 - fine)
+        assert snr.log_snr(moved) == snr.log_snr(at) + 2 * log(F(1, side)), "λ + 2 log(64/d)"
 
 
 @given(x_0=st.lists(numbers, min_size=1, max_size=5), threshold=positive)
@@ -477,6 +692,94 @@ def test_dynamic_threshold(recorder: Recorder, x_0: list[Fraction], threshold: F
         assert all(-1 <= x <= 1 for x in clipped)
         if threshold <= 1:
             assert clipped == [max(F(-1), min(F(1), x)) for x in x_0]
+
+
+# -------------------------------------------------------------------------------------------- metric
+
+
+@given(mean=numbers, other=numbers, s=positive, r=positive, count=st.integers(2, 40))
+def test_fid_of_one_feature(
+    recorder: Recorder, mean: Fraction, other: Fraction, s: Fraction, r: Fraction, count: int
+) -> None:
+    claim = "FID of one feature is 0 for equal laws only, symmetric, and what its mean and deviation add"
+    with recorder.observe("exact law", claim, metrics.frechet, metrics.scaled_bias):
+        assert metrics.frechet(mean, s, other, r) == mean**2 - 2 * mean * other + other**2 + (s - r) ** 2
+        assert (metrics.frechet(mean, s, other, r) == 0) == (mean == other and s == r)
+        # A mean of variance 1/N, and a deviation with mean c and mean square 1.
+        of_the_mean = metrics.frechet(F(1), F(1), F(0), F(1)) / count
+        assert metrics.scaled_bias(s, count) == count * (of_the_mean + 1 - 2 * s + 1)
+
+
+@given(root=st.fractions(F(1, 20), F(19, 20), max_denominator=20), c_4=positive)
+def test_two_counts_in_turn(recorder: Recorder, root: Fraction, c_4: Fraction) -> None:
+    claim = "c_4(N) c_4(N+1) = √((N−1)/N)"
+    with recorder.observe("exact law", claim, metrics.next_deviation_mean):
+        count = 1 / (1 - root**2)  # so that the root is rational
+        assert metrics.next_deviation_mean(c_4, count) * c_4 == root
+
+
+coarse = st.fractions(-2, 2, max_denominator=6)
+points = st.lists(st.tuples(coarse, coarse), min_size=2, max_size=2, unique=True)
+
+
+def kid(x: tuple[tuple[Fraction, ...], ...], y: tuple[tuple[Fraction, ...], ...]) -> Fraction:
+    """The estimate from two sets of images, each a pair of features."""
+
+    def kernel(a: tuple[Fraction, ...], b: tuple[Fraction, ...]) -> Fraction:
+        return metrics.cubic_kernel(a[0] * b[0] + a[1] * b[1], 2)
+
+    within = [
+        metrics.off_diagonal_mean(
+            sum((kernel(a, b) for a in some for b in some), F(0)),
+            sum((kernel(a, a) for a in some), F(0)),
+            len(some),
+        )
+        for some in (x, y)
+    ]
+    between = sum((kernel(a, b) for a in x for b in y), F(0)) / (len(x) * len(y))
+    return metrics.kernel_distance(*within, between)
+
+
+@given(law=points, other=points)
+def test_kid_is_right_on_average(
+    recorder: Recorder, law: list[tuple[Fraction, ...]], other: list[tuple[Fraction, ...]]
+) -> None:
+    """Over every set of two and of three draws; the true distance from moments up to the third."""
+    claim = "averaged over all draws from finite laws KID is their true distance, 0 for equal ones"
+    formulas = (metrics.kernel_distance, metrics.off_diagonal_mean, metrics.cubic_kernel)
+    with recorder.observe("exact law", claim, *formulas):
+        for p, q in ((law, law), (law, other)):
+            draws = [(x, y) for x in product(p, repeat=2) for y in product(q, repeat=3)]
+            mean = sum((kid(x, y) for x, y in draws), F(0)) / len(draws)
+            assert mean == distance_by_moments(p, q)
+        assert distance_by_moments(law, law) == 0
+
+
+def distance_by_moments(p: list[tuple[Fraction, ...]], q: list[tuple[Fraction, ...]]) -> Fraction:
+    """(1 + u)³ = 1 + 3u + 3u² + u³ of u = xᵀy/2: differences of the moments of degree one, two and three."""
+    total = F(0)
+    for degree, factor in ((1, 3), (2, 3), (3, 1)):
+        for indices in product((0, 1), repeat=degree):
+            moments = [
+                sum((math.prod(point[i] for i in indices) for point in law), F(0)) / len(law)
+                for law in (p, q)
+            ]
+            total += F(factor, 2**degree) * (moments[0] - moments[1]) ** 2
+    return total
+
+
+def test_the_diagonal_is_what_biases(recorder: Recorder) -> None:
+    claim = "with the diagonal the mean over all draws of one law is (1/m + 1/n)(E k(x, x) − E k(x, x'))"
+    with recorder.observe("exact law", claim, metrics.kernel_distance, metrics.cubic_kernel):
+        law = [F(-1), F(1, 2), F(2)]
+
+        def mean(x: tuple[Fraction, ...], y: tuple[Fraction, ...]) -> Fraction:
+            return sum((metrics.cubic_kernel(a * b, 1) for a in x for b in y), F(0)) / (len(x) * len(y))
+
+        draws = [(x, y) for x in product(law, repeat=2) for y in product(law, repeat=2)]
+        biased = sum((metrics.kernel_distance(mean(x, x), mean(y, y), mean(x, y)) for x, y in draws), F(0))
+        alike = sum((metrics.cubic_kernel(a * a, 1) for a in law), F(0)) / 3
+        assert biased / len(draws) == alike - mean(tuple(law), tuple(law)) > 0
 
 
 # ------------------------------------------------------------------------------------------ modality
@@ -501,8 +804,10 @@ def test_blanking_by_matrices(recorder: Recorder, betas: list[Fraction]) -> None
             matrix, until, prev = blanking(beta, symbols), whole, alpha_bar
             whole = whole.dot(matrix)
             alpha_bar = forward.alpha_bar(forward.alpha(beta), prev)
-            assert whole[0, 0] == alpha_bar
-            assert whole[0, symbols] == 1 - alpha_bar
+            blank = np.array([[F(int(j == symbols))] for j in range(symbols + 1)]).T
+            ones = np.array([[F(1)]] * (symbols + 1))
+            unit_matrix = np.array([[F(int(i == j)) for j in range(symbols + 1)] for i in range(symbols + 1)])
+            assert (whole == alpha_bar * unit_matrix + (1 - alpha_bar) * ones.dot(blank)).all()
         joint = [until[0, i] * matrix[i, symbols] for i in range(symbols + 1)]
         step = Step(beta, 1 - beta, alpha_bar, prev, 1 - alpha_bar, 1 - prev)
         assert absorbing.unmask_probability(step) == joint[0] / sum(joint, F(0))

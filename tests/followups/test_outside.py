@@ -4,23 +4,31 @@ import math
 from itertools import pairwise
 
 import mpmath
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
+from scipy.integrate import solve_ivp
+from scipy.stats import chi, norm
 
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.followups import (
     absorbing,
+    consistency,
     ddim,
     diffusion_limit,
     finite_data,
     guidance,
     learned_variance,
+    metrics,
+    preconditioning,
     resolution,
     schedules,
     snr,
+    steering,
+    v_prediction,
     weights,
 )
 from ddpm_spec.formulas import forward, gaussian, objective, posterior, reverse, variance
@@ -95,6 +103,39 @@ def test_solvers_of_order_one(recorder: Recorder, t: int, x_t: float, eps: float
         x, e = mpf(x_t), mpf(eps)
         other = ddim.ddim_mean(reverse.predict_x_0(x, e, at), x, mpf(0), at)
         assert abs(ddim.solver_step(x, e, at) - other) <= mpf(10) ** -45 * (1 + abs(x) + abs(e))
+
+
+def test_the_scalings_of_a_library(recorder: Recorder) -> None:
+    diffusers = pytest.importorskip("diffusers", reason="needs the interop extra")
+    claim = "the scalings of a consistency model are those of diffusers' scheduler"
+    formulas = (consistency.boundary_skip, consistency.boundary_output)
+    with recorder.observe("oracle", claim, *formulas):
+        scheduler = diffusers.CMStochasticIterativeScheduler()
+        least, data = scheduler.config.sigma_min, scheduler.config.sigma_data**2
+        for sigma in (least, 0.01, 0.5, 3.0, 80.0):
+            theirs = scheduler.get_scalings_for_boundary_condition(sigma)
+            ours = tuple(formula(sigma, least, data) for formula in formulas)
+            assert ours == pytest.approx(theirs, rel=1e-12)
+            y = 1.7
+            f = consistency.consistent(y, 0.3, sigma, least, data)
+            assert f == pytest.approx(theirs[0] * y + theirs[1] * 0.3, rel=1e-12)
+
+
+def test_the_path_of_normal_data_by_a_library(recorder: Recorder) -> None:
+    """SciPy's Runge and Kutta of order eight along σ; from each of its points the start is the same."""
+    claim = "the ODE of the exact denoiser, integrated by SciPy, keeps the start that the flow gives"
+    with recorder.observe("oracle", claim, consistency.path_speed, diffusion_limit.flow):
+        data, least = 0.37, 0.002
+
+        def speed(sigma: float, x: np.ndarray) -> np.ndarray:
+            denoised = preconditioning.denoised(x, 0.0, sigma**2, data)
+            return consistency.path_speed(x, denoised, sigma)
+
+        path = solve_ivp(speed, (least, 80.0), [0.9], method="DOP853", rtol=1e-12, atol=1e-12)
+        assert path.success
+        for sigma, x in zip(path.t.tolist(), path.y[0].tolist(), strict=True):
+            start = diffusion_limit.flow(x, data + sigma**2, data + least**2)
+            assert start == pytest.approx(0.9, rel=1e-9)
 
 
 # ---------------------------------------------------------------------------------------- likelihood
@@ -214,6 +255,7 @@ def test_the_clip_of_the_cosine_schedule_acts_once() -> None:
     """Without it the last step already is pure noise, and nothing else of the schedule changes."""
     clipped, free = cosine_schedule(), cosine_schedule(max_beta=1 - 1e-9)
     assert (clipped.steps.beta != free.steps.beta).nonzero().flatten().tolist() == [1000]
+    assert clipped.steps.alpha_bar[-1] > 1e-9 > 1e-12 > free.steps.alpha_bar[-1]
 
 
 # ------------------------------------------------------------------------------------ discretisation
@@ -289,6 +331,33 @@ def test_p2(recorder: Recorder, t: int, k: float, gamma: float) -> None:
         assert weights.p2_weight(k, gamma, at) == pytest.approx((k + snr.snr(at)) ** -gamma, rel=1e-12)
 
 
+def test_the_simple_loss_has_no_monotone_weight(recorder: Recorder) -> None:
+    """L_simple stands for w(λ) = −dt/dλ, one over twice the bound's weight of a step."""
+    claim = "on the paper's schedule the weight that L_simple stands for rises and falls with the log-SNR"
+    with recorder.observe("property", claim, snr.eps_snr_weight):
+        implied = [1 / (2 * snr.eps_snr_weight(step(t))) for t in range(2, 1001)]
+        top = implied.index(max(implied))
+        assert top + 2 == 350
+        assert all(a < b for a, b in pairwise(implied[: top + 1]))
+        assert all(a > b for a, b in pairwise(implied[top:]))
+
+
+@pytest.mark.parametrize("t", [2, 7, 12])
+def test_v_is_a_speed_and_ddim_a_turn(recorder: Recorder, t: int) -> None:
+    """By angles: φ = arctan √(1/SNR), whose sine and cosine are Python's."""
+    claim = "v is the slope of x_φ, and DDIM without noise turns x_t and v by the difference of two angles"
+    formulas = (v_prediction.velocity, v_prediction.rotated)
+    with recorder.observe("oracle", claim, *formulas):
+        at, x_0, eps, h = step(t, SHORT), 0.7, -1.2, 1e-5
+        phi, before = (math.atan(ratio**-0.5) for ratio in (snr.snr(at), snr.snr_prev(at)))
+        x_t, v = forward.q_sample(x_0, eps, at), v_prediction.velocity(x_0, eps, at)
+        assert x_t == pytest.approx(math.cos(phi) * x_0 + math.sin(phi) * eps, rel=1e-12)
+        ahead, behind = (math.cos(phi + d) * x_0 + math.sin(phi + d) * eps for d in (h, -h))
+        assert v == pytest.approx((ahead - behind) / (2 * h), rel=1e-8)
+        turned = math.cos(phi - before) * x_t - math.sin(phi - before) * v
+        assert v_prediction.rotated(x_t, v, at) == pytest.approx(turned, rel=1e-12)
+
+
 @given(time=st.floats(0.01, 0.99))
 def test_the_implied_weight_is_a_density(recorder: Recorder, time: float) -> None:
     claim = "the implied weight is sech(λ/2)/2π, the speed of t along λ, and λ is that of ᾱ = cos²"
@@ -319,6 +388,81 @@ def test_guidance_on_a_normal_class(recorder: Recorder, w: float, t: int, x: flo
         score = guidance.score(guidance.guided_eps(group, everything, w), at)
         guided = guidance.guided_variance(at.alpha_bar * (1 - tau_squared), w)
         assert (score[0] - score[1]).item() == pytest.approx(1 / guided, rel=1e-9)
+
+
+@pytest.mark.parametrize(("t", "x", "w"), [(1, 0.0, 1.5), (5, -1.4, 0.3), (12, 0.8, 4.0)])
+def test_the_guided_score_is_that_of_the_product(recorder: Recorder, t: int, x: float, w: float) -> None:
+    """∇ log [p(x | c)^{1+w} p(x)^{−w}] by automatic differentiation of torch's own densities."""
+    claim = "the guided prediction is the score of the product of powers, for normal classes"
+    with recorder.observe("oracle", claim, guidance.guided_eps, guidance.score):
+        mean, tau_squared, at = 0.4, 0.3, step(t, SHORT)
+        place = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        spread = (at.alpha_bar * tau_squared + at.one_minus_alpha_bar) ** 0.5
+        laws = ((at.alpha_bar**0.5 * mean, spread), (0.0, 1.0))
+        group, everything = (torch.distributions.Normal(*place.new_tensor(law)) for law in laws)
+        log_p = (1 + w) * group.log_prob(place) - w * everything.log_prob(place)
+        (gradient,) = torch.autograd.grad(log_p, place)
+        when = torch.tensor([t])
+        both = (
+            GaussianData(SHORT, m, v).eps(place.detach()[None], when)
+            for m, v in ((mean, tau_squared), (0.0, 1.0))
+        )
+        assert guidance.score(guidance.guided_eps(*both, w), at).item() == pytest.approx(
+            gradient.item(), rel=1e-9, abs=1e-9
+        )
+
+
+@given(t=st.integers(1, 12), x=st.floats(-2, 2))
+def test_how_the_denoiser_answers(recorder: Recorder, t: int, x: float) -> None:
+    """Three points with equal chance: the slope of their weighted mean by automatic differentiation."""
+    claim = "the exact denoiser's slope is √ᾱ_t/(1−ᾱ_t) times Var(x_0 | x_t), also for data of three points"
+    with recorder.observe("oracle", claim, steering.denoiser_slope):
+        at, values = step(t, SHORT), torch.tensor([-1.0, 0.25, 0.8], dtype=torch.float64)
+        x_t = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        chances = torch.softmax(-((x_t - at.alpha_bar**0.5 * values) ** 2) / (2 * at.one_minus_alpha_bar), 0)
+        mean = (chances * values).sum()
+        (slope,) = torch.autograd.grad(mean, x_t)
+        residual = (chances * (values - mean) ** 2).sum().item()
+        assert steering.denoiser_slope(residual, at) == pytest.approx(slope.item(), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("t", [3, 12])
+def test_the_score_of_a_measurement_by_quadrature(recorder: Recorder, t: int) -> None:
+    claim = "for normal data the score with σ_y² + Var(x_0 | x_t) is that of p(y | x_t) by quadrature"
+    formulas = (steering.measurement_score, steering.denoiser_slope, steering.dps_excess)
+    with recorder.observe("oracle", claim, *formulas), mpmath.workdps(20):
+        at, v, noise, y, x = exact_step(t, SHORT), mpf("0.37"), mpf("0.2"), mpf("0.9"), mpf("-0.6")
+        root = mpmath.sqrt(at.alpha_bar)
+        residual = variance.linear_residual(v, at)
+
+        def mass(x_t: mpf, measured: bool) -> mpf:
+            def joint(x_0: mpf) -> mpf:
+                square = x_0**2 / v + (x_t - root * x_0) ** 2 / at.one_minus_alpha_bar
+                return mpmath.exp(-(square + ((y - x_0) ** 2 / noise if measured else 0)) / 2)
+
+            return mpmath.quad(joint, [-6, -1, 0, 1, 6])
+
+        exact = mpmath.diff(lambda x_t: mpmath.log(mass(x_t, True) / mass(x_t, False)), x)
+        slope = steering.denoiser_slope(residual, at)
+        assert abs(steering.measurement_score(y, slope * x, slope, noise + residual) - exact) < mpf(10) ** -9
+        dps = steering.measurement_score(y, slope * x, slope, noise)
+        assert abs(dps / exact - steering.dps_excess(residual, noise)) < mpf(10) ** -8
+
+
+def test_ilvr_by_pooling(recorder: Recorder) -> None:
+    """Blocks of 2 × 2 averaged by torch and blown up again."""
+    claim = "with torch's pooling as the filter an image takes the block means of the noised reference"
+    with recorder.observe("oracle", claim, steering.ilvr_step):
+        generator = torch.Generator().manual_seed(0)
+        proposal, reference, eps = torch.randn(3, 2, 3, 6, 4, generator=generator, dtype=torch.float64)
+
+        def low(x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(x, 2), scale_factor=2)
+
+        y = forward.q_sample(reference, eps, step(5, SHORT))
+        x = steering.ilvr_step(proposal, low(proposal), low(y))
+        torch.testing.assert_close(low(x), low(y))
+        torch.testing.assert_close(x - low(x), proposal - low(proposal))
 
 
 # ---------------------------------------------------------------------------------------- resolution
@@ -352,6 +496,68 @@ def test_the_threshold_on_tensors(recorder: Recorder) -> None:
         assert clipped.abs().max() <= 1
         assert torch.equal(clipped[0], x_0[0].clamp(-1, 1))
         assert torch.equal(clipped[2], x_0[2].clamp(-s[2], s[2]) / s[2])
+
+
+# -------------------------------------------------------------------------------------------- metric
+
+
+@given(mean=st.floats(-2, 2), s=st.floats(0.1, 3), r=st.floats(0.1, 3))
+def test_fid_of_one_feature_is_a_transport_cost(recorder: Recorder, mean: float, s: float, r: float) -> None:
+    """The squared distance of equal quantiles, averaged by Gauss and Hermite's rule."""
+    claim = "FID of one feature is the mean squared distance of the two laws' quantiles"
+    with recorder.observe("oracle", claim, metrics.frechet):
+        z, weight = np.polynomial.hermite_e.hermegauss(8)
+        quantiles = [norm.ppf(norm.cdf(z), loc, scale) for loc, scale in ((mean, s), (0.3, r))]
+        cost = np.average((quantiles[0] - quantiles[1]) ** 2, weights=weight)
+        assert metrics.frechet(mean, s, 0.3, r) == pytest.approx(cost, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("count", "stated"), [(50, 1.5089), (100, 1.5044), (200, 1.5022)])
+def test_the_bias_of_fid(recorder: Recorder, count: int, stated: float) -> None:
+    """The mean of FID over the law of N draws: the mean is normal, √(N−1) s is SciPy's χ."""
+    claim = "N E[FID_N] for equal normal laws, by quadrature over the laws of mean and deviation"
+    formulas = (metrics.scaled_bias, metrics.deviation_mean, metrics.frechet)
+    with recorder.observe("oracle", claim, *formulas):
+        c_4 = metrics.deviation_mean(count, 1.0)
+        assert c_4 == pytest.approx(chi(count - 1).mean() / math.sqrt(count - 1), rel=1e-12)
+        bias = metrics.scaled_bias(c_4, count)
+        of_the_mean = 1.0  # E[z²] of z = √N m̂
+        spread = chi(count - 1, scale=1 / math.sqrt(count - 1))
+        of_the_deviation = spread.expect(lambda s: count * metrics.frechet(0.0, s, 0.0, 1.0), lb=0.3, ub=2)
+        assert bias == pytest.approx(of_the_mean + of_the_deviation, rel=1e-7)
+        assert bias == pytest.approx(stated, abs=5e-5)
+
+
+def test_the_bias_of_fid_tends_to_three_halves(recorder: Recorder) -> None:
+    claim = "c_4(N) rises with N, and N E[FID_N] falls to 3/2 like 1/N, between the two bounds of the proof"
+    formulas = (metrics.scaled_bias, metrics.deviation_mean, metrics.next_deviation_mean)
+    with recorder.observe("oracle", claim, *formulas), mpmath.workdps(30):
+        c_4, excess = metrics.deviation_mean(2, mpf(1)), {}
+        for n in range(2, 1601):
+            following = metrics.next_deviation_mean(c_4, n)
+            assert following > c_4
+            excess[n] = metrics.scaled_bias(c_4, n) - mpf(3) / 2
+            if n > 2:
+                below, above = mpf(n - 1) / n, mpf(n - 2) / (n - 1)
+                assert metrics.scaled_bias(below ** mpf("0.25"), n) - 1.5 <= excess[n]
+                assert excess[n] <= metrics.scaled_bias(above ** mpf("0.25"), n) - 1.5
+            c_4 = following
+        assert all(abs(excess[n] / excess[2 * n] - 2) < 0.02 for n in (200, 400, 800))
+        assert abs(metrics.deviation_mean(1601, mpf(1)) - c_4) < mpf(10) ** -25
+
+
+def test_kid_by_a_library(recorder: Recorder) -> None:
+    kid = pytest.importorskip("torch_fidelity.metric_kid", reason="needs the fid extra")
+    claim = "KID with its kernel is torch-fidelity's"
+    formulas = (metrics.kernel_distance, metrics.off_diagonal_mean, metrics.cubic_kernel)
+    with recorder.observe("oracle", claim, *formulas):
+        x, y = np.random.default_rng(0).normal(size=(2, 30, 7)) + np.array([0.0, 0.4]).reshape(2, 1, 1)
+        within = [
+            metrics.off_diagonal_mean(k.sum(), k.trace(), 30)
+            for k in (metrics.cubic_kernel(a @ a.T, 7) for a in (x, y))
+        ]
+        between = metrics.cubic_kernel(x @ y.T, 7).mean()
+        assert metrics.kernel_distance(*within, between) == pytest.approx(kid.kernel_mmd(x, y), rel=1e-12)
 
 
 # ------------------------------------------------------------------------------------------ modality

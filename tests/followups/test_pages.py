@@ -66,6 +66,18 @@ def test_each_note_says_how_each_work_is_known(gap: str) -> None:
         assert all(key in known.data.entries for key in keys)
 
 
+@pytest.mark.parametrize(("gap", "title"), GAPS.items(), ids=GAPS)
+def test_the_note_on_the_paper_leads_to_the_note_on_each_gap(gap: str, title: str) -> None:
+    """And back; the site resolves a link to a note by the page that shows it."""
+    notes = ROOT / "notes"
+    assert f"[[literature/{gap}|" in Note.read(notes, "ddpm").part(title)
+    assert f"![[literature/{gap}#]]" in TEXTS[gap]
+    own = Note.read(notes, f"literature/{gap}").part("Where it belongs")
+    assert f"[[ddpm#{title}|" in own
+    for name in re.findall(r"\[\[(literature/\w+)\|", own):
+        assert (notes / f"{name}.md").is_file()
+
+
 def test_whose_it_is_stands_in_the_bibliography() -> None:
     known = Bibliography.read(ROOT / "docs/references.bib")
     assert all(work in known.data.entries for node in FOLLOWUPS.values() for work in node.works)

@@ -10,11 +10,13 @@ from rounding import check_rounding
 
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.followups import (
+    consistency,
     ddim,
     flow_matching,
     learned_variance,
     preconditioning,
     snr,
+    steering,
     v_prediction,
     weights,
 )
@@ -35,6 +37,7 @@ FORMULAS = [
     (snr.snr, 0, 2),
     (snr.snr_prev, 0, 2),
     (learned_variance.noise_gain, 0, 3),
+    (steering.denoiser_slope, 1, 3),
     (v_prediction.velocity, 2, 2),
     (v_prediction.eps_from_v, 2, 2),
     (weights.on_x_0, 1, 3),
@@ -64,3 +67,20 @@ def test_formulas_of_a_step(
 def test_skip_scale(recorder: Recorder, noise: float, variance: float, dtype: torch.dtype) -> None:
     with recorder.observe("rounding bound", "skip_scale within 2(1+κ)u", preconditioning.skip_scale):
         check_rounding(preconditioning.skip_scale, [noise, variance], dtype)
+
+
+@PRECISIONS
+@given(first=positive, second=positive)
+def test_formulas_of_two_positive_numbers(
+    recorder: Recorder, first: float, second: float, dtype: torch.dtype
+) -> None:
+    for formula in (steering.dps_excess, steering.norm_step):
+        with recorder.observe("rounding bound", f"{formula.__name__} within 2(1+κ)u", formula):
+            check_rounding(formula, [first, second], dtype)
+
+
+@PRECISIONS
+@given(x=data, denoised=data, sigma=positive)
+def test_path_speed(recorder: Recorder, x: float, denoised: float, sigma: float, dtype: torch.dtype) -> None:
+    with recorder.observe("rounding bound", "path_speed within 2(1+κ)u", consistency.path_speed):
+        check_rounding(consistency.path_speed, [x, denoised, sigma], dtype)

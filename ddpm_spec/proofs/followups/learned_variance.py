@@ -1,14 +1,28 @@
 """The reverse variance: the logarithmic scale between the paper's two, and the two optima."""
 
+from ddpm_spec.followups import ddim
 from ddpm_spec.followups import learned_variance as learned
-from ddpm_spec.formulas import bound, objective, posterior, variance
+from ddpm_spec.formulas import bound, objective, posterior, reverse, variance
 from ddpm_spec.ops import log, sqrt
-from ddpm_spec.ops.typeset import letter, named
+from ddpm_spec.ops.typeset import Term, letter, named
 from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, SIGMA_SQUARED, positive
+from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_T, positive
 
-__all__ = ["ANALYTIC", "GAIN", "IMPERFECT", "LARGE", "LEAST", "LOGARITHM", "MIDDLE", "SMALL", "UPPER"]
+__all__ = [
+    "ANALYTIC",
+    "BOUNDED",
+    "FAMILY",
+    "GAIN",
+    "IMPERFECT",
+    "LARGE",
+    "LEAST",
+    "LOGARITHM",
+    "MEMBER",
+    "MIDDLE",
+    "SMALL",
+    "UPPER",
+]
 
 BETA_TILDE = posterior.posterior_variance(AT)
 TILDE = named(r"\tilde\beta_t", BETA_TILDE)
@@ -129,6 +143,91 @@ def _upper() -> Derivation:
     )
 
 
+def _family() -> Derivation:
+    """λ² is 1−ᾱ_{t−1} less something positive, so that its root is real."""
+    value = AT.one_minus_alpha_bar_prev - positive("r")
+    spread = named(r"\lambda^2", value)
+
+    def mean(eps: Term) -> Term:
+        member: Term = ddim.ddim_mean(reverse.predict_x_0(X_T, eps, AT), X_T, spread, AT)
+        return member
+
+    where = ((r"\lambda^2", value), ("m", mean(EPS)), (r"m_\theta", mean(EPS_HAT)))
+    root, noise = sqrt(AT.alpha_bar_prev), sqrt(AT.one_minus_alpha_bar_prev - spread)
+    here = sqrt(AT.one_minus_alpha_bar) / sqrt(AT.alpha_bar)
+    return Derivation(
+        title="The gain for any member of DDIM's family",
+        nodes=("beyond-best-variance",),
+        lines=(
+            Line(
+                Value((named("m", mean(EPS)) - named(r"m_\theta", mean(EPS_HAT))) ** 2),
+                r"DDIM's mean at the true noise and the predicted one, each with its $\hat x_0$ of Eq. 15.",
+                where=where,
+            ),
+            Line(
+                Value((noise - root * here) ** 2 * (EPS - EPS_HAT) ** 2),
+                r"$x_t$ drops out: the noise enters once as itself and once by $\hat x_0$.",
+                where=where,
+            ),
+        ),
+        end=Value(learned.family_gain(spread, AT) * objective.simple_loss(EPS, EPS_HAT)),
+        formulas=(learned.family_gain, ddim.ddim_mean, reverse.predict_x_0),
+        assumptions=(r"For the family: $0 \le \lambda^2 \le 1-\bar\alpha_{t-1}$.",),
+    )
+
+
+def _member() -> Derivation:
+    error = positive("m")
+    return Derivation(
+        title="The best variance of the family, at DDPM's member",
+        nodes=("beyond-best-variance",),
+        lines=(
+            Line(
+                Value(learned.imperfect_variance(error, AT)),
+                r"The optimum for DDPM, with an error $m$ of the noise.",
+            ),
+            Line(
+                Value(TILDE + AT.beta**2 / (AT.alpha * AT.one_minus_alpha_bar) * error),
+                r"At $\lambda^2 = \tilde\beta_t$ the second root is "
+                r"$\sqrt{\alpha_t}\,(1-\bar\alpha_{t-1})/\sqrt{1-\bar\alpha_t}$.",
+                where=TILDE_IS,
+            ),
+        ),
+        end=Value(learned.family_variance(error, TILDE, AT)),
+        formulas=(learned.family_variance, learned.family_gain, learned.imperfect_variance),
+    )
+
+
+def _bounded() -> Derivation:
+    low, width, mean, rest = letter("a"), positive("w"), letter("m"), positive(r"\delta")
+    product = (mean - low) * (low + width - mean)
+    gain = (sqrt(AT.alpha_bar_prev) * AT.beta / AT.one_minus_alpha_bar) ** 2
+    return Derivation(
+        title="Data in an interval",
+        nodes=("beyond-best-variance",),
+        lines=(
+            Line(
+                Value(variance.explained_variance(named("V", product - rest), AT)),
+                r"Claim C2, for $x_0$ in $[a, a+w]$ with mean $m$ and variance $V$ given $x_t$. There "
+                r"$(x_0-a)(a+w-x_0) \ge 0$, and its mean is $\delta = (m-a)(a+w-m) - V$.",
+                where=(("V", product - rest),),
+            ),
+            compared(
+                Value(TILDE + gain * product), r"Leave $\delta$ out.", AtMost(gain * rest), where=TILDE_IS
+            ),
+            compared(
+                Value(TILDE + gain * (width / 2) ** 2),
+                "The product is largest in the middle.",
+                AtMost(gain * (mean - low - width / 2) ** 2),
+                where=TILDE_IS,
+            ),
+        ),
+        end=Value(learned.bounded_variance(width, AT)),
+        end_tex=r"\sigma_t^{*2}",
+        formulas=(learned.bounded_variance, variance.explained_variance),
+    )
+
+
 def _least() -> Derivation:
     error = positive("m")
     added = learned.noise_gain(AT) * error
@@ -212,6 +311,9 @@ MIDDLE = _middle()
 LOGARITHM = _logarithm()
 ANALYTIC = _analytic()
 UPPER = _upper()
+FAMILY = _family()
+MEMBER = _member()
+BOUNDED = _bounded()
 LEAST = _least()
 GAIN = _gain()
 IMPERFECT = _imperfect()

@@ -1,12 +1,13 @@
-"""The shift of a schedule: what it does to the SNR, and where the factor comes from."""
+"""The shift of a schedule: what it does to the SNR, and where the factor comes from; the moving threshold."""
 
 from ddpm_spec.followups import resolution, snr
 from ddpm_spec.ops import sqrt
-from ddpm_spec.ops.typeset import named
+from ddpm_spec.ops.typeset import Term, letter, named
+from ddpm_spec.proofs.calculus import ZERO
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, positive
 
-__all__ = ["POOLED", "RESTORED", "SCALED", "SHIFT"]
+__all__ = ["CLIPPED", "CLIPPED_BELOW", "FIXED", "MOVED", "POOLED", "RESTORED", "SCALED", "SHIFT"]
 
 C, SIDE = positive("c"), positive("k")
 
@@ -93,7 +94,46 @@ def _scaled() -> Derivation:
     )
 
 
+ONE, ABOVE, BEYOND = letter("1", ZERO.value + 1), 1 + positive("u"), positive("w")
+
+
+def _threshold(title: str, x: Term, quantile: Term, value: Term, reason: str) -> Derivation:
+    """What becomes of a pixel x where the quantile is as given."""
+    hat, q = named(r"\hat x_0", x), named("q", quantile)
+    return Derivation(
+        title=title,
+        nodes=("beyond-threshold",),
+        lines=(Line(Value(value), reason, where=(("q", quantile), (r"\hat x_0", x))),),
+        end=Value(resolution.dynamic_threshold(hat, q)),
+        formulas=(resolution.dynamic_threshold,),
+    )
+
+
 SHIFT = _shift()
 POOLED = _pooled()
 RESTORED = _restored()
 SCALED = _scaled()
+FIXED = _threshold(
+    "Where the quantile is below 1",
+    1 / (1 + BEYOND),
+    1 / ABOVE,
+    named(r"\hat x_0", 1 / (1 + BEYOND)),
+    "$s = 1$, and a pixel inside $[-1, 1]$ stays as it is: the fixed clip.",
+)
+MOVED = _threshold(
+    "Where it is above 1, a pixel inside",
+    ABOVE / (1 + BEYOND),
+    ABOVE,
+    1 / (1 + BEYOND),
+    "$s$ is the quantile $q$; a pixel inside $[-s, s]$ is divided by it.",
+)
+CLIPPED = _threshold(
+    "A pixel above the threshold", ABOVE + BEYOND, ABOVE, ONE, "It is clipped to $s$, which becomes 1."
+)
+CLIPPED_BELOW = _threshold(
+    "A pixel below it",
+    -ABOVE - BEYOND,
+    ABOVE,
+    -ONE,
+    "It is clipped to $-s$, which becomes $-1$; so every pixel ends in $[-1, 1]$.",
+)
