@@ -334,10 +334,14 @@ def derivation_hash(derivation: Any) -> str:
 
 
 def mutation_hash() -> str:
-    """A hash of the code that mutants are made of, without docstrings: formulas, schedule and model."""
+    """A hash of the code that mutants are made of, without docstrings: formulas, schedule and model.
+
+    The formulas are the paper's and those that came after it.
+    """
     room = Path(__file__).parent
     code = []
-    for file in (*sorted((room / "formulas").glob("*.py")), room / "schedule.py", room / "diffusion.py"):
+    files = [file for name in ("formulas", "followups") for file in sorted((room / name).glob("*.py"))]
+    for file in (*files, room / "schedule.py", room / "diffusion.py"):
         tree = ast.parse(file.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):

@@ -16,22 +16,44 @@ _FATES = {
 }
 
 
+_PARTS = {
+    "The paper: its formulas, the schedule and the model": False,
+    "What came after the paper: the formulas of the gaps": True,
+}
+"""Each with whether its functions are those of `followups`."""
+
+
 def summary() -> str:
-    """How many wrong versions there were, what became of them, and when; each function under a fold."""
+    """How many wrong versions there were, what became of them, and when; each function under a fold.
+
+    The paper and what came after it are counted apart.
+    """
     record = evidence.load()
     score = record.mutation
     if not score:
         return "No mutation run is recorded.\n"
     outdated = "" if record.score_is_current else f" The code has changed since: {badge('outdated')}."
-    items = "".join(
-        f'<li><span class="count">{score["total"][fate]:,}</span> {words}</li>'
-        for fate, words in _FATES.items()
+    parts = "".join(
+        _part(title, {n: one for n, one in score["functions"].items() if n.startswith("followups.") == later})
+        for title, later in _PARTS.items()
     )
     return (
-        f'<ul class="counts">{items}</ul>\n\n'
-        f"Last mutation run: {score['date'][:10]}, {score['total']['mutants']:,} wrong versions of "
-        f"{len(score['functions'])} functions in {score['seconds']:.0f} s.{outdated}\n\n"
+        f"{parts}Last mutation run: {score['date'][:10]}, in {score['seconds']:.0f} s.{outdated}\n\n"
         f"{_survivors(score)}{_table(score)}"
+    )
+
+
+def _part(title: str, functions: dict[str, dict[str, int]]) -> str:
+    """The counts of one part; nothing where the run had none of its functions."""
+    if not functions:
+        return ""
+    total = {fate: sum(one[fate] for one in functions.values()) for fate in ("mutants", *_FATES)}
+    items = "".join(
+        f'<li><span class="count">{total[fate]:,}</span> {words}</li>' for fate, words in _FATES.items()
+    )
+    return (
+        f"**{title}.** {total['mutants']:,} wrong versions of {len(functions)} functions:\n\n"
+        f'<ul class="counts">{items}</ul>\n\n'
     )
 
 

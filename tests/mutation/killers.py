@@ -23,9 +23,7 @@ import pytest
 from _pytest import outcomes
 from mutation.mutator import install, marked
 
-import ddpm_spec.formulas
-from ddpm_spec import diffusion, schedule
-from ddpm_spec.evidence import formula_name
+from ddpm_spec import diffusion, followups, formulas, proofs, schedule
 from ddpm_spec.proofs import engine
 
 __all__ = [
@@ -33,6 +31,7 @@ __all__ = [
     "ROOT",
     "Killer",
     "derivations",
+    "name_of",
     "outcome",
     "survey",
     "targets",
@@ -43,6 +42,8 @@ ROOT = Path(__file__).parents[2]
 
 ROOMS = (
     "coding",
+    "followups/test_exact.py",
+    "followups/test_outside.py",
     "formulas",
     "laws",
     "oracles",
@@ -66,8 +67,8 @@ SECONDS = 0.5
 def targets() -> dict[str, FunctionType]:
     """What is mutated, by name: all formulas, the schedule, and what does mathematics in the model."""
     found: dict[str, FunctionType] = {}
-    names = [module.name for module in pkgutil.iter_modules(ddpm_spec.formulas.__path__)]
-    modules = [importlib.import_module(f"ddpm_spec.formulas.{name}") for name in names]
+    names = [name for room in (formulas, followups) for name in _modules(room) if not name.endswith(".index")]
+    modules = [importlib.import_module(name) for name in names]
     for module in (*modules, schedule, diffusion):
         for holder in (module, *(c for c in vars(module).values() if inspect.isclass(c))):
             if holder.__name__ != module.__name__ and holder.__module__ != module.__name__:
@@ -77,8 +78,20 @@ def targets() -> dict[str, FunctionType]:
                 if function is None or function.__module__ != module.__name__:
                     continue
                 if not function.__name__.startswith("__") and _is_written(function, module):
-                    found[f"{module.__name__.partition('.')[2]}.{function.__qualname__}"] = function
+                    found[name_of(function)] = function
     return found
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """`formulas.posterior.posterior_mean` for a function of the package."""
+    return f"{function.__module__.partition('.')[2]}.{function.__qualname__}"
+
+
+def _modules(package: ModuleType) -> Iterator[str]:
+    """The full names of the modules of a package and of the packages in it."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.ispkg:
+            yield module.name
 
 
 def _function(member: Any) -> FunctionType | None:
@@ -158,12 +171,10 @@ def _call(item: Any) -> Callable[[], None] | None:
 
 def derivations() -> list[Killer]:
     """One killer for each module of derivations: imported anew it builds them anew, then they are checked."""
-    package = importlib.import_module("ddpm_spec.proofs")
-    rooms = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
     found = []
-    for name in (f"{package.__name__}.{room}" for room in rooms):
+    for name in _modules(proofs):
         inside = list(_derivations(importlib.import_module(name)))
-        about = frozenset(f"formulas.{formula_name(f)}" for derivation in inside for f in derivation.formulas)
+        about = frozenset(name_of(formula) for derivation in inside for formula in derivation.formulas)
         if inside:
             found.append(Killer(name, lambda name=name: _prove(name), "proof", about))
     return found
@@ -179,10 +190,10 @@ def _derivations(module: ModuleType) -> Iterator[engine.Derivation]:
 def _prove(name: str) -> None:
     """Import a module of derivations and what it builds on anew; check every derivation in it."""
     engine._normal_mass.cache_clear()
-    package = sys.modules["ddpm_spec.proofs"]
     for stale in _builds_on(name):
         del sys.modules[stale]
-        delattr(package, stale.rpartition(".")[2])
+        package, _, module = stale.rpartition(".")
+        delattr(sys.modules[package], module)
     for derivation in _derivations(importlib.import_module(name)):
         derivation.check()
 

@@ -17,7 +17,7 @@ from typing import Any
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import sqrt
 
-__all__ = ["Mutant", "install", "marked", "mutants", "source"]
+__all__ = ["FORMULAS", "Mutant", "install", "marked", "mutants", "source"]
 
 # Functions of one argument that a slip forgets, and methods with what a slip puts in their place.
 FORGOTTEN = {"sqrt", "log", "exp", "sin", "cos", "tanh", "abs"}
@@ -36,6 +36,8 @@ FLIPS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.NotEq: (ast.Eq,),
 }
 ROOT = "_root_put_in"
+FORMULAS = ("ddpm_spec.formulas.", "ddpm_spec.followups.")
+"""Where the formulas are, the paper's and those that came after."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def _flips(op: ast.cmpop, function: FunctionType) -> tuple[type[ast.cmpop], ...]
 
 
 def _is_formula(function: FunctionType) -> bool:
-    return function.__module__.startswith("ddpm_spec.formulas.")
+    return function.__module__.startswith(FORMULAS)
 
 
 def _is_variance(node: Any, function: FunctionType) -> bool:

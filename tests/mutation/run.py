@@ -32,15 +32,15 @@ from hypothesis import HealthCheck, Phase, settings
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mutation import killers
-from mutation.killers import Killer, outcome
-from mutation.mutator import Mutant, install, mutants
+from mutation.killers import Killer, name_of, outcome
+from mutation.mutator import FORMULAS, Mutant, install, mutants
 
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.proofs import zero
 from ddpm_spec.proofs.letters import AT
 
-SEVERAL = ("steps", "log_p", "log_q")
-"""Arguments of formulas that hold a number for each step."""
+SEVERAL = ("steps", "log_p", "log_q", "images")
+"""Arguments of formulas that hold a number for each step, or for each image."""
 PATIENCE = 0.02
 """Seconds of laws that pass, after which a mutant is compared with the original by algebra."""
 HOPELESS = 12
@@ -84,8 +84,8 @@ class Judge:
 
     def __init__(self, function: FunctionType, proved: bool) -> None:
         self.function, self.original = function, function.__code__
-        self.name = f"{function.__module__.partition('.')[2]}.{function.__qualname__}"
-        self.proved = proved or not self.name.startswith("formulas.")
+        self.name = name_of(function)
+        self.proved = proved or not function.__module__.startswith(FORMULAS)
         """Whether no proof need be asked about what a law kills: one mutant of each formula will do."""
         self.tries: Counter[str] = Counter()
         self.kills: Counter[str] = Counter()
@@ -182,7 +182,7 @@ def _letters(function: FunctionType) -> list[Any]:
     Raises:
         TypeError: for a function of tensors.
     """
-    if not function.__module__.startswith("ddpm_spec.formulas"):
+    if not function.__module__.startswith(FORMULAS):
         raise TypeError
     names = inspect.signature(function).parameters
     at = Step(*(letter.value for letter in AT))

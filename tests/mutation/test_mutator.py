@@ -10,6 +10,7 @@ from mutation.mutator import Mutant, install, marked, mutants, source
 from mutation.run import forked
 
 from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.followups.index import FOLLOWUPS
 from ddpm_spec.formulas import decoder, forward, gaussian, posterior
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import sqrt
@@ -20,7 +21,6 @@ def changes(function: FunctionType) -> set[str]:
     return {mutant.change for mutant in mutants(function)}
 
 
-_SUM = "objective.simple_loss(target, predicted).mean() → objective.simple_loss(target, predicted).sum()"
 SLIPS = [
     (forward.q_mean, "sqrt(at.alpha_bar) → at.alpha_bar", "a root lost"),
     (forward.q_variance, "at.one_minus_alpha_bar → _root_put_in(at.one_minus_alpha_bar)", "a root put in"),
@@ -35,8 +35,8 @@ SLIPS = [
     (gaussian.log_density, "x ↔ mean throughout", "two parameters exchanged"),
     (forward.q_step_mean, "linear_mean(x_prev, sqrt(at.alpha)) → linear_mean(x_prev, x_prev)", "a neighbour"),
     (decoder.log_bin_probability, "x_0 > 1 - half_bin → x_0 < 1 - half_bin", "a comparison"),
-    (Diffusion._mean, "predicted.clamp(-1, 1) → predicted", "a clip dropped"),
-    (Diffusion.loss, _SUM, "a sum for a mean"),
+    (Diffusion._x_0, "predicted.clamp(-1, 1) → predicted", "a clip dropped"),
+    (Diffusion.loss, "at), predicted).mean() → at), predicted).sum()", "a sum for a mean"),
     (Schedule.at, "like.ndim - 1 → like.ndim", "one dimension too many"),
 ]
 
@@ -60,6 +60,9 @@ def test_everything_that_does_mathematics_is_a_target() -> None:
     }
     names |= {"schedule.Schedule.at", "diffusion.Diffusion.loss", "diffusion.Diffusion.p_sample"}
     assert names <= targets().keys()
+    stated = {formula for node in FOLLOWUPS.values() for formula in node.formulas}
+    assert stated <= set(targets().values())
+    assert not any(name.startswith("followups.index") for name in targets())
 
 
 def test_a_mutant_is_seen_by_every_import_and_can_be_undone() -> None:
@@ -75,19 +78,21 @@ def test_a_mutant_is_seen_by_every_import_and_can_be_undone() -> None:
 
 def test_a_mutant_names_the_statement_that_it_changes() -> None:
     """What runs another branch of a function has no say on this one."""
-    function = Diffusion._mean
+    function = Diffusion._x_0
     reached: set[int] = set()
     code = function.__code__
     try:
         install(function, marked(function, reached.add))
         x = torch.ones(1, 1, 1, 1)
         at = linear_schedule(3).at(torch.tensor([2]), like=x)
-        Diffusion(linear_schedule(3))._mean(x, x, at)
+        Diffusion(linear_schedule(3))._x_0(x, x, at)
     finally:
         function.__code__ = code
     statements = {mutant.change: mutant.statement for mutant in mutants(function)}
-    assert statements["predicted.clamp(-1, 1) → predicted"] not in reached
-    assert {statement for change, statement in statements.items() if "mean_from_eps" in change} <= reached
+    assert {statement for change, statement in statements.items() if "x_0_from_v" in change}.isdisjoint(
+        reached
+    )
+    assert {statement for change, statement in statements.items() if "predict_x_0" in change} <= reached
     assert 0 in reached
 
 

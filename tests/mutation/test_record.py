@@ -11,6 +11,7 @@ from ddpm_spec import evidence
 from ddpm_spec.evidence import Recorder, load, mutation_hash
 
 FATES = {"mutants": 1234, "killed": 1200, "crashed": 30, "equivalent": 4, "survived": 0}
+LATER = {"mutants": 2100, "killed": 2055, "crashed": 37, "equivalent": 8, "survived": 0}
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(evidence, "PATH", path)
     monkeypatch.setattr(evidence.load, "__defaults__", (path,))
     recorder = Recorder()
-    recorder.mutation = {"total": FATES, "functions": {"formulas.forward.alpha": FATES}, "survivors": []}
+    functions = {"formulas.forward.alpha": FATES, "followups.snr.snr": LATER}
+    recorder.mutation = {"functions": functions, "survivors": []}
     recorder.mutation |= {"seconds": 12.3, "hash": mutation_hash()}
     recorder.write(path)
     return path
@@ -64,7 +66,12 @@ def test_the_score_is_of_the_code_at_hand(path: Path, summary: Callable[[], str]
 
 def test_the_page_says_what_the_record_says(path: Path, summary: Callable[[], str]) -> None:
     assert load(path).mutation["date"][:10] in summary()
-    assert all(f"{count:,}" in summary() for count in FATES.values())
+    paper, later = summary().split("What came after")
+    assert all(f"{count:,}" in paper for count in FATES.values())
+    assert all(f"{count:,}" in later for count in LATER.values())
+    assert f"{LATER['mutants']:,}" not in paper
+    rewrite(path, functions={"formulas.forward.alpha": FATES})
+    assert "What came after" not in summary(), "a run of the paper alone says nothing of the rest"
     rewrite(path, survivors=["forward.alpha, line 21: 1 - beta → 1"])
     assert "- forward.alpha, line 21: 1 - beta → 1" in summary()
 
