@@ -9,6 +9,7 @@ import torch
 from small_run import small
 
 from ddpm_spec.evaluation.draw import draw
+from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.model import open_run
 from ddpm_spec.evaluation.quality import Judge
 from ddpm_spec.reproduction import followups, published, runs
@@ -128,7 +129,9 @@ def test_a_row_is_of_the_sampler_that_it_names(folder, result, row, seed, sample
         model.networks["ema"], model.settings.diffusion(), (1, 8, 8), 17, count=12, batch=5, seed=seed,
         device=torch.device("cpu"), **sampler,
     )  # fmt: skip
-    assert result["numbers"][row]["quality"]["pixel_frechet"] == Judge(model.images).distance(drawn)
+    quality = result["numbers"][row]["quality"]
+    assert quality["pixel_frechet"] == Judge(model.images).distance(drawn)
+    assert quality["feature_frechet"] == Features(model.images, 0).distance(drawn)  # one judge for all rows
 
 
 def test_the_literatures_columns_hold_the_literatures_numbers_only(result):
