@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
@@ -15,7 +16,10 @@ from mkdocs.utils import get_relative_url
 
 from ddpm_spec.site import SiteError, errata, figures, katex, nodes, results, score
 from ddpm_spec.site.bibliography import Bibliography
+from ddpm_spec.site.derivation import proofs
+from ddpm_spec.site.kept import Kept, package
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
+from ddpm_spec.site.symbols import Symbols
 
 __all__ = ["Site"]
 
@@ -30,6 +34,9 @@ FACES = [
     )
 ]
 """The cuts of the text face that the style sheet names."""
+
+NOTATION = "notation.md"
+"""The page whose table explains the symbols; its own are not marked."""
 
 SHORT = 12
 """Characters of a formula that somebody may search for; the index is a third of what a page loads."""
@@ -58,7 +65,12 @@ class Site:
 
     def __post_init__(self) -> None:
         self.root = Path(self.config.config_file_path).parent
-        self.bibliography = Bibliography.read(Path(self.config.docs_dir) / "references.bib")
+        docs = Path(self.config.docs_dir)
+        self.bibliography = Bibliography.read(docs / "references.bib")
+        shown = [*sorted((docs / "assets/figures").glob("*.js")), *sorted((docs / "results").glob("*.json"))]
+        self.embedded = Kept("embedded", [*package("", libraries=("numpy", "sympy", "torch")), *shown])
+        notation = docs / NOTATION
+        self.symbols = Symbols.read(notation.read_text("utf-8") if notation.exists() else "")
         self.config.mdx_configs["ddpm_spec.site.markdown"] = {
             "render": self.render,
             "cite": self.cite,
@@ -74,7 +86,8 @@ class Site:
         KaTeX draws a formula with hundreds of boxes, and the search plugin would read them all, which takes
         longer than the rest of the build. The letters of a short formula in a line can be searched.
         """
-        html = self.katex.render(tex, display=display)
+        marked = tex if self._here.file.src_uri == NOTATION else self.symbols.mark(tex)
+        html = self.katex.render(tex, marked, display=display)
         self.drawn.append(html)
         tag, letters = ("div", "") if display else ("span", _letters(html))
         searched = letters if len(letters) <= SHORT else ""
@@ -99,7 +112,8 @@ class Site:
         }
         css = katex.stylesheet(self.packages)
         files.append(File.generated(self.config, "assets/katex/katex.css", content=css))
-        for name, script in figures.scripts(Path(self.config.docs_dir)).items():
+        scripts = self.embedded.get("scripts", lambda: figures.scripts(Path(self.config.docs_dir)))
+        for name, script in scripts.items():
             files.append(File.generated(self.config, f"assets/figures/{name}", content=script))
         for name, path in sorted(taken.items()):
             files.append(File.generated(self.config, f"assets/{name}", abs_src_path=str(path)))
@@ -135,9 +149,9 @@ class Site:
         if name == "gaps":
             return nodes.gap_table()
         if name == "figure":
-            return figures.place(part, Path(self.config.docs_dir))
+            return self._kept(name, part, lambda: figures.place(part, Path(self.config.docs_dir)))
         if name == "errata":
-            return errata.table(part)
+            return self._kept(name, part, lambda: errata.table(part))
         if name == "results":
             return results.section(part, Path(self.config.docs_dir) / name, self._relative_source(name))
         if name == "api":
@@ -148,6 +162,10 @@ class Site:
             return nodes.part(name, part, self.root)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
+
+    def _kept(self, name: str, part: str, compute: Callable[[], str]) -> str:
+        text: str = self.embedded.get(f"{name}#{part}", compute)
+        return text
 
     def _relative_source(self, uri: str) -> str:
         return posixpath.relpath(uri, posixpath.dirname(self._here.file.src_uri) or ".")
@@ -211,6 +229,11 @@ class Site:
         return file.url_relative_to(self._here.file)
 
     # ------------------------------------------------------------------------------------------- last
+
+    def keep(self) -> None:
+        """Leave to the next build what need not be computed again."""
+        for kept in (proofs(), self.katex.drawn, self.embedded):
+            kept.write()
 
     def finish(self) -> None:
         """Put "cited on" into the References page, once every page has been rendered."""

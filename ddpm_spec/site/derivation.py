@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ddpm_spec.evidence import derivation_hash
 from ddpm_spec.proofs.engine import (
     By,
     Check,
@@ -22,10 +23,15 @@ from ddpm_spec.proofs.engine import (
     Proof,
     Value,
 )
+from ddpm_spec.proofs.zero import Verdict
 from ddpm_spec.site import SiteError
+from ddpm_spec.site.kept import Kept, package
 from ddpm_spec.site.prose import prose
 
 __all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
+
+ROOMS = ("coding", "followups", "formulas", "ops", "proofs")
+"""The code that a derivation depends on."""
 
 # How `typeset.rows` writes a sum of several rows.
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
@@ -38,16 +44,30 @@ _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
 
 @cache
 def prove(derivation: Derivation) -> Proof:
-    """Check a derivation, once a build.
+    """Check a derivation, unless a build has checked it and nothing that it depends on has changed since.
 
     Raises:
         SiteError: at a false step.
     """
+    name = f"{derivation.title} {derivation_hash(derivation)}"
+    found = proofs().get(name, lambda: _checked(derivation))
+    *checks, end = (Check(Verdict(outcome, method), seconds) for outcome, method, seconds in found)
+    return Proof(derivation, tuple(checks), end)
+
+
+@cache
+def proofs() -> Kept:
+    """What was found for each line, for the code as it is now."""
+    return Kept("proofs", package(*ROOMS, libraries=("mpmath", "networkx", "sympy")))
+
+
+def _checked(derivation: Derivation) -> list[tuple[str, str, float]]:
     try:
-        return derivation.check()
+        proof = derivation.check()
     except FalseStep as error:
         nodes = ", ".join(derivation.nodes) or derivation.title
         raise SiteError(f"the derivation of {nodes} has a false step. {error}") from None
+    return [(c.verdict.outcome, c.verdict.method, c.seconds) for c in (*proof.checks, proof.end)]
 
 
 def steps(proof: Proof, part: slice = slice(None)) -> str:

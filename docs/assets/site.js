@@ -28,3 +28,55 @@ addEventListener("focusin", near);
 document$.subscribe(() => {
   for (const { localName } of document.querySelectorAll(".live > :not(:defined)")) import(`./figures/${localName}.js`);
 });
+
+// A symbol that the Notation page explains shows its rows of the tables there, under a pointer or a finger.
+const NOTATION = new URL("../notation/", document.currentScript.src);
+const key = (tex) => tex.replace(/[\\{}\s]|\^2$|\(t\)$/g, "");
+const card = document.createElement("div");
+card.className = "symbol md-typeset";
+card.popover = "auto";
+let rows;
+let soon;
+
+async function read() {
+  const page = new DOMParser().parseFromString(await (await fetch(NOTATION)).text(), "text/html");
+  for (const link of page.querySelectorAll("td a")) link.href = new URL(link.getAttribute("href"), NOTATION);
+  const found = {};
+  for (const row of page.querySelectorAll("tbody tr"))
+    for (const { textContent } of row.cells[0].querySelectorAll("annotation"))
+      (found[key(textContent)] ??= []).push(row);
+  return found;
+}
+
+function told(row) {
+  const list = document.createElement("dl");
+  const names = row.closest("table").tHead.rows[0].cells;
+  for (const cell of row.cells) {
+    if (!cell.textContent) continue;
+    const [name, value] = [document.createElement("dt"), document.createElement("dd")];
+    name.append(...names[cell.cellIndex].cloneNode(true).childNodes);
+    value.append(...cell.cloneNode(true).childNodes);
+    list.append(name, value);
+  }
+  return list;
+}
+
+async function show(symbol) {
+  const found = (await (rows ??= read()))[symbol.dataset.symbol];
+  if (!found || !symbol.isConnected) return;
+  card.replaceChildren(...found.map(told));
+  document.body.append(card);
+  card.togglePopover(true);
+  const [at, size] = [symbol.getBoundingClientRect(), card.getBoundingClientRect()];
+  const below = at.bottom + 6 + size.height < innerHeight;
+  card.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
+  card.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - 6 - size.height)}px`;
+}
+
+addEventListener("pointerover", ({ target }) => {
+  clearTimeout(soon);
+  const symbol = target.closest?.("[data-symbol]");
+  if (symbol) soon = setTimeout(show, 300, symbol);
+  else if (card.isConnected && !card.contains(target)) soon = setTimeout(() => card.togglePopover(false), 300);
+});
+addEventListener("scroll", () => card.isConnected && card.togglePopover(false), { passive: true });

@@ -1,0 +1,62 @@
+"""What a build computed, kept for the next one for as long as all that it was computed from is the same.
+
+In CI nothing is taken from an earlier build.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Kept", "package"]
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def package(*rooms: str, libraries: Iterable[str]) -> list[Path | str]:
+    """What a result depends on that comes from code: rooms of the package, libraries, Python."""
+    files = (file for room in rooms for file in sorted((PACKAGE / room).rglob("*.py")))
+    return [*files, *(f"{name} {version(name)}" for name in libraries), platform.python_version()]
+
+
+class Kept:
+    """Results by name, in a file of `.cache/` whose own name holds a hash of what they depend on.
+
+    Under another hash nothing is found, everything is computed again, and the old file goes.
+    """
+
+    def __init__(self, kind: str, depends_on: Iterable[Path | str]) -> None:
+        known = hashlib.sha256()
+        for part in depends_on:
+            content = part.read_bytes() if isinstance(part, Path) else part.encode()
+            known.update(hashlib.sha256(content).digest())
+        self._kind = kind
+        self._path = PACKAGE.parent / ".cache" / f"{kind}-{known.hexdigest()[:16]}.json"
+        self._found: dict[str, Any] = {}
+        if self._path.exists() and os.environ.get("CI") != "true":
+            self._found = json.loads(self._path.read_text("utf-8"))
+        self._changed = False
+
+    def get(self, name: str, compute: Callable[[], Any]) -> Any:
+        """The result of this name, which JSON can hold; computed where none is kept."""
+        if name not in self._found:
+            self._found[name] = compute()
+            self._changed = True
+        return self._found[name]
+
+    def write(self) -> None:
+        """Keep what was computed since it was read."""
+        if not self._changed:
+            return
+        self._path.parent.mkdir(exist_ok=True)
+        beside = self._path.with_suffix(".tmp")
+        beside.write_text(json.dumps(self._found, ensure_ascii=False), "utf-8")
+        beside.replace(self._path)
+        for other in self._path.parent.glob(f"{self._kind}-*.json"):
+            if other != self._path:
+                other.unlink(missing_ok=True)
+        self._changed = False
