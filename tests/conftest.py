@@ -48,8 +48,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_START] = time.monotonic()
 
 
+MACHINERY = {"data", "evaluation", "interop", "reproduction", "site", "training", "unet"}
+"""The folders of tests that are not about the mathematics."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The proofs are timed before their results are remembered; what judges the record runs at the end."""
+    for item in items:
+        aside = item.path.relative_to(item.config.rootpath / "tests").parts[0] in MACHINERY
+        if not (aside or item.get_closest_marker("slow") or item.get_closest_marker("cli")):
+            item.add_marker("mathematics")
     places = {"first": -1, "last": 1}
     items.sort(key=lambda item: sum(places.get(mark.name, 0) for mark in item.iter_markers()))
 
@@ -63,9 +72,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what ran. Only a plain `pytest`, of everything, replaces the whole record."""
-    if not (_RECORDER.observations or _RECORDER.mutation):
-        return
     config = session.config
+    # Under `-n` each process has seen a part; the record stays as it is.
+    if not (_RECORDER.observations or _RECORDER.mutation) or hasattr(config, "workerinput"):
+        return
     everything = config.args == config.getini("testpaths") and not config.option.keyword
     seconds = time.monotonic() - config.stash[_START]
     _RECORDER.write(full_run_seconds=seconds if everything and config.option.markexpr == "not slow" else None)

@@ -154,7 +154,8 @@ def _print(rows: list[Row]) -> None:
                 ", ".join(f"{T}: {row[T]['peak_bytes'] / 2**20:.0f} MB" for T in ("T = 10", "T = 1000"))
             ]
         table.add_row(*cells)
-    Console(width=None).print(table)
+    plain = Console()
+    Console(width=None if plain.is_terminal else 160).print(table)  # a file has no edge
 
 
 def _times(spread: dict[str, float]) -> str:
