@@ -237,13 +237,13 @@ class Diffusion:
         """x_{t−1} by (12) of DDIM, with σ² = η²β̃_t of (16) in the place of the model's variance.
 
         Takes what `p_sample` takes; η in [0, 1]. η = 0 adds no noise, η = 1 is `p_sample` with σ_t² = β̃_t.
+        At t = 1 that is 0.
         """
         x_0 = self.predict_x_0(network, x_t, _times(t, x_t))
-        # In float64: over a long step 1 − ᾱ_s − σ² is a small difference.
+        # In float64: over a long step 1 − ᾱ_s − σ² is a small difference, which a rounding may make negative.
         at = Step(*(table[t] for table in self.schedule.steps))
-        variance = ddim.ddim_variance(eta, at)
-        mean = ddim.ddim_mean(x_0, x_t, variance, at)
-        return mean if t == 1 else sampling.p_sample(mean, variance, z)
+        variance = torch.minimum(ddim.ddim_variance(eta, at), at.one_minus_alpha_bar_prev)
+        return sampling.p_sample(ddim.ddim_mean(x_0, x_t, variance, at), variance, z)
 
     def visiting(self, times: Sequence[int]) -> "Diffusion":
         """The chain of fewer and longer steps that visits these times only; its network is `told` them.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ddpm_spec.followups.ddim import skip
+from ddpm_spec.followups.schedules import beta_between
 from ddpm_spec.formulas import forward, schedule
 from ddpm_spec.formulas.step import Step
 
@@ -78,8 +79,8 @@ class Schedule:
     def visiting(self, times: Sequence[int]) -> "Schedule":
         """The schedule of a chain of fewer and longer steps: step k leads from times[k−1] to the one before.
 
-        times: of 1..T, ascending, the last T. ᾱ at these steps is the same. β of a step from t to s is formed
-        in float64 from the tables and off by about u/ᾱ_s: 3e-12 at most for the paper's schedule.
+        times: of 1..T, ascending, the last T. ᾱ at these steps is the same; β is formed from the tables in
+        float64, within 4u.
 
         Raises:
             ValueError: if they are no such times.
@@ -88,7 +89,10 @@ class Schedule:
             raise ValueError(f"times are {list(times)}; they must ascend in 1..{self.T} and end in {self.T}")
         visited = torch.tensor([0, 0, *times])
         at, earlier = (Step(*(table[rows] for table in self.steps)) for rows in (visited[1:], visited[:-1]))
-        return Schedule(skip(at, earlier))
+        long = skip(at, earlier)
+        # That β cancels where ᾱ is small, the other form of it where β is.
+        beta = torch.where(earlier.alpha_bar < 0.5, beta_between(at.alpha_bar, earlier.alpha_bar), long.beta)
+        return Schedule(long._replace(beta=beta))
 
     @cached_property
     def _casts(self) -> dict[tuple[torch.device, torch.dtype], Step]:
