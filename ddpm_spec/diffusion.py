@@ -270,28 +270,22 @@ class Diffusion:
         `noise(t)` returns x_T ~ N(0, I) for t = T + 1 and the step's z ~ N(0, I) for t in T..2, all of
         that shape.
 
-        Args:
-            network: predicts, as the model says.
-            noise: as above.
-            times: the times to visit, if not all: of 1..T, ascending, the last T. What is yielded is then x_t
-                at these and x_0, and `noise` is asked for these.
-            eta: η in [0, 1] for DDIM's sampler in the place of the model's σ_t².
+        times: those to visit, if not all: of 1..T, ascending, the last T. Then x_t at these is yielded, and
+        x_0; `noise` is asked for these. eta: η in [0, 1], for DDIM's steps in the place of Algorithm 2's.
 
         Raises:
             ValueError: as `visiting`, or if η is out of range.
         """
         if eta is not None and not 0 <= eta <= 1:
             raise ValueError(f"eta is {eta}; it must be in [0, 1]")
-        T, chain, named = self.schedule.T, self, noise
+        x_T, chain, named = noise(self.schedule.T + 1), self, noise
+        if times and eta is None:
+            chain = self.visiting(times)
+        elif times:  # DDIM brings its own variance, whatever the model has learned
+            chain = replace(self, schedule=self.schedule.visiting(times))
         if times:
-            # DDIM brings its own variance, so it does not matter what the model has learned of its own.
-            chain = (
-                replace(self, schedule=self.schedule.visiting(times))
-                if eta is not None
-                else self.visiting(times)
-            )
             network, named = told(network, times), lambda k: noise(times[k - 1])
-        yield from chain.decode(network, noise(T + 1), chain.schedule.T, named, eta)
+        yield from chain.decode(network, x_T, chain.schedule.T, named, eta)
 
     def decode(
         self, network: Network, x_t: Tensor, t: int, noise: Callable[[int], Tensor], eta: float | None = None
