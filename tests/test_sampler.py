@@ -113,10 +113,11 @@ def test_ddim_has_the_exact_marginals(
             assert found == pytest.approx(exact, rel=steps * STEP, abs=steps * STEP)
 
 
-@pytest.mark.parametrize("convention", get_args(Convention))
-@pytest.mark.parametrize("steps", [2, 10, 1000])
+@pytest.mark.parametrize(
+    ("steps", "convention"), [(2, "paper"), (10, "paper"), (1000, "paper"), (10, "official")]
+)
 def test_ddim_with_all_noise_is_algorithm_2_with_the_smaller_variance(
-    recorder: Recorder, convention: Convention, steps: int
+    recorder: Recorder, steps: int, convention: Convention
 ) -> None:
     """η = 1 against σ² = β̃ on the same noise, in all steps and in fewer, image by image."""
     claim = "DDIM with η = 1 is Algorithm 2 with σ² = β̃"
