@@ -169,22 +169,23 @@ def place(name: str, docs: Path) -> str:
     if name not in NAMES:
         raise SiteError(f"![[figure#{name}]]: the figures are {', '.join(NAMES)}")
     printed = scripts(docs)
-    if name == "rate-distortion" and not printed["received.js"]:
+    drawable = tuple(other for other in NAMES if other != "rate-distortion" or printed["received.js"])
+    if name not in drawable:
         return "Not stored yet: `python -m ddpm_spec.reproduce fig5 --preset digits` makes it.\n"
     files = {file.name: file.read_text("utf-8") for file in sorted((docs / "assets/figures").glob("*.js"))}
-    inside = json.loads(_drawn(tuple((files | printed).items())))[name]
+    inside = json.loads(_drawn(drawable, tuple((files | printed).items())))[name]
     # In a block of its own, in which Markdown finds nothing to do.
     return f'<div class="live" data-search-exclude><{name}>{inside}</{name}></div>'
 
 
 @cache
-def _drawn(scripts: tuple[tuple[str, str], ...]) -> str:
-    """What Node prints of these scripts."""
+def _drawn(names: tuple[str, ...], scripts: tuple[tuple[str, str], ...]) -> str:
+    """What Node prints of these figures."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in scripts:
             Path(folder, name).write_text(text, "utf-8")
         Path(folder, "package.json").write_text('{"type": "module"}')
-        command = [NODE, Path(__file__).with_name("figures.mjs"), folder, *NAMES]
+        command = [str(NODE), str(Path(__file__).with_name("figures.mjs")), folder, *names]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own)
     if done.returncode:
         raise SiteError(f"a figure of docs/assets/figures cannot be drawn: {done.stderr.strip()}")

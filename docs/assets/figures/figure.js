@@ -153,6 +153,7 @@ export class Plate {
   /** Words at a point, moved by [dx, dy] pixels; they stay on the plate. */
   words(kind, text, x, y, { dx = 0, dy = 0, anchor = "start" } = {}) {
     const at = [this.x(x) + dx, Math.min(HEIGHT - BOX.bottom - 4, Math.max(BOX.top + 8, this.y(y) + dy))].map(near);
+    if (anchor === "middle") at[0] = Math.min(WIDTH - BOX.right - 35, Math.max(BOX.left + 35, at[0]));
     this.parts.push(`<text class="${kind}" x="${at[0]}" y="${at[1]}" text-anchor="${anchor}">${letters(text)}</text>`);
     return this;
   }

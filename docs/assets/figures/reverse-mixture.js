@@ -20,7 +20,7 @@ export const start = { T: 25, t: 0, seed: 1 };
 export const controls =
   slider(NAME, "T", "Steps T", start.T, { values: [25, 50, 100] }) +
   slider(NAME, "t", "Step t", start.t, { max: start.T }) +
-  slider(NAME, "seed", "Noise, draw number", start.seed, { min: 1, max: 20 });
+  slider(NAME, "seed", "Draw of the noise", start.seed, { min: 1, max: 20 });
 
 /** The paper's schedule, its steps made longer as they become fewer; row 0 is t = 0. */
 export function stretched(T) {

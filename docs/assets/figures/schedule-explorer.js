@@ -103,6 +103,8 @@ export function draw(settings) {
   curve(loss, "two", "weight_tilde", "σ_t² = β̃_t", 1.5 / T, { dx: 12, dy: 4 });
   curve(loss, "one", "weight", "σ_t² = β_t", 1, { dy: -10, anchor: "end" });
 
+  loss.dot("least", lowest, bottom).words("level", `least at t = ${lowest}`, lowest, bottom, { dy: -9, anchor: "middle" });
+
   const rows = [
     ["β_t", now.beta],
     ["β̃_t", now.posterior_variance],
@@ -115,7 +117,7 @@ export function draw(settings) {
   ].map(([name, value]) => [name, shown(value)]);
   const told = symbols(
     `Eq. 12’s weight for σ_t² = β_t is least at t = ${lowest}: ${shown(bottom)}. At t = 1 it is ` +
-      `${shown(weights[0] / bottom)} times that, at t = ${T} ${shown(weights[T - 1] / bottom)} times.`,
+      `${shown(weights[0] / bottom)} times that, and at t = ${T} it is ${shown(weights[T - 1] / bottom)} times that.`,
   );
 
   const own = schedule === "linear";
