@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 from ddpm_spec.site import SiteError
+from ddpm_spec.site.kept import Kept, package
 
 __all__ = ["Bibliography", "UnknownCitation"]
 
@@ -127,14 +128,17 @@ class Bibliography:
 def _formatted(path: Path, _: float) -> tuple[BibliographyData, dict[str, str]]:
     """The entries of a file and their HTML, done once for each state of the file."""
     data = parse_file(str(path))
-    style: Any = find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
-    backend = Backend("utf-8")
-    texts = {}
-    for key, entry in data.entries.items():
-        fields = [(name, value) for name, value in entry.fields.items() if name not in ("note", "keywords")]
-        shown = Entry(entry.type, fields, persons=entry.persons)
-        texts[key] = style.format_entry(key, shown).text.render(backend).replace("\n", " ")
+    kept = Kept("references", [path, Path(__file__), *package(libraries=["pybtex"])])
+    texts = {key: kept.get(key, partial(_as_html, key, entry)) for key, entry in data.entries.items()}
+    kept.write()
     return data, texts
+
+
+def _as_html(key: str, entry: Entry) -> str:
+    style: Any = find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
+    fields = [(name, value) for name, value in entry.fields.items() if name not in ("note", "keywords")]
+    shown = Entry(entry.type, fields, persons=entry.persons)
+    return str(style.format_entry(key, shown).text.render(Backend("utf-8")).replace("\n", " "))
 
 
 def anchor(key: str) -> str:
@@ -153,5 +157,6 @@ def _last_name(person: Any) -> str:
     return _plain(" ".join([*person.prelast_names, *person.last_names]))
 
 
+@cache
 def _plain(tex: str) -> str:
     return str(Text.from_latex(tex))

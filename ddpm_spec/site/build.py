@@ -2,11 +2,11 @@
 
 import posixpath
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
@@ -14,9 +14,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-from ddpm_spec.site import SiteError, errata, figures, katex, nodes, results, score
+from ddpm_spec.site import SiteError, katex
 from ddpm_spec.site.bibliography import Bibliography
-from ddpm_spec.site.derivation import proofs
 from ddpm_spec.site.kept import Kept, package
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
 from ddpm_spec.site.symbols import Symbols
@@ -34,6 +33,9 @@ FACES = [
     )
 ]
 """The cuts of the text face that the style sheet names."""
+
+PRINTED = frozenset({"errata", "evidence", "figure", "gaps", "proof", "results"})
+"""What can be embedded, beside nodes, and comes from the package."""
 
 NOTATION = "notation.md"
 """The page whose table explains the symbols; its own are not marked."""
@@ -65,11 +67,16 @@ class Site:
 
     def __post_init__(self) -> None:
         self.root = Path(self.config.config_file_path).parent
-        docs = Path(self.config.docs_dir)
-        self.bibliography = Bibliography.read(docs / "references.bib")
-        shown = [*sorted((docs / "assets/figures").glob("*.js")), *sorted((docs / "results").glob("*.json"))]
-        self.embedded = Kept("embedded", [*package("", libraries=("numpy", "sympy", "torch")), *shown])
-        notation = docs / NOTATION
+        self.docs = Path(self.config.docs_dir)
+        self.bibliography = Bibliography.read(self.docs / "references.bib")
+        records = [
+            *sorted(self.docs.glob("assets/figures/*.js")),
+            *sorted(self.docs.glob("check/*.json")),
+            *sorted(self.docs.glob("results/*.json")),
+        ]
+        self.kept = Kept("printed", [*package("", libraries=("networkx", "sympy", "torch")), *records])
+        self.pages: dict[str, str] = self.kept.get("pages", lambda: _package().PAGES)
+        notation = self.docs / NOTATION
         self.symbols = Symbols.read(notation.read_text("utf-8") if notation.exists() else "")
         self.config.mdx_configs["ddpm_spec.site.markdown"] = {
             "render": self.render,
@@ -112,7 +119,7 @@ class Site:
         }
         css = katex.stylesheet(self.packages)
         files.append(File.generated(self.config, "assets/katex/katex.css", content=css))
-        scripts = self.embedded.get("scripts", lambda: figures.scripts(Path(self.config.docs_dir)))
+        scripts = self.kept.get("scripts", lambda: _package().scripts(self.docs))
         for name, script in scripts.items():
             files.append(File.generated(self.config, f"assets/figures/{name}", content=script))
         for name, path in sorted(taken.items()):
@@ -140,31 +147,19 @@ class Site:
     def _embedded(self, name: str, part: str, level: int) -> str:
         if name == "bibliography":
             return self.bibliography.page()
-        if name == "evidence" and part == "graph":
-            return nodes.picture(self._url)
-        if name == "evidence" and part == "mutation":
-            return score.summary()
-        if name == "evidence":
-            return nodes.counts() if part == "counts" else nodes.status_table()
-        if name == "gaps":
-            return nodes.gap_table()
-        if name == "figure":
-            return self._kept(name, part, lambda: figures.place(part, Path(self.config.docs_dir)))
-        if name == "errata":
-            return self._kept(name, part, lambda: errata.table(part))
-        if name == "results":
-            return results.section(part, Path(self.config.docs_dir) / name, self._relative_source(name))
         if name == "api":
             return _modules(self.root, part)
-        if name == "proof":
-            return nodes.proof(part)
-        if name in nodes.NAMES:
-            return nodes.part(name, part, self.root)
+        if name in PRINTED or name in self.pages:
+            return self._printed(name, part)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
 
-    def _kept(self, name: str, part: str, compute: Callable[[], str]) -> str:
-        text: str = self.embedded.get(f"{name}#{part}", compute)
+    def _printed(self, name: str, part: str) -> str:
+        page = self._here.file.src_uri
+        text: str = self.kept.get(
+            f"{name}#{part} on {page}",
+            lambda: _package().embedded(name, part, self.docs, page, self._url),
+        )
         return text
 
     def _relative_source(self, uri: str) -> str:
@@ -195,8 +190,8 @@ class Site:
             return label
         if self.files.get_file_from_path(f"{name}.md"):
             href = self._url(f"{name}.md") + (f"#{slugify(heading, '-')}" if heading else "")
-        elif name in nodes.PAGES:
-            href = f"{self._url(nodes.PAGES[name])}#{name}"
+        elif name in self.pages:
+            href = f"{self._url(self.pages[name])}#{name}"
         else:
             href = self._note_url(name, heading, target)
         return f'<a href="{escape(href)}">{label}</a>'
@@ -204,7 +199,7 @@ class Site:
     def equation(self, number: str) -> str | None:
         """Where an equation of the paper stands, seen from the current page; nothing where it does not."""
         target = f"eq-{number}"
-        return f"{self._url(nodes.PAGES[target])}#{target}" if target in nodes.PAGES else None
+        return f"{self._url(self.pages[target])}#{target}" if target in self.pages else None
 
     def _note_url(self, name: str, heading: str, target: str) -> str:
         """Where a heading of a note stands on the site."""
@@ -232,8 +227,8 @@ class Site:
 
     def keep(self) -> None:
         """Leave to the next build what need not be computed again."""
-        for kept in (proofs(), self.katex.drawn, self.embedded):
-            kept.write()
+        self.katex.drawn.write()
+        self.kept.write()
 
     def finish(self) -> None:
         """Put "cited on" into the References page, once every page has been rendered."""
@@ -243,6 +238,13 @@ class Site:
             file.page.content = self.bibliography.fill_cited_on(
                 file.page.content, lambda url: get_relative_url(url, here)
             )
+
+
+def _package() -> Any:
+    """What prints from the package; loading it takes seconds."""
+    from ddpm_spec.site import printed
+
+    return printed
 
 
 @cache

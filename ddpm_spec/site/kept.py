@@ -1,6 +1,6 @@
 """What a build computed, kept for the next one for as long as all that it was computed from is the same.
 
-In CI nothing is taken from an earlier build.
+In CI nothing is kept.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ PACKAGE = Path(__file__).parents[1]
 
 def package(*rooms: str, libraries: Iterable[str]) -> list[Path | str]:
     """What a result depends on that comes from code: rooms of the package, libraries, Python."""
-    files = (file for room in rooms for file in sorted((PACKAGE / room).rglob("*.py")))
+    files = (file for room in rooms for file in sorted((PACKAGE / room).rglob("*.*")))
+    files = (file for file in files if file.suffix in (".py", ".mjs"))
     return [*files, *(f"{name} {version(name)}" for name in libraries), platform.python_version()]
 
 
@@ -37,7 +38,8 @@ class Kept:
         self._kind = kind
         self._path = PACKAGE.parent / ".cache" / f"{kind}-{known.hexdigest()[:16]}.json"
         self._found: dict[str, Any] = {}
-        if self._path.exists() and os.environ.get("CI") != "true":
+        self._used = os.environ.get("CI") != "true"
+        if self._used and self._path.exists():
             self._found = json.loads(self._path.read_text("utf-8"))
         self._changed = False
 
@@ -50,7 +52,7 @@ class Kept:
 
     def write(self) -> None:
         """Keep what was computed since it was read."""
-        if not self._changed:
+        if not (self._used and self._changed):
             return
         self._path.parent.mkdir(exist_ok=True)
         beside = self._path.with_suffix(".tmp")

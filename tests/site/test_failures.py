@@ -37,7 +37,9 @@ Build = Callable[[str], str]
 
 
 @pytest.fixture
-def build(tmp_path: Path, packages: Path, caplog: pytest.LogCaptureFixture) -> Build:
+def build(
+    tmp_path: Path, packages: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Build:
     """Builds a site of one page, strictly; returns the page, or what stopped the build."""
     (tmp_path / "mkdocs.yml").write_text(CONFIG)
     for folder in ("docs/loss", "notes", "theme"):
@@ -45,6 +47,7 @@ def build(tmp_path: Path, packages: Path, caplog: pytest.LogCaptureFixture) -> B
     for name in ("package.json", "package-lock.json"):
         shutil.copy(ROOT / "docs" / name, tmp_path / "docs")
     (tmp_path / "docs/references.bib").write_text(ENTRY)
+    monkeypatch.setenv("CI", "true")  # nothing kept by other builds
     (tmp_path / ".cache").symlink_to(ROOT / ".cache")
     (tmp_path / "theme/main.html").write_text("{{ page.content }}")
     (tmp_path / "notes/ddpm.md").write_text("### One\n#### Two\nIn [[Diffusion Models]], see [[#Two]].\n")
