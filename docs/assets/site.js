@@ -31,7 +31,8 @@ document$.subscribe(() => {
 
 // A symbol that the Notation page explains shows its rows of the tables there, under a pointer or a finger.
 const NOTATION = new URL("../notation/", document.currentScript.src);
-const key = (tex) => tex.replace(/[\\{}\s]|\^2$|\(t\)$/g, "");
+// Not called `key`, which is a global of the theme.
+const bare = (tex) => tex.replace(/[\\{}\s]|\^2$|\(t\)$/g, "");
 const card = document.createElement("div");
 card.className = "symbol md-typeset";
 card.popover = "auto";
@@ -44,7 +45,7 @@ async function read() {
   const found = {};
   for (const row of page.querySelectorAll("tbody tr"))
     for (const { textContent } of row.cells[0].querySelectorAll("annotation"))
-      (found[key(textContent)] ??= []).push(row);
+      (found[bare(textContent)] ??= []).push(row);
   return found;
 }
 
