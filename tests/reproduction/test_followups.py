@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 
 import pytest
@@ -12,6 +13,9 @@ from ddpm_spec.evaluation.draw import draw
 from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.model import open_run
 from ddpm_spec.evaluation.quality import Judge
+from ddpm_spec.formulas.bound import variance_mismatch
+from ddpm_spec.formulas.posterior import posterior_variance
+from ddpm_spec.formulas.step import Step
 from ddpm_spec.reproduction import followups, published, runs
 from ddpm_spec.reproduction.commands import reproduce
 from ddpm_spec.reproduction.tables import OWN
@@ -132,6 +136,14 @@ def test_a_row_is_of_the_sampler_that_it_names(folder, result, row, seed, sample
     quality = result["numbers"][row]["quality"]
     assert quality["pixel_frechet"] == Judge(model.images).distance(drawn)
     assert quality["feature_frechet"] == Features(model.images, 0).distance(drawn)  # one judge for all rows
+
+
+def test_fewer_steps_cost_what_their_own_variances_cost(result):
+    """C of Eq. 8 in the bound of the shorter chain: of its one divergence, for σ² = β."""
+    at = Step(*(table[2] for table in BASE.diffusion().schedule.visiting([4, 8]).steps))
+    nats = variance_mismatch(posterior_variance(at), at.beta).item()
+    bound = result["numbers"]["baseline, Algorithm 2, 2"]["bound"]["test"]["paper"]
+    assert bound["mismatch"] == pytest.approx(nats / math.log(2), rel=1e-12)
 
 
 def test_the_literatures_columns_hold_the_literatures_numbers_only(result):
