@@ -24,9 +24,14 @@ function near(event) {
 addEventListener("pointerover", near);
 addEventListener("focusin", near);
 
-// A figure's script is loaded where the figure stands.
+// A figure's script is loaded when the figure is a screen away.
+function approached(figures) {
+  for (const { isIntersecting, target } of figures) if (isIntersecting) import(`./figures/${target.localName}.js`);
+}
+
+const approach = new IntersectionObserver(approached, { rootMargin: "100%" });
 document$.subscribe(() => {
-  for (const { localName } of document.querySelectorAll(".live > :not(:defined)")) import(`./figures/${localName}.js`);
+  for (const figure of document.querySelectorAll(".live > *")) approach.observe(figure);
 });
 
 // A symbol that the Notation page explains shows its rows of the tables there, under a pointer or a finger.

@@ -261,6 +261,13 @@ PLACES = {
 }
 
 
+def at_figure(tab: Any, name: str) -> Any:
+    """The figure, once it has been scrolled to and its script has run."""
+    tab.locator(name).scroll_into_view_if_needed()
+    tab.wait_for_selector(f"{name}:defined")
+    return tab.locator(name)
+
+
 @pytest.fixture
 def tab(browser: Any) -> Iterator[Any]:
     context = browser.new_context()
@@ -277,8 +284,7 @@ def tab(browser: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("name", figures.NAMES)
 def test_a_slider_is_moved_by_keyboard(tab: Any, address: str, name: str) -> None:
     tab.goto(address + PLACES[name])
-    tab.wait_for_selector(f"{name}:defined")
-    figure = tab.locator(name)
+    figure = at_figure(tab, name)
     slider = figure.get_by_label("Step t", exact=True)
     output, before = figure.locator("output[name='t-value']"), figure.locator(".plates").inner_html()
     value = int(output.inner_text())
@@ -292,10 +298,28 @@ def test_a_slider_is_moved_by_keyboard(tab: Any, address: str, name: str) -> Non
 
 @pytest.mark.slow
 @pytest.mark.browser
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_a_figure_is_accessible_and_fits_a_phone(tab: Any, address: str, name: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    tab.goto(address + PLACES[name])
+    at_figure(tab, name)
+    for width, scheme in ((1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(color_scheme=scheme)
+        dressed = {"light": "default", "dark": "slate"}[scheme]
+        tab.wait_for_function(f"document.body.dataset.mdColorScheme === '{dressed}'")
+        found = axe.run(tab, context=name, options={"runOnly": rules}).response["violations"]
+        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == [], (width, scheme)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.slow
+@pytest.mark.browser
 def test_what_is_drawn_first_is_what_the_build_drew(browser: Any, tab: Any, address: str) -> None:
     for name, place in PLACES.items():
         tab.goto(address + place)
-        tab.wait_for_selector(f"{name}:defined")
+        at_figure(tab, name)
         still = browser.new_context(java_script_enabled=False)
         other = still.new_page()
         other.goto(address + place)
@@ -315,9 +339,9 @@ def test_a_figure_works_after_a_click_that_loads_no_page(tab: Any, address: str,
     tab.evaluate("window.kept = true")
     tab.locator(".md-content a[href*='objective'], .md-nav a[href*='objective']").first.click()
     tab.wait_for_url("**/loss/objective/**")
-    tab.wait_for_selector("schedule-explorer:defined")
-    tab.locator("schedule-explorer [value=cosine]").check()
-    assert tab.locator("schedule-explorer [name=beta_1]").is_disabled()
+    figure = at_figure(tab, "schedule-explorer")
+    figure.locator("[value=cosine]").check()
+    assert figure.locator("[name=beta_1]").is_disabled()
     assert tab.evaluate("window.kept")
     assert tab.wrong == []
 

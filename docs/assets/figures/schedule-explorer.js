@@ -40,7 +40,7 @@ export const controls =
 
 /** The t that are drawn: all where they are few, else the first ones and an even choice. */
 function chosen(T) {
-  const even = Array.from({ length: 150 }, (_, k) => 1 + Math.round((k * (T - 1)) / 149));
+  const even = Array.from({ length: 100 }, (_, k) => 1 + Math.round((k * (T - 1)) / 99));
   return [...new Set([1, 2, 3, 4, 5, 7, 10, ...even])].filter((t) => t <= T).sort((a, b) => a - b);
 }
 
