@@ -5,14 +5,14 @@ A step turns a symbol into the blank with probability β_t and never turns it ba
 """
 
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.ops import Number, one
+from ddpm_spec.ops import Number
 
 __all__ = ["absorbing_beta", "absorbing_term", "unmask_probability"]
 
 
 def absorbing_beta(t: Number, T: Number) -> Number:
     """β_t = 1/(T − t + 1), which blanks a T-th of the symbols at every step: ᾱ_t = 1 − t/T."""
-    return one(t) / (T - t + 1)
+    return 1 / (T - t + 1)
 
 
 def unmask_probability(at: Step) -> Number:

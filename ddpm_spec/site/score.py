@@ -17,10 +17,9 @@ _FATES = {
 
 
 _PARTS = {
-    "The paper: its formulas, the schedule and the model": False,
-    "What came after the paper: the formulas of the gaps": True,
+    "paper": "The paper: its formulas, the schedule and the model",
+    "followups": "What came after the paper: the formulas of the gaps",
 }
-"""Each with whether its functions are those of `followups`."""
 
 
 def summary() -> str:
@@ -33,26 +32,23 @@ def summary() -> str:
     if not score:
         return "No mutation run is recorded.\n"
     outdated = "" if record.score_is_current else f" The code has changed since: {badge('outdated')}."
-    parts = "".join(
-        _part(title, {n: one for n, one in score["functions"].items() if n.startswith("followups.") == later})
-        for title, later in _PARTS.items()
-    )
-    return (
-        f"{parts}Last mutation run: {score['date'][:10]}, in {score['seconds']:.0f} s.{outdated}\n\n"
-        f"{_survivors(score)}{_table(score)}"
-    )
+    parts = "".join(_part(score, part) for part in _PARTS)
+    return f"{parts}Last mutation run: {score['date'][:10]}.{outdated}\n\n{_survivors(score)}{_table(score)}"
 
 
-def _part(title: str, functions: dict[str, dict[str, int]]) -> str:
+def _part(score: dict[str, Any], part: str) -> str:
     """The counts of one part; nothing where the run had none of its functions."""
+    later = part == "followups"
+    functions = [one for n, one in score["functions"].items() if n.startswith("followups.") == later]
     if not functions:
         return ""
-    total = {fate: sum(one[fate] for one in functions.values()) for fate in ("mutants", *_FATES)}
+    time = f" in {score['parts'][part]:.0f} s" if "parts" in score else ""
+    total = {fate: sum(one[fate] for one in functions) for fate in ("mutants", *_FATES)}
     items = "".join(
         f'<li><span class="count">{total[fate]:,}</span> {words}</li>' for fate, words in _FATES.items()
     )
     return (
-        f"**{title}.** {total['mutants']:,} wrong versions of {len(functions)} functions:\n\n"
+        f"**{_PARTS[part]}.** {total['mutants']:,} wrong versions of {len(functions)} functions{time}:\n\n"
         f'<ul class="counts">{items}</ul>\n\n'
     )
 

@@ -12,7 +12,7 @@ import pkgutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ __all__ = [
     "derivations",
     "name_of",
     "outcome",
+    "part_of",
     "survey",
     "targets",
     "tests",
@@ -40,22 +41,38 @@ __all__ = [
 
 ROOT = Path(__file__).parents[2]
 
-ROOMS = (
-    "coding",
-    "followups/test_exact.py",
-    "followups/test_outside.py",
-    "formulas",
-    "laws",
-    "oracles",
-    "proofs",
-    "test_diffusion.py",
-    "test_schedule.py",
-)
-"""The tests that speak about formulas, and not about the rest of the package."""
+Part = Literal["paper", "followups"]
+ROOMS: dict[Part, tuple[str, ...]] = {
+    "paper": (
+        "coding",
+        "formulas",
+        "laws",
+        "oracles",
+        "proofs",
+        "test_diffusion.py",
+        "test_sampler.py",
+        "test_schedule.py",
+    ),
+    "followups": ("followups/test_exact.py", "followups/test_outside.py"),
+}
+"""The tests that speak about formulas, and not about the rest of the package, by what they speak about."""
 NO_LAWS = {"test_derivations", "test_dependants", "test_rounding"}
 """A rounding bound compares a formula with itself; the derivations are killers of their own."""
-DEAR = ("test_draws", "test_sampler_propagates", "test_eq_3_and_eq_5", "above_the_entropy", "three images")
-"""Tests that take long and need not be asked: what they would kill, others do."""
+DEAR = (
+    "test_draws",
+    "test_sampler_propagates",
+    "test_eq_3_and_eq_5",
+    "above_the_entropy",
+    "three images",
+    "of_a_library",
+    "by_a_library",
+    "by_quadrature[3]",
+    "-50]",
+    "-1000]",
+    "[1000-paper]",
+    "1e_23[times3",
+)
+"""Tests that take long, or import what does, and need not be asked: what they would kill, others do."""
 GRAPH_PROOFS = ("test_the_training_loss_is_eq_14", "test_a_reverse_step_is_algorithm_2")
 SECONDS = 0.5
 """Of processor time for one killer, beside four times what it takes without a mutant."""
@@ -169,10 +186,15 @@ def _call(item: Any) -> Callable[[], None] | None:
     return call
 
 
-def derivations() -> list[Killer]:
+def part_of(name: str) -> Part:
+    """Whether a target, or a module of derivations, is about what came after the paper."""
+    return "followups" if "followups." in name else "paper"
+
+
+def derivations(parts: Collection[Part]) -> list[Killer]:
     """One killer for each module of derivations: imported anew it builds them anew, then they are checked."""
     found = []
-    for name in _modules(proofs):
+    for name in (name for name in _modules(proofs) if part_of(name) in parts):
         inside = list(_derivations(importlib.import_module(name)))
         about = frozenset(name_of(formula) for derivation in inside for formula in derivation.formulas)
         if inside:

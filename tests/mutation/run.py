@@ -1,6 +1,7 @@
 """Runs every mutant of the formulas, the schedule and the model against the proofs and the laws.
 
-`python tests/mutation/run.py RESULT.json [PART OF A NAME …]` from the root of the repository. The tests
+`python tests/mutation/run.py RESULT.json [PART OF A NAME …]` from the root of the repository. What is
+about the paper is judged by the tests and proofs of the paper, what came after by its own. The tests
 are collected by pytest and called as functions. Forks of this process take the functions one by one and
 put their mutants in their place, where only what reaches the changed statement runs, the likeliest and
 cheapest first, until something fails.
@@ -158,13 +159,8 @@ def _equal(function: FunctionType, mutant: Mutant, original: CodeType) -> bool:
     """
     changed = function.__code__
     try:
-        if mutant.exchanged is not None:
-            name, place = mutant.exchanged
-            called = eval(name, function.__globals__)
-            letters = _letters(called)
-            swapped = [*letters[:place], *letters[place : place + 2][::-1], *letters[place + 2 :]]
-            if zero.is_zero(called(*letters) - called(*swapped)).proved:
-                return True
+        if mutant.exchanged is not None and _symmetric(function, *mutant.exchanged):
+            return True
         values = []
         for code in (original, changed):
             function.__code__ = code
@@ -174,6 +170,16 @@ def _equal(function: FunctionType, mutant: Mutant, original: CodeType) -> bool:
         return False
     finally:
         function.__code__ = changed
+
+
+def _symmetric(function: FunctionType, name: str, place: int) -> bool:
+    """Whether what a formula calls by this name is a formula that two neighbours may change places in."""
+    called = eval(name, function.__globals__)
+    if not inspect.isfunction(called):
+        return False
+    letters = _letters(called)
+    swapped = [*letters[:place], *letters[place : place + 2][::-1], *letters[place + 2 :]]
+    return zero.is_zero(called(*letters) - called(*swapped)).proved
 
 
 def _letters(function: FunctionType) -> list[Any]:
@@ -307,12 +313,10 @@ def fit(proofs: list[Killer], laws: list[Killer], functions: dict[str, FunctionT
     return kept
 
 
-def campaign(items: list[pytest.Item], only: list[str], workers: int) -> dict[str, Any]:
+def campaign(items: list[pytest.Item], functions: dict[str, FunctionType], workers: int) -> dict[str, Any]:
     """The score of each function, and what was not killed."""
     start = time.perf_counter()
-    every = killers.targets().items()
-    functions = {name: function for name, function in every if any(word in name for word in only)}
-    found = killers.derivations() + killers.tests(items)
+    found = killers.derivations({killers.part_of(name) for name in functions}) + killers.tests(items)
     proofs, laws = ([killer for killer in found if killer.kind == kind] for kind in ("proof", "law"))
     kept = fit(proofs, laws, functions)
     names, tasks = [], []
@@ -350,13 +354,13 @@ def campaign(items: list[pytest.Item], only: list[str], workers: int) -> dict[st
 class Collected:
     """A pytest plugin that runs the campaign on what was collected instead of the tests."""
 
-    def __init__(self, path: Path, only: list[str], workers: int) -> None:
-        self.path, self.only, self.workers = path, only, workers
+    def __init__(self, path: Path, functions: dict[str, FunctionType], workers: int) -> None:
+        self.path, self.functions, self.workers = path, functions, workers
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
             raise session.Interrupted("a file of tests could not be collected")
-        result = campaign(session.items, self.only, self.workers)
+        result = campaign(session.items, self.functions, self.workers)
         self.path.write_text(json.dumps(result, ensure_ascii=False, indent=1))
         return True
 
@@ -377,11 +381,16 @@ def main() -> int:
     )
     settings.load_profile("mutation")
     path, only = Path(sys.argv[1]), sys.argv[2:] or [""]
+    every = killers.targets().items()
+    functions = {name: function for name, function in every if any(word in name for word in only)}
+    rooms = [room for part in sorted(map(killers.part_of, functions)) for room in killers.ROOMS[part]]
     options = ["-q", "-s", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
     options += ["-m", "not slow and not cli and not browser"]
     options += [f"--rootdir={killers.ROOT}", "-c", str(killers.ROOT / "pyproject.toml")]
-    plugin = Collected(path, only, os.cpu_count() or 1)
-    return pytest.main([*options, *(str(killers.ROOT / "tests" / room) for room in killers.ROOMS)], [plugin])
+    plugin = Collected(path, functions, os.cpu_count() or 1)
+    return pytest.main(
+        [*options, *(str(killers.ROOT / "tests" / room) for room in dict.fromkeys(rooms))], [plugin]
+    )
 
 
 if __name__ == "__main__":

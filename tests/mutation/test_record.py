@@ -22,8 +22,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(evidence.load, "__defaults__", (path,))
     recorder = Recorder()
     functions = {"formulas.forward.alpha": FATES, "followups.snr.snr": LATER}
-    recorder.mutation = {"functions": functions, "survivors": []}
-    recorder.mutation |= {"seconds": 12.3, "hash": mutation_hash()}
+    recorder.mutation = {"functions": functions, "survivors": [], "hash": mutation_hash()}
+    recorder.mutation |= {"parts": {"paper": 12.3, "followups": 45.6}}
     recorder.write(path)
     return path
 
@@ -70,6 +70,8 @@ def test_the_page_says_what_the_record_says(path: Path, summary: Callable[[], st
     assert all(f"{count:,}" in paper for count in FATES.values())
     assert all(f"{count:,}" in later for count in LATER.values())
     assert f"{LATER['mutants']:,}" not in paper
+    assert "in 12 s" in paper
+    assert "in 46 s" in later
     rewrite(path, functions={"formulas.forward.alpha": FATES})
     assert "What came after" not in summary(), "a run of the paper alone says nothing of the rest"
     rewrite(path, survivors=["forward.alpha, line 21: 1 - beta → 1"])
