@@ -508,6 +508,22 @@ def test_the_hybrid_loss_asks_the_network_once() -> None:
     assert len(asked) == 1
 
 
+def test_the_hybrid_loss_shows_the_network_x_t_and_t() -> None:
+    """Three channels; the mean is what the network predicts, and its target depends on x_0 and x_t."""
+    generator = torch.Generator().manual_seed(6)
+    x_0, eps = torch.randn(2, 2, 3, 1, 2, generator=generator, dtype=torch.float64)
+    t, model = torch.tensor([2, 9]), Diffusion(SHORT, "learned_range", "mu")
+
+    def network(x_t: Tensor, times: Tensor) -> Tensor:
+        return torch.cat((0.9 * x_t + 0.01 * times.reshape(2, 1, 1, 1), 0.1 * x_t), dim=1)
+
+    simple = Diffusion(SHORT, "beta", "mu").loss(lambda x, s: network(x, s)[:, :3], x_0, t, eps)
+    vlb = SHORT.T * model.bound_loss(network, x_0, t, eps, 17)
+    assert model.hybrid_loss(network, x_0, t, eps, 17).item() == pytest.approx(
+        (simple + 0.001 * vlb).item(), rel=8 * U
+    )
+
+
 @pytest.mark.parametrize("choice", ["variance", "prediction", "convention"])
 def test_unknown_choice_is_refused(choice: str) -> None:
     with pytest.raises(ValueError, match=rf"{choice} is 'none'; choose from \('"):
