@@ -80,7 +80,7 @@ class Schedule:
         """The schedule of a chain of fewer and longer steps: step k leads from times[k−1] to the one before.
 
         times: of 1..T, ascending, the last T. ᾱ at these steps is the same; β is formed from the tables in
-        float64, within 4u.
+        float64, within 4u, and within 4(1−ᾱ_t)u where ᾱ_s is at least ½.
 
         Raises:
             ValueError: if they are no such times.
@@ -91,7 +91,7 @@ class Schedule:
         at, earlier = (Step(*(table[rows] for table in self.steps)) for rows in (visited[1:], visited[:-1]))
         long = skip(at, earlier)
         # That β cancels where ᾱ is small, the other form of it where β is.
-        beta = torch.where(earlier.alpha_bar < 0.5, beta_between(at.alpha_bar, earlier.alpha_bar), long.beta)
+        beta = torch.where(earlier.alpha_bar <= 0.5, beta_between(at.alpha_bar, earlier.alpha_bar), long.beta)
         return Schedule(long._replace(beta=beta))
 
     @cached_property

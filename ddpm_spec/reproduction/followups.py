@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import torch
 
-from ddpm_spec.diffusion import Prediction, Variance
+from ddpm_spec.diffusion import Convention, Prediction, Variance
+from ddpm_spec.evaluation.measure import CONVENTIONS
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, Table, one_run, open_for
 from ddpm_spec.reproduction.runs import trained
@@ -19,8 +20,8 @@ __all__ = ["followups"]
 
 STEPS = (100, 50, 10)
 """Fewer than T: so many are taken of the baseline by DDIM and by Algorithm 2, and of a learned variance."""
-SHOWN = 10
-"""Samples of each row in the picture."""
+SHOWN = 6
+"""Samples of each row in the picture, by each convention."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Change:
         )
 
 
-LEARNED = "Σ learned, L_hybrid"
+BASELINE, LEARNED = "baseline", "Σ learned, L_hybrid"
 CHANGES = {
     "cosine schedule": Change(schedule="cosine"),
     "v predicted": Change(prediction="v"),
@@ -51,44 +52,76 @@ CHANGES = {
 }
 
 
+Rows = dict[tuple[str, str, int], Run]
+"""By how it was trained, the sampler and the number of steps."""
+
+
 def followups(plan: Plan) -> Made:
-    """A row for each way to train, then fewer steps; the literature's numbers apart."""
-    baseline, T = one_run(plan), plan.settings.process.T
-    rows = {("baseline", "Algorithm 2", T): baseline}
-    rows["baseline, other noise", "Algorithm 2", T] = _sampled(baseline, seed=plan.seed + 1)
-    made, diverged = Made(runs=[baseline.source], notes=explained(baseline)), {}
+    """A row for each way to train, then fewer steps, by both conventions; the literature's numbers apart."""
+    baseline, diverged = one_run(plan), {}
+    made, trained_runs = Made(runs=[baseline.source], notes=explained(baseline)), {BASELINE: baseline}
     for name, change in CHANGES.items():
         found = trained(change.of(plan.settings), plan.preset, plan.runs, plan.interrupt)
         if found.diverged:
             diverged[name] = f"{found.run.name}: diverged at step {found.diverged['step']:,}"
             made.runs.append({"run": found.run.name, "diverged": found.diverged})
-            continue
-        rows[name, "Algorithm 2", T] = open_for(plan, found.run)
-        made.runs.append(rows[name, "Algorithm 2", T].source)
+        else:
+            trained_runs[name] = open_for(plan, found.run)
+            made.runs.append(trained_runs[name].source)
+    rows = _rows(plan, trained_runs)
+    sampled: dict[Convention, Rows] = {
+        convention: {row: _sampled(run, convention=convention) for row, run in rows.items()}
+        for convention in CONVENTIONS
+    }
+    header = ("trained", "sampler", "steps", *OWN, "from")
+    for convention, clipping in zip(CONVENTIONS, ("x̂_0 as predicted", "x̂_0 clipped to [−1, 1]"), strict=True):
+        own = [
+            (name, by, str(steps), *own_cells(run, convention), run.named)
+            for (name, by, steps), run in sampled[convention].items()
+        ]
+        own += [(name, "", "", *["–"] * len(OWN), noted) for name, noted in diverged.items()]
+        made.tables.append(Table(f"{plan.preset}, with the same budget, {clipping}", header, tuple(own)))
+        made.numbers[convention] = {
+            ", ".join(map(str, row)): {"quality": run.quality, "bound": None if run.by_ddim else run.bound[0]}
+            for row, run in sampled[convention].items()
+        }
+    made.tables += _literature(plan, rows)
+    made.picture, made.alt = _picture(plan, sampled), f"{SHOWN} samples for each row of the first two tables"
+    made.notes += _notes(plan, baseline)
+    return made
+
+
+def _rows(plan: Plan, runs: dict[str, Run]) -> Rows:
+    """What is measured, in its order."""
+    T, baseline = plan.settings.process.T, runs[BASELINE]
+    rows = {(BASELINE, "Algorithm 2", T): baseline}
+    rows[f"{BASELINE}, other noise", "Algorithm 2", T] = _sampled(baseline, seed=plan.seed + 1)
+    rows |= {(name, "Algorithm 2", T): run for name, run in runs.items()}
     for steps in (steps for steps in STEPS if steps < T):
         times = tuple(evenly(T, steps))
-        rows["baseline", "DDIM, η = 0", steps] = _sampled(baseline, times=times, eta=0.0)
-        for name in ("baseline", LEARNED):
-            if name not in diverged:
-                rows[name, "Algorithm 2", steps] = _sampled(rows[name, "Algorithm 2", T], times=times)
-    header = ("trained", "sampler", "steps", *OWN, "from")
-    own = [(name, by, str(steps), *own_cells(run), run.named) for (name, by, steps), run in rows.items()]
-    own += [(name, "", "", *["–"] * len(OWN), noted) for name, noted in diverged.items()]
-    made.tables = [
-        Table(f"On {plan.preset}, with the same budget", header, tuple(own)),
-        *_literature(plan, rows),
-    ]
-    made.numbers = {
-        ", ".join(map(str, row)): {"quality": run.quality, "bound": None if run.by_ddim else run.bound[0]}
-        for row, run in rows.items()
-    }
-    shown = torch.stack([run.measure.samples(WEIGHTS, plan.samples)[:SHOWN] for run in rows.values()])
+        rows[BASELINE, "DDIM, η = 0", steps] = _sampled(baseline, times=times, eta=0.0)
+        for name in (BASELINE, LEARNED):
+            if name in runs:
+                rows[name, "Algorithm 2", steps] = _sampled(runs[name], times=times)
+    return rows
+
+
+def _picture(plan: Plan, sampled: dict[Convention, Rows]) -> bytes:
+    """Samples of every row, by both conventions side by side, from the same noise."""
+    shown = torch.cat(
+        [
+            torch.stack([run.measure.samples(WEIGHTS, plan.samples)[:SHOWN] for run in rows.values()])
+            for rows in sampled.values()
+        ],
+        dim=1,
+    )
+    rows = sampled["paper"]
+    columns = [""] * shown.shape[1]
+    for k, title in enumerate(("as predicted", "clipped")):
+        columns[(2 * k + 1) * len(columns) // 4] = title
     labels = [f"{name}, {by}, {steps}" for name, by, steps in rows]
-    levels = baseline.measure.model.images.levels
-    made.picture = pictures.labelled_grid(shown, levels, columns=[""] * shown.shape[1], rows=labels)
-    made.alt = f"{shown.shape[1]} samples for each row of the table"
-    made.notes += _notes(plan)
-    return made
+    (baseline, *_) = rows.values()
+    return pictures.labelled_grid(shown, baseline.measure.model.images.levels, columns=columns, rows=labels)
 
 
 def _sampled(run: Run, **otherwise: Any) -> Run:
@@ -96,14 +129,14 @@ def _sampled(run: Run, **otherwise: Any) -> Run:
     return dataclasses.replace(run, measure=dataclasses.replace(run.measure, **otherwise))
 
 
-def _literature(plan: Plan, rows: dict[tuple[str, str, int], Run]) -> list[Table]:
+def _literature(plan: Plan, rows: Rows) -> list[Table]:
     """What the follow-ups print, in their unit; ours only where it is in that unit too."""
     ours = {}
     for line, (steps, *_) in enumerate(published.DDIM.rows):
-        samplers = [by for name, by, taken in rows if name == "baseline" and str(taken) == steps]
+        samplers = [by for name, by, taken in rows if name == BASELINE and str(taken) == steps]
         ours[line] = elsewhere("cifar10", None, plan) if plan.preset != "cifar10" else NOT_RUN
         if plan.preset == "cifar10" and samplers:
-            ours[line] = "; ".join(f"{by} {_fid(rows['baseline', by, int(steps)])}" for by in samplers)
+            ours[line] = "; ".join(f"{by} {_fid(rows[BASELINE, by, int(steps)])}" for by in samplers)
     other_T = dict.fromkeys(range(len(published.IDDPM.rows)), NOT_RUN)
     return [beside(published.DDIM, ours), beside(published.IDDPM, other_T)]
 
@@ -114,14 +147,17 @@ def _fid(run: Run) -> str:
     return found if isinstance(found, str) else f"{found['fid']['train']:.2f}"
 
 
-def _notes(plan: Plan) -> list[str]:
-    training = plan.settings.training
+def _notes(plan: Plan, baseline: Run) -> list[str]:
+    training, half = plan.settings.training, baseline.bound[0]["test"]["paper"]["half_at"]
     return [
         f"Every run has the preset's network, {training.steps:,} updates and seed {training.seed}. The "
         "second row is the first with other noise in samples and bound, which moves the numbers so far. "
         "How far two trainings differ was not measured.",
+        "First table: Algorithm 2 as the paper prints it. Second: as the official code has it, samples and "
+        "bound. Eq. 15 divides an error of the predicted noise by √ᾱ_t; the clip hides it.",
         "Fewer steps: evenly spread over 1..T, the last T, each as one long step with its own β. Algorithm 2 "
         "takes that β for σ², or for the upper end of what is learned; it has the shorter chain's bound. "
+        f"Half of the first row's bound lies at t ≤ {half}. "
         "DDIM starts from the same x_T as the first row, and Eq. 5 does not bound it.",
         "The literature's numbers are FIDs and bits/dim of CIFAR10, from networks and budgets of another "
         "size; an empty cell was not checked. IDDPM has T = 4,000, the cosine schedule and 500,000 updates.",

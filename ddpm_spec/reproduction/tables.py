@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ddpm_spec.diffusion import Prediction, Variance
+from ddpm_spec.diffusion import Convention, Prediction, Variance
 from ddpm_spec.evaluation.results import Results
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import Made, Plan, Run, Table, one_run, open_for
@@ -83,10 +83,10 @@ def explained(run: Run) -> list[str]:
     ]
 
 
-def own_cells(run: Run) -> tuple[str, ...]:
-    """The cells under OWN; what is sampled by DDIM has no bound."""
+def own_cells(run: Run, convention: Convention = "paper") -> tuple[str, ...]:
+    """The cells under OWN, the bound by this convention; what is sampled by DDIM has none."""
     q = run.quality
-    nll = ("–", "–") if run.by_ddim else _nll(run.bound[0], "paper")
+    nll = ("–", "–") if run.by_ddim else _nll(run.bound[0], convention)
     if "pixel_frechet" not in q:
         return ("", "", "", "", *nll)
     return (
