@@ -9,8 +9,10 @@ import torch
 from foreign import CIFAR10, CIFAR10_LIKE, LARGE, LARGE_LIKE, diffusers, port_name, theirs, wild
 from safetensors.torch import load_file, save_file
 
+from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.interop import open_weights
 from ddpm_spec.interop.export import write_pipeline
+from ddpm_spec.schedule import evenly, linear_schedule
 from ddpm_spec.training.settings import Network, Process, Settings
 from ddpm_spec.unet import UNet, time_embedding
 
@@ -158,3 +160,39 @@ def test_the_published_configurations_are_read(tmp_path):
     opened = open_weights(str(tmp_path))
     assert opened.process == Process(variance="beta", convention="official")
     assert opened.provenance["assumed"] == []
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize(
+    ("prediction", "theirs_of_it", "convention"),
+    [("eps", "epsilon", "paper"), ("eps", "epsilon", "official"), ("v", "v_prediction", "paper")],
+)
+@pytest.mark.parametrize(("T", "steps"), [(1000, 10), (1000, 50), (20, 20)])
+def test_ddim_takes_the_path_of_diffusers_scheduler(prediction, theirs_of_it, convention, eta, T, steps):
+    """In float64, with our ᾱ; where x̂_0 is clipped, theirs is told to take the noise that it implies."""
+    scheduler = diffusers.DDIMScheduler(
+        T, 1e-4, 0.02, clip_sample=convention == "official", timestep_spacing="trailing",
+        prediction_type=theirs_of_it,
+    )  # fmt: skip
+    model = Diffusion(linear_schedule(T), prediction=prediction, convention=convention)
+    scheduler.alphas_cumprod = model.schedule.steps.alpha_bar[1:]
+    scheduler.final_alpha_cumprod = model.schedule.steps.alpha_bar[0]
+    scheduler.set_timesteps(steps)
+    times = evenly(T, steps)
+    assert (scheduler.timesteps + 1).tolist() == times[::-1]
+
+    def noise(t):
+        seeded = torch.Generator().manual_seed(t)
+        return torch.randn(2, 1, 3, 4, generator=seeded, dtype=torch.float64)
+
+    def network(x, t):
+        return torch.sin(3 * x + t.view(-1, 1, 1, 1))
+
+    x = noise(T + 1)
+    for t, ours in zip(times[::-1], model.sample(network, noise, times=times, eta=eta), strict=True):
+        answer = network(x, torch.full((2,), t))
+        x = scheduler.step(
+            answer, t - 1, x, eta, use_clipped_model_output=True, variance_noise=noise(t)
+        ).prev_sample
+        # 16 roundings a step; Eq. 15 makes 157 of one, sin(3x) three.
+        assert torch.allclose(ours, x, rtol=0, atol=16 * steps * 157 * 3 * 2**-53)
