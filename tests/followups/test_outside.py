@@ -105,6 +105,7 @@ def test_solvers_of_order_one(recorder: Recorder, t: int, x_t: float, eps: float
         assert abs(ddim.solver_step(x, e, at) - other) <= mpf(10) ** -45 * (1 + abs(x) + abs(e))
 
 
+@pytest.mark.slow  # to import diffusers takes seconds
 def test_the_scalings_of_a_library(recorder: Recorder) -> None:
     diffusers = pytest.importorskip("diffusers", reason="needs the interop extra")
     claim = "the scalings of a consistency model are those of diffusers' scheduler"
@@ -119,6 +120,24 @@ def test_the_scalings_of_a_library(recorder: Recorder) -> None:
             y = 1.7
             f = consistency.consistent(y, 0.3, sigma, least, data)
             assert f == pytest.approx(theirs[0] * y + theirs[1] * 0.3, rel=1e-12)
+
+
+@given(sigma=st.floats(0.002, 80), data=st.floats(0.1, 2), network=st.floats(-2, 2))
+def test_the_scalings_of_a_consistency_model(
+    recorder: Recorder, sigma: float, data: float, network: float
+) -> None:
+    """EDM's output scale is σσ_d/√(σ² + σ_d²); here σ−σ_min stands for the first σ, and in c_skip."""
+    claim = "a consistency model's scalings are EDM's with σ − σ_min where the noise is what F removes"
+    formulas = (consistency.consistent, consistency.boundary_skip, consistency.boundary_output)
+    with recorder.observe("oracle", claim, *formulas):
+        least, y = 0.002, 1.7
+        skip = consistency.boundary_skip(sigma, least, data)
+        out = consistency.boundary_output(sigma, least, data)
+        assert 1 / skip == pytest.approx(1 + (sigma - least) ** 2 / data, rel=1e-12)
+        root = math.sqrt(data)
+        assert math.hypot(sigma, root) * out == pytest.approx(root * (sigma - least), rel=1e-12, abs=1e-12)
+        f = consistency.consistent(y, network, sigma, least, data)
+        assert f == pytest.approx(skip * y + out * network, rel=1e-12, abs=1e-12)
 
 
 def test_the_path_of_normal_data_by_a_library(recorder: Recorder) -> None:

@@ -64,7 +64,6 @@ DEAR = (
     "test_eq_3_and_eq_5",
     "above_the_entropy",
     "three images",
-    "of_a_library",
     "by_a_library",
     "by_quadrature[3]",
     "-50]",
