@@ -1,5 +1,5 @@
 // What the figures share: a custom element that draws again when a control is moved, and SVG as text.
-// A module exports `controls` and `draw(settings)`, so that the build can draw the first picture by Node.
+// A module exports `controls`, `start` and `draw(settings)`, so that the build can draw the first picture by Node.
 
 /** Makes `name` a custom element; does nothing where there are none, in the build. */
 export function define(name, draw) {

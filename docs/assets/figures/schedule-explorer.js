@@ -63,10 +63,10 @@ export function draw(settings) {
   const at = chosen(T);
   const points = (name) => at.map((u) => [u, all[u - 1][name]]);
   const every = (...names) => all.flatMap((q) => names.map((name) => q[name]));
-  const x = { x: [1, T], ticks: [[1, "t = 1"], [T, String(T)]] };
   const label = (u) => Math.max(1, Math.round(u * T));
-  const plate = (title, y, described) =>
-    new Plate(title, { x: x.x, y: y.range, log: y.log ?? true, ticks: { x: x.ticks, y: y.ticks }, label: described }).cursor(t);
+  const ends = [[1, "t = 1"], [T, String(T)]];
+  const plate = (title, { range, ticks, log = true }, label) =>
+    new Plate(title, { x: [1, T], y: range, log, ticks: { x: ends, y: ticks }, label }).cursor(t);
   const unit = { range: [0, 1], log: false, ticks: [[0, "0"], [0.5, "0.5"], [1, "1"]] };
   const curve = (to, kind, name, text, u, place) =>
     to
@@ -122,7 +122,9 @@ export function draw(settings) {
 
   const own = schedule === "linear";
   return {
-    plates: [variances, left, ratio, mean, loss].join("") + `<div>${table(`At t = ${t}`, rows)}<p class="told">${told}</p></div>`,
+    plates:
+      [variances, left, ratio, mean, loss].join("") +
+      `<div>${table(`At t = ${t}`, rows)}<p class="told">${told}</p></div>`,
     outputs: {
       T: String(T),
       beta_1: own ? String(settings.beta_1) : "–",
