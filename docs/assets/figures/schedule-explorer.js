@@ -123,7 +123,7 @@ export function draw(settings) {
   const own = schedule === "linear";
   return {
     plates:
-      [variances, left, ratio, mean, loss].join("") +
+      [loss, mean, variances, left, ratio].join("") +
       `<div>${table(`At t = ${t}`, rows)}<p class="told">${told}</p></div>`,
     outputs: {
       T: String(T),
