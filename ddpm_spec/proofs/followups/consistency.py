@@ -11,6 +11,7 @@ __all__ = ["BOUNDARY", "CONSTANT", "PATH", "START"]
 
 X, F = letter("x"), letter("F")
 SIGMA, LEAST, DATA = positive(r"\sigma"), positive(r"\sigma_{\min}"), positive(r"\sigma_d^2")
+NORMAL = r"For the paths: $x_0 \sim \mathcal{N}(0, \sigma_d^2)$, whose exact denoiser is EDM's with $F = 0$."
 
 
 def _boundary() -> Derivation:
@@ -56,7 +57,7 @@ def _path() -> Derivation:
         end=Value(consistency.path_speed(y, preconditioning.denoised(y, ZERO, SIGMA**2, DATA), SIGMA)),
         end_tex=r"dy/d\sigma",
         formulas=(consistency.path_speed, diffusion_limit.flow, preconditioning.denoised),
-        assumptions=(r"$x_0 \sim \mathcal{N}(0, \sigma_d^2)$, whose exact denoiser is EDM's with $F = 0$.",),
+        assumptions=(NORMAL,),
     )
 
 
@@ -81,7 +82,7 @@ def _constant() -> Derivation:
         ),
         end=Value(diffusion_limit.flow(y, later, first)),
         formulas=(diffusion_limit.flow,),
-        assumptions=(r"$x_0 \sim \mathcal{N}(0, \sigma_d^2)$.",),
+        assumptions=(NORMAL,),
     )
 
 

@@ -48,15 +48,15 @@ C_4 = _by_gamma(COUNT, FREE)
 
 
 def _of_the_mean() -> Derivation:
-    mean = Z / sqrt(COUNT)
+    mean = named("m", Z / sqrt(COUNT))
     return Derivation(
         title="What the mean of the draws adds",
         nodes=("beyond-fid-bias",),
         lines=(
             Line(
                 Expectation(COUNT * metrics.frechet(mean, S, ZERO, ONE), Z),
-                r"$N$ draws of $\mathcal{N}(0, 1)$ have a mean $z/\sqrt N$ and, independently of it, a "
-                r"deviation $s$.",
+                r"$N$ draws of $\mathcal{N}(0, 1)$ have a mean $m$ and, independent of it, a deviation $s$.",
+                where=(("m", Z / sqrt(COUNT)),),
             ),
             Line(
                 Value(1 + COUNT * (S - 1) ** 2),
@@ -111,7 +111,7 @@ def _next() -> Derivation:
         title=r"From $c_4(N)$ to $c_4(N+1)$",
         nodes=("beyond-fid-bias",),
         lines=(
-            Line(Value(more), r"$c_4(N+1)$.", where=(("c_4", C_4),)),
+            Line(Value(more), r"The same with one draw more.", where=(("c_4", C_4),)),
             Line(
                 Value(sqrt(FREE / COUNT) / c_4),
                 r"$\Gamma(\tfrac{N+1}{2}) = \tfrac{N-1}{2}\,\Gamma(\tfrac{N-1}{2})$.",

@@ -61,9 +61,9 @@ def _measured() -> Derivation:
                 By(gaussian_sum(Y, X_0, hat, RESIDUAL, one, NOISE)),
             ),
         ),
-        end=Normal(Y, gaussian.linear_mean(hat, one), steering.dps_excess(RESIDUAL, NOISE) * NOISE),
+        end=Normal(Y, hat, steering.dps_excess(RESIDUAL, NOISE) * NOISE),
         end_tex=r"\log p(y \mid x_t)",
-        formulas=(steering.dps_excess, gaussian.linear_mean),
+        formulas=(steering.dps_excess,),
         assumptions=("Normal data. DPS leaves $V$ out, for any data.",),
     )
 
