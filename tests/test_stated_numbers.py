@@ -119,13 +119,15 @@ def sentences() -> dict[str, list[str]]:
         "docs/loss/objective.md": [
             rf"is {w[1]:.3f} at $t = 1$, falls to {w[least]:.5f} at $t = {least}$ and rises again to "
             rf"{w[T]:.4f} at $t = {T}$",
+            f"it is {least_loss(0.25):.3f} a coordinate for $v = 0.25$ and {least_loss(1.0):.3f} for $v = 1$",
+        ],
+        "docs/loss/simple.md": [
             rf"256 levels $r^2/6 = {relative_width(256):.3f}$, so the error lies between "
             rf"$-{relative_width(256):.3f}$ and ${relative_width(256):.3f}\,\zeta^2$ nats a pixel",
             rf"For 17 levels and the same $\sigma_1$ it is {relative_width(17):.1f} in place of "
             rf"{relative_width(256):.3f}",
             f"by a factor of up to {w[1] / w[least]:.0f}, at $t = 1$; but beyond $t = {least}$",
             f"it is large $t$ that gets less, by up to {w[T] / w[least]:.2f}",
-            f"it is {least_loss(0.25):.3f} a coordinate for $v = 0.25$ and {least_loss(1.0):.3f} for $v = 1$",
         ],
         "docs/loss/sampling.md": [
             rf"half at $\lambda = \tfrac12$. At $t = 500$ that is {half:.3f}",

@@ -45,6 +45,8 @@ SHORT = 12
 
 _PLACE = re.compile(r'<(?P<tag>div|span) data-drawn="(?P<number>\d+)">[^<]*</(?P=tag)>')
 
+_REPEATED = re.compile(r'<details class="mkdocstrings-source"|<div class="doc doc-backlinks"')
+
 FORMULAS = ("ddpm_spec/formulas", "ddpm_spec/followups")
 """The rooms whose source the API shows: it is short, and the point."""
 
@@ -99,6 +101,10 @@ class Site:
         tag, letters = ("div", "") if display else ("span", _letters(html))
         searched = letters if len(letters) <= SHORT else ""
         return f'<{tag} data-drawn="{len(self.drawn) - 1}">{searched}</{tag}>'
+
+    def unsearched(self, content: str) -> str:
+        """The content of a page, in which search leaves out what the API repeats: sources and references."""
+        return _REPEATED.sub(r"\g<0> data-search-exclude", content)
 
     def draw(self, page: str) -> str:
         """The page with its formulas drawn."""

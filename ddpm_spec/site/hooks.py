@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
@@ -49,6 +50,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_env(env: Any, config: MkDocsConfig, files: Files) -> None:
     """Every page is rendered."""
     State.site.finish()
+
+
+@event_priority(100)  # before the search plugin reads the page
+def on_page_context(context: Any, page: Page, config: MkDocsConfig, nav: Any) -> Any:
+    """Every page is whole, its references included."""
+    page.content = State.site.unsearched(page.content)
+    return context
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

@@ -170,7 +170,7 @@ def _evidence(node: Node) -> str:
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     if len(found) > FEW:
         summary = f"<summary>{len(found)} checks: {_kinds(found)}</summary>"
-        table = f'<details class="laws" markdown>\n{summary}\n\n{table}\n</details>\n'
+        table = f'<details class="laws" data-search-exclude markdown>\n{summary}\n\n{table}\n</details>\n'
     head = f"### Evidence {{ #{node.id}-evidence }}\n\n{badge(_statuses()[node.id])} {_when(record)}\n\n"
     return head + (table if rows else "Nothing is recorded for it.\n")
 

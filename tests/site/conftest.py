@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,20 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `mkdocs build --strict` leaves it."""
+    """The site as `mkdocs build --strict` leaves it; BUILT_SITE names the folder where that has been done."""
+    if built := os.environ.get("BUILT_SITE"):
+        assert Path(built, "index.html").is_file(), f"BUILT_SITE={built} holds no site"
+        return Path(built)
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@cache
+def _compressed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 6)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -62,7 +70,7 @@ class _Handler(SimpleHTTPRequestHandler):
         if path.suffix not in {".css", ".html", ".js", ".json", ".svg"} or not path.is_file():
             super().do_GET()
             return
-        body = gzip.compress(path.read_bytes(), 6)
+        body = _compressed(path)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(str(path)))
         self.send_header("Content-Encoding", "gzip")
