@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,6 +26,8 @@ from ddpm_spec.training.settings import Settings
 
 BASE = small(process={"beta_1": 0.02, "beta_T": 0.4})
 """Wide steps: it matters how many there are."""
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 ROWS = [
     ("baseline", "Algorithm 2", "8"),
@@ -179,3 +182,44 @@ def test_a_change_that_diverges_is_shown_with_its_step(folder, tmp_path, monkeyp
     for row, run in zip(made["tables"][0]["rows"][2:], made["runs"][1:], strict=True):
         assert row[1:] == ["", "", *["–"] * 6, f"{ended.run.name}: diverged at step 5"]
         assert run["diverged"] == {"step": 5}
+
+
+def test_the_page_says_what_the_stored_numbers_say():
+    """The sentences of the results page, one by one; a distance is that of pixels and of features."""
+    page = (DOCS / "train" / "results.md").read_text(encoding="utf-8")
+    stored = json.loads((DOCS / "results" / "followups-digits.json").read_text(encoding="utf-8"))["numbers"]
+
+    def distances(convention, row):
+        quality = stored[convention][row]["quality"]
+        return [quality[f"{kind}_frechet"]["train"] for kind in ("pixel", "feature")]
+
+    def nats(convention, row):
+        return stored[convention][row]["bound"]["test"][convention]["total"]
+
+    def closer(row, than, convention="official"):
+        return all(
+            a < b for a, b in zip(distances(convention, row), distances(convention, than), strict=True)
+        )
+
+    whole, other = "baseline, Algorithm 2, 1000", "baseline, other noise, Algorithm 2, 1000"
+    v, hybrid = "v predicted, Algorithm 2, 1000", "Σ learned, L_hybrid, Algorithm 2, 1000"
+    cosine, fewer = "cosine schedule, Algorithm 2, 1000", "baseline, {}, {}".format
+    assert "Without the clip the cosine schedule and DDIM leave the range of the images" in page
+    for row in (cosine, *(fewer("DDIM, η = 0", steps) for steps in (100, 50, 10))):
+        assert distances("paper", row)[0] > 3 * distances("official", row)[0]
+    assert "loss has the lowest bound of the four" in page
+    assert "Every shorter chain has a lower one than the whole" in page
+    for convention in ("paper", "official"):
+        assert nats(convention, hybrid) < min(nats(convention, row) for row in (whole, cosine, v))
+        for steps in (100, 50, 10):
+            assert nats(convention, fewer("Algorithm 2", steps)) < nats(convention, whole)
+            short = hybrid.replace("1000", str(steps))
+            assert nats(convention, short) < nats(convention, hybrid)
+    assert "closer to the training images than Algorithm 2 in 10 steps, and farther from them in 100" in page
+    assert closer(fewer("DDIM, η = 0", 10), fewer("Algorithm 2", 10))
+    assert closer(fewer("Algorithm 2", 100), fewer("DDIM, η = 0", 100))
+    assert "less than other noise does" in page
+    for convention in ("paper", "official"):
+        measured = [[*distances(convention, row), nats(convention, row)] for row in (whole, v, other)]
+        for base, changed, noisy in zip(*measured, strict=True):
+            assert abs(changed - base) < abs(noisy - base)
