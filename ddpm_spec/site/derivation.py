@@ -30,7 +30,7 @@ from ddpm_spec.site.prose import prose
 
 __all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
 
-ROOMS = ("coding", "followups", "formulas", "ops", "proofs")
+ROOMS = ("coding", "diffusion", "followups", "formulas", "ops", "paper", "proofs", "schedule")
 """The code that a derivation depends on."""
 
 # How `typeset.rows` writes a sum of several rows.

@@ -18,9 +18,11 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def package(*rooms: str, libraries: Iterable[str]) -> list[Path | str]:
-    """What a result depends on that comes from code: rooms of the package, libraries, Python."""
-    files = (file for room in rooms for file in sorted((PACKAGE / room).rglob("*.*")))
-    files = (file for file in files if file.suffix in (".py", ".mjs"))
+    """What a result depends on that comes from code: rooms and modules of the package, libraries, Python."""
+    places = [
+        place for room in rooms for place in (*PACKAGE.glob(f"{room}.py"), *(PACKAGE / room).rglob("*.*"))
+    ]
+    files = sorted(file for file in places if file.suffix in (".py", ".mjs"))
     return [*files, *(f"{name} {version(name)}" for name in libraries), platform.python_version()]
 
 
