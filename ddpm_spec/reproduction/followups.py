@@ -44,10 +44,10 @@ class Change:
         )
 
 
-BASELINE, LEARNED = "baseline", "Σ learned, L_hybrid"
+BASELINE, LEARNED = "baseline", "learned Σ"
 CHANGES = {
-    "cosine schedule": Change(schedule="cosine"),
-    "v predicted": Change(prediction="v"),
+    "cosine": Change(schedule="cosine"),
+    "v": Change(prediction="v"),
     LEARNED: Change(variance="learned_range", objective="hybrid"),
 }
 
@@ -80,7 +80,7 @@ def followups(plan: Plan) -> Made:
             for (name, by, steps), run in sampled[convention].items()
         ]
         own += [(name, "", "", *["–"] * len(OWN), noted) for name, noted in diverged.items()]
-        made.tables.append(Table(f"{plan.preset}, with the same budget, {clipping}", header, tuple(own)))
+        made.tables.append(Table(f"On {plan.preset}, {clipping}", header, tuple(own)))
         made.numbers[convention] = {
             ", ".join(map(str, row)): {"quality": run.quality, "bound": None if run.by_ddim else run.bound[0]}
             for row, run in sampled[convention].items()
@@ -94,15 +94,15 @@ def followups(plan: Plan) -> Made:
 def _rows(plan: Plan, runs: dict[str, Run]) -> Rows:
     """What is measured, in its order."""
     T, baseline = plan.settings.process.T, runs[BASELINE]
-    rows = {(BASELINE, "Algorithm 2", T): baseline}
-    rows[f"{BASELINE}, other noise", "Algorithm 2", T] = _sampled(baseline, seed=plan.seed + 1)
-    rows |= {(name, "Algorithm 2", T): run for name, run in runs.items()}
+    rows = {(BASELINE, "Alg. 2", T): baseline}
+    rows["other noise", "Alg. 2", T] = _sampled(baseline, seed=plan.seed + 1)
+    rows |= {(name, "Alg. 2", T): run for name, run in runs.items()}
     for steps in (steps for steps in STEPS if steps < T):
         times = tuple(evenly(T, steps))
-        rows[BASELINE, "DDIM, η = 0", steps] = _sampled(baseline, times=times, eta=0.0)
+        rows[BASELINE, "DDIM", steps] = _sampled(baseline, times=times, eta=0.0)
         for name in (BASELINE, LEARNED):
             if name in runs:
-                rows[name, "Algorithm 2", steps] = _sampled(runs[name], times=times)
+                rows[name, "Alg. 2", steps] = _sampled(runs[name], times=times)
     return rows
 
 
@@ -152,13 +152,13 @@ def _notes(plan: Plan, baseline: Run) -> list[str]:
     return [
         f"Every run has the preset's network, {training.steps:,} updates and seed {training.seed}. The "
         "second row is the first with other noise in samples and bound, which moves the numbers so far. "
-        "How far two trainings differ was not measured.",
+        "How far two trainings differ was not measured. Learned Σ: a range, by L_hybrid.",
         "First table: Algorithm 2 as the paper prints it. Second: as the official code has it, samples and "
         "bound. Eq. 15 divides an error of the predicted noise by √ᾱ_t; the clip hides it.",
         "Fewer steps: evenly spread over 1..T, the last T, each as one long step with its own β. Algorithm 2 "
         "takes that β for σ², or for the upper end of what is learned; it has the shorter chain's bound. "
         f"Half of the first row's bound lies at t ≤ {half}. "
-        "DDIM starts from the same x_T as the first row, and Eq. 5 does not bound it.",
+        "DDIM, with η = 0, starts from the same x_T as the first row, and Eq. 5 does not bound it.",
         "The literature's numbers are FIDs and bits/dim of CIFAR10, from networks and budgets of another "
         "size; an empty cell was not checked. IDDPM has T = 4,000, the cosine schedule and 500,000 updates.",
     ]

@@ -30,17 +30,17 @@ BASE = small(process={"beta_1": 0.02, "beta_T": 0.4})
 DOCS = Path(__file__).parents[2] / "docs"
 
 ROWS = [
-    ("baseline", "Algorithm 2", "8"),
-    ("baseline, other noise", "Algorithm 2", "8"),
-    ("cosine schedule", "Algorithm 2", "8"),
-    ("v predicted", "Algorithm 2", "8"),
-    ("Σ learned, L_hybrid", "Algorithm 2", "8"),
-    ("baseline", "DDIM, η = 0", "4"),
-    ("baseline", "Algorithm 2", "4"),
-    ("Σ learned, L_hybrid", "Algorithm 2", "4"),
-    ("baseline", "DDIM, η = 0", "2"),
-    ("baseline", "Algorithm 2", "2"),
-    ("Σ learned, L_hybrid", "Algorithm 2", "2"),
+    ("baseline", "Alg. 2", "8"),
+    ("other noise", "Alg. 2", "8"),
+    ("cosine", "Alg. 2", "8"),
+    ("v", "Alg. 2", "8"),
+    ("learned Σ", "Alg. 2", "8"),
+    ("baseline", "DDIM", "4"),
+    ("baseline", "Alg. 2", "4"),
+    ("learned Σ", "Alg. 2", "4"),
+    ("baseline", "DDIM", "2"),
+    ("baseline", "Alg. 2", "2"),
+    ("learned Σ", "Alg. 2", "2"),
 ]
 
 
@@ -129,11 +129,11 @@ def test_cells_are_what_was_measured(result, place, convention):
 @pytest.mark.parametrize(
     ("convention", "row", "seed", "sampler"),
     [
-        ("paper", "baseline, Algorithm 2, 8", 0, {}),
-        ("paper", "baseline, other noise, Algorithm 2, 8", 1, {}),
-        ("paper", "baseline, DDIM, η = 0, 4", 0, {"times": [2, 4, 6, 8], "eta": 0.0}),
-        ("official", "baseline, DDIM, η = 0, 4", 0, {"times": [2, 4, 6, 8], "eta": 0.0}),
-        ("official", "baseline, Algorithm 2, 2", 0, {"times": [4, 8]}),
+        ("paper", "baseline, Alg. 2, 8", 0, {}),
+        ("paper", "other noise, Alg. 2, 8", 1, {}),
+        ("paper", "baseline, DDIM, 4", 0, {"times": [2, 4, 6, 8], "eta": 0.0}),
+        ("official", "baseline, DDIM, 4", 0, {"times": [2, 4, 6, 8], "eta": 0.0}),
+        ("official", "baseline, Alg. 2, 2", 0, {"times": [4, 8]}),
     ],
 )
 def test_a_row_is_of_the_sampler_that_it_names(folder, result, convention, row, seed, sampler):
@@ -153,7 +153,7 @@ def test_fewer_steps_cost_what_their_own_variances_cost(result):
     """C of Eq. 8 in the bound of the shorter chain: of its one divergence, for σ² = β."""
     at = Step(*(table[2] for table in BASE.diffusion().schedule.visiting([4, 8]).steps))
     nats = variance_mismatch(posterior_variance(at), at.beta).item()
-    bound = result["numbers"]["paper"]["baseline, Algorithm 2, 2"]["bound"]["test"]["paper"]
+    bound = result["numbers"]["paper"]["baseline, Alg. 2, 2"]["bound"]["test"]["paper"]
     assert bound["mismatch"] == pytest.approx(nats / math.log(2), rel=1e-12)
 
 
@@ -201,23 +201,23 @@ def test_the_page_says_what_the_stored_numbers_say():
             a < b for a, b in zip(distances(convention, row), distances(convention, than), strict=True)
         )
 
-    whole, other = "baseline, Algorithm 2, 1000", "baseline, other noise, Algorithm 2, 1000"
-    v, hybrid = "v predicted, Algorithm 2, 1000", "Σ learned, L_hybrid, Algorithm 2, 1000"
-    cosine, fewer = "cosine schedule, Algorithm 2, 1000", "baseline, {}, {}".format
+    whole, other = "baseline, Alg. 2, 1000", "other noise, Alg. 2, 1000"
+    v, hybrid = "v, Alg. 2, 1000", "learned Σ, Alg. 2, 1000"
+    cosine, fewer = "cosine, Alg. 2, 1000", "baseline, {}, {}".format
     assert "Without the clip the cosine schedule and DDIM leave the range of the images" in page
-    for row in (cosine, *(fewer("DDIM, η = 0", steps) for steps in (100, 50, 10))):
+    for row in (cosine, *(fewer("DDIM", steps) for steps in (100, 50, 10))):
         assert distances("paper", row)[0] > 3 * distances("official", row)[0]
     assert "loss has the lowest bound of the four" in page
     assert "Every shorter chain has a lower one than the whole" in page
     for convention in ("paper", "official"):
         assert nats(convention, hybrid) < min(nats(convention, row) for row in (whole, cosine, v))
         for steps in (100, 50, 10):
-            assert nats(convention, fewer("Algorithm 2", steps)) < nats(convention, whole)
+            assert nats(convention, fewer("Alg. 2", steps)) < nats(convention, whole)
             short = hybrid.replace("1000", str(steps))
             assert nats(convention, short) < nats(convention, hybrid)
     assert "closer to the training images than Algorithm 2 in 10 steps, and farther from them in 100" in page
-    assert closer(fewer("DDIM, η = 0", 10), fewer("Algorithm 2", 10))
-    assert closer(fewer("Algorithm 2", 100), fewer("DDIM, η = 0", 100))
+    assert closer(fewer("DDIM", 10), fewer("Alg. 2", 10))
+    assert closer(fewer("Alg. 2", 100), fewer("DDIM", 100))
     assert "less than other noise does" in page
     for convention in ("paper", "official"):
         measured = [[*distances(convention, row), nats(convention, row)] for row in (whole, v, other)]
