@@ -361,6 +361,19 @@ def test_the_simple_loss_has_no_monotone_weight(recorder: Recorder) -> None:
         assert all(a > b for a, b in pairwise(implied[top:]))
 
 
+def test_the_bound_is_the_weight_one_in_continuous_time(recorder: Recorder) -> None:
+    """½ w(λ) dλ at w = 1: a step of length Δ in log-SNR weighs (e^Δ − 1)/2 against Δ/2."""
+    claim = "the weight of a step on the noise tends to half its length in log-SNR as steps become short"
+    with recorder.observe("oracle", claim, snr.eps_snr_weight, snr.snr, snr.snr_prev):
+        for schedule in (SHORT, SCHEDULE, linear_schedule(4000, 0.1 / 4000, 20 / 4000)):
+            for t in (2, schedule.T // 2, schedule.T):
+                at = step(t, schedule)
+                length = snr.log_snr_prev(at) - snr.log_snr(at)
+                weight = snr.eps_snr_weight(at)
+                assert 2 * weight == pytest.approx(math.expm1(length), rel=1e-9)
+                assert 1 <= 2 * weight / length <= math.exp(length)
+
+
 @pytest.mark.parametrize("t", [2, 7, 12])
 def test_v_is_a_speed_and_ddim_a_turn(recorder: Recorder, t: int) -> None:
     """By angles: φ = arctan √(1/SNR), whose sine and cosine are Python's."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mutation.killers import targets
 
-from ddpm_spec.evidence import Recorder, mutation_hash
+from ddpm_spec.evidence import Recorder, load, mutation_hash
 
 RUN = Path(__file__).with_name("run.py")
 
@@ -37,14 +38,43 @@ def test_no_mutant_survives(recorder: Recorder, tmp_path: Path, part: str) -> No
 
 
 def _add(recorder: Recorder, part: str, result: dict[str, Any], code: str) -> None:
-    """The score of one part beside that of the other, if the same code was run for it."""
-    known = recorder.mutation if recorder.mutation.get("hash") == code else {}
+    """The score of one part beside what is known of the other, if the same code was run for it."""
+    known = recorder.mutation or load().mutation
+    if known.get("hash") != code:
+        known = {"functions": {}, "survivors": [], "parts": {}}
+    others = [mutant for mutant in known["survivors"] if not mutant.startswith(PARTS[part])]
     recorder.mutation = {
         "hash": code,
-        "functions": known.get("functions", {}) | result["functions"],
-        "survivors": known.get("survivors", []) + result["survivors"],
-        "parts": known.get("parts", {}) | {part: result["seconds"]},
+        "functions": known["functions"] | result["functions"],
+        "survivors": others + result["survivors"],
+        "parts": known["parts"] | {part: result["seconds"]},
     }
+
+
+def test_every_target_belongs_to_a_part() -> None:
+    beginnings = tuple(beginning for some in PARTS.values() for beginning in some)
+    assert all(name.startswith(beginnings) for name in targets())
+
+
+def test_the_parts_are_recorded_side_by_side() -> None:
+    recorder, code = Recorder(), "0" * 16
+    fates = {"mutants": 2, "survived": 1}
+    old, new = (
+        {"functions": {"schedule.at": fates}, "survivors": [s], "seconds": 3.0}
+        for s in ("schedule.at, old", "schedule.at, new")
+    )
+    later = {
+        "functions": {"followups.snr.snr": fates},
+        "survivors": ["followups.snr.snr, line 1"],
+        "seconds": 4.0,
+    }
+    for part, result in (("paper", old), ("followups", later), ("paper", new)):
+        _add(recorder, part, result, code)
+    assert recorder.mutation["parts"] == {"paper": 3.0, "followups": 4.0}
+    assert recorder.mutation["functions"].keys() == {"schedule.at", "followups.snr.snr"}
+    assert recorder.mutation["survivors"] == ["followups.snr.snr, line 1", "schedule.at, new"]
+    _add(recorder, "paper", new, "1" * 16)
+    assert recorder.mutation["parts"] == {"paper": 3.0}, "another code: what was known is of no use"
 
 
 # What the official code does instead of the paper: there is nothing to derive.
