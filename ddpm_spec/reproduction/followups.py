@@ -154,7 +154,7 @@ def _notes(plan: Plan, baseline: Run) -> list[str]:
         "second row is the first with other noise in samples and bound, which moves the numbers so far. "
         "How far two trainings differ was not measured. Learned Σ: a range, by L_hybrid.",
         "First table: Algorithm 2 as the paper prints it. Second: as the official code has it, samples and "
-        "bound. Eq. 15 divides an error of the predicted noise by √ᾱ_t; the clip hides it.",
+        "bound. Eq. 15 divides an error of the predicted noise by √ᾱ_t; the clip bounds it.",
         "Fewer steps: evenly spread over 1..T, the last T, each as one long step with its own β. Algorithm 2 "
         "takes that β for σ², or for the upper end of what is learned; it has the shorter chain's bound. "
         f"Half of the first row's bound lies at t ≤ {half}. "
