@@ -22,7 +22,8 @@ pytestmark = pytest.mark.last
 def record(request: pytest.FixtureRequest, recorder: Recorder) -> Evidence:
     """What this run has seen; without the other tests there is nothing to judge."""
     config = request.config
-    if config.args != config.getini("testpaths") or config.option.keyword:
+    everything = config.args == config.getini("testpaths") and config.option.markexpr == "not slow"
+    if not everything or config.option.keyword or hasattr(config, "workerinput"):
         pytest.skip("judges a run of the whole suite")
     return Evidence(tuple(recorder.observations.values()))
 
