@@ -48,7 +48,8 @@ LOOKS = """([scheme, seen]) => {
         return grounds.get(element);
     };
     const judge = element => {
-        if (element.closest("math") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return;
+        const shown = element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+        if (!shown || element.closest("math")) return;
         const { color, fontSize, fontWeight } = getComputedStyle(element);
         const look = `${color} ${fontSize} ${fontWeight} on ${ground(element)}`;
         if (known.has(look)) return;
@@ -109,7 +110,9 @@ def violations(
     """What axe finds by these rules, one line a rule."""
     off = {rule: {"enabled": False} for rule in without}
     options = {"runOnly": rules, "rules": off, "resultTypes": ["violations"]}
-    found = axe.run(tab, context=within, options=options).response["violations"]
+    if not tab.evaluate("'axe' in window"):
+        tab.evaluate(axe.axe_script)  # once a page: half a megabyte
+    found = tab.evaluate("([where, how]) => axe.run(where ?? document, how)", [within, options])["violations"]
     return [f"{v['id']} × {len(v['nodes'])}: {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found]
 
 
