@@ -41,7 +41,7 @@ def test_distortion_is_the_posterior_variance(recorder: Recorder) -> None:
     """A batch of noises with equal weights, for each t, against the same mean by Bayes' rule."""
     claim = "the distortion is the root of E(x_0 − x̂_0)², on [0, 255]"
     x_0 = VALUES.repeat_interleave(len(AXIS)).reshape(-1, 1, 1, 1)
-    with recorder.observe("oracle", claim, reverse.x_0_from_mean, forward.q_sample):
+    with recorder.observe("oracle", claim, reverse.predict_x_0, forward.q_sample):
         for model in (Diffusion(SHORT), Diffusion(SHORT, "beta_tilde")):
             ours = distortion(model, GREY.eps, x_0, grid)
             for t in range(1, 11):
