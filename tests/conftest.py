@@ -15,6 +15,8 @@ from ddpm_spec.proofs import DERIVATIONS
 
 # A forked process has lost the threads that torch computes with, and would wait for them for ever.
 os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # there is a process for each core
 
 _QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("dev", max_examples=40, **_QUIET)
