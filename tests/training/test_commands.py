@@ -247,7 +247,7 @@ def test_samples_go_to_the_next_free_folder(run, capsys):
         ("--steps many", "invalid literal for int"),
         ("--steps", "Missing value for argument '--steps'"),
         ("--variance other", "invalid choice 'other' for argument '--variance'"),
-        ("--variance learned", "a squared error gives a variance no gradient; use --objective hybrid or bound"),
+        ("--variance learned", "gives a variance no gradient; use --objective hybrid or bound"),
         ("--schedule constant", "it needs the two equal, say 0.01"),
         ("--batch 6 --accumulate 4", "--batch is 6 and --accumulate is 4; the first must be a multiple"),
         ("--steps 0", "--steps is 0; it must be at least 1"),
