@@ -54,6 +54,10 @@ def _at_least() -> Derivation:
             ),
         ),
         end=Expectation(-log(share), SHOWN),
+        assumptions=(
+            r"Kraft's inequality, and that no condition makes a mean of $r \ge 0$ larger: so the mean of "
+            r"$r\, 2^{-\ell}$ is at most 1.",
+        ),
     )
 
 
@@ -108,6 +112,10 @@ def _index() -> Derivation:
             ),
         ),
         end=Value(bits * log(TWO) + log(TWO)),
+        assumptions=(
+            r"The means that the lines name: of $K$ given $x$, by the Poisson process, which a test counts; "
+            r"of $1/r$, at most 1; and that $m \le r$.",
+        ),
     )
 
 
@@ -139,6 +147,10 @@ def _length() -> Derivation:
         ),
         end=Value(coding.message_length(bits)),
         formulas=(coding.message_length,),
+        assumptions=(
+            "The mean of $L$, which “How large the index of a draw is” shows, at Algorithm 3, and the length "
+            r"of a word of Elias' $\delta$ code, which a test counts.",
+        ),
     )
 
 
