@@ -5,7 +5,7 @@ sought and the next one what it comes to. An inequality names what was left out,
 sign.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ __all__ = [
     "AtLeast",
     "AtMost",
     "Averaged",
+    "AveragedBy",
     "Backwards",
     "BySeries",
     "Calculus",
@@ -258,6 +259,34 @@ class Averaged:
         gap = self.times.value * (self.of.value - self.mean.value)
         difference = is_zero(previous.integrand.value - after - gap)
         return Verdict(difference.outcome, "; ".join(filter(None, (difference.method, sign))))
+
+
+@dataclass(frozen=True)
+class AveragedBy(By):
+    """As `Averaged` with `at_most`, where another derivation shows the bound, on a multiple of X."""
+
+    averaged: Averaged = field(kw_only=True)
+    unit: Term = field(kw_only=True)
+    """The lemma goes from E[unit · X] to what unit · E[X] does not exceed; positive."""
+    relation = r"\le"
+
+    def check(self, previous: Form, this: Form) -> Verdict:
+        """The lemma is about X, never goes down and holds; the lines differ as for `Averaged`."""
+        start, end = self.ends()
+        if not (isinstance(start, Expectation) and isinstance(end, Value)):
+            return Verdict("not zero", f"“{self.lemma.title}” bounds no average")
+        if not (isinstance(previous, Expectation) and previous.z.value == start.z.value):
+            return Verdict("not zero", "the average is not over what the lemma's is")
+        if any(line.relation not in ("=", r"\le") for line in self.lemma.lines):
+            return Verdict("not zero", f"“{self.lemma.title}” is no bound from above")
+        unit = self.unit.value
+        for shown, used in ((start.integrand, self.averaged.of), (end.term, self.averaged.mean)):
+            about = is_zero(shown.value - unit * used.value)
+            if not about.proved:
+                return Verdict("not zero", f"“{self.lemma.title}” has {shown.tex}, this line {used.tex}")
+        if not (self.averaged.at_most and unit.is_positive):
+            return Verdict("not zero", "a bound needs a positive unit, and bounds")
+        return self.holds(self.averaged.check(previous, this))
 
 
 def _left_out(large: Form, small: Form, part: Term, strict: bool) -> Verdict:

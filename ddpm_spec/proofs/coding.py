@@ -7,10 +7,10 @@ arguments use of its random numbers no more than the means that their lines name
 import sympy as sp
 
 from ddpm_spec.formulas import bound, coding, forward, posterior
-from ddpm_spec.ops import log, total
+from ddpm_spec.ops import exp, log, total
 from ddpm_spec.ops.typeset import Steps, T, letter, rows, t
 from ddpm_spec.proofs.bound import BAYES_GIVEN_X_0, L_STEP, L_T, ONE, bayes_laws, first_step_laws
-from ddpm_spec.proofs.calculus import Averaged, Tangent, compared
+from ddpm_spec.proofs.calculus import Averaged, AveragedBy, Tangent, compared
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Value
 from ddpm_spec.proofs.forward import BASE
 from ddpm_spec.proofs.letters import positive
@@ -23,6 +23,10 @@ TWO = letter("2", sp.Integer(2))
 RATIO = positive("r")
 """q(x) / p(x) for what is drawn."""
 SHOWN = letter(r"x \sim q")
+K = positive("K")
+"""The index that is sent."""
+D = positive("D")
+"""The divergence in bits."""
 
 
 def _at_least() -> Derivation:
@@ -62,27 +66,27 @@ def _at_least() -> Derivation:
 
 
 def _index() -> Derivation:
-    k, m, bits = positive("K"), positive("m"), positive("D")
+    m = positive("m")
     before, whole, half = 1 + m, 1 + RATIO, (1 + 1 / RATIO) / 2
     return Derivation(
         title="How large the index of a draw is",
         nodes=("alg-3",),
         lines=(
             Line(
-                Expectation(log(k), SHOWN),
+                Expectation(log(K), SHOWN),
                 r"$K$ is the index of the point with the least $T_k / r(x_k)$. Given that it shows $x$, the "
                 r"number of points before it is geometric with mean $m = \sum_y p(y)\, (r(x) - r(y))_+$: "
                 "they form a Poisson process, and the height of that point is exponential with mean 1.",
             ),
             compared(
-                Expectation(log(before) + k / before - 1, SHOWN),
+                Expectation(log(before) + K / before - 1, SHOWN),
                 r"$\log w \le w - 1$ for $w = K / (1 + m)$.",
-                Tangent(k / before, ONE),
+                Tangent(K / before, ONE),
             ),
             Line(
                 Expectation(log(before), SHOWN),
                 r"$\mathbb{E}[K \mid x] = 1 + m$.",
-                Averaged(k / before, ONE, ONE),
+                Averaged(K / before, ONE, ONE),
             ),
             compared(
                 Expectation(log(whole) + before / whole - 1, SHOWN),
@@ -106,12 +110,12 @@ def _index() -> Derivation:
                 Averaged(1 / RATIO, ONE, ONE / 2, at_most=True),
             ),
             Line(
-                Value(bits * log(TWO) + log(TWO)),
+                Value(D * log(TWO) + log(TWO)),
                 r"The mean of $\log r$ is the divergence, $D$ bits. That of $\log_2 K$ is at most $D + 1$.",
-                Averaged(log(RATIO), bits * log(TWO), ONE),
+                Averaged(log(RATIO), D * log(TWO), ONE),
             ),
         ),
-        end=Value(bits * log(TWO) + log(TWO)),
+        end=Value(D * log(TWO) + log(TWO)),
         assumptions=(
             r"The means that the lines name: of $K$ given $x$, by the Poisson process, which a test counts; "
             r"of $1/r$, at most 1; and that $m \le r$.",
@@ -120,36 +124,39 @@ def _index() -> Derivation:
 
 
 def _length() -> Derivation:
-    index, bits = positive("L"), positive("D")
-    most = bits + 2
-    bit = log(TWO)
+    index = positive("L")
+    most, bit = D + 2, log(TWO)
     return Derivation(
         title="What a message takes at most",
         nodes=("c-7",),
         lines=(
             Line(
-                Expectation(index + 2 * log(index + 1) / bit + 1, letter("K")),
+                Expectation(index + 2 * log(index + 1) / bit + 1, SHOWN),
                 r"Elias' $\delta$ code takes $\lfloor L \rfloor + 2 \lfloor \log_2(\lfloor L \rfloor + 1) "
                 r"\rfloor + 1$ bits, $L = \log_2 K$; without rounding down it would take no less.",
             ),
             compared(
                 Expectation(
-                    rows(index + 2 * log(most) / bit + 1, 2 / bit * ((index + 1) / most - 1)), letter("K")
+                    rows(index + 2 * log(most) / bit + 1, 2 / bit * ((index + 1) / most - 1)), SHOWN
                 ),
                 r"$\log w \le w - 1$ for $w = (L + 1) / (D + 2)$.",
                 Tangent((index + 1) / most, 2 / bit),
             ),
             compared(
-                Value(bits + 1 + 2 * log(most) / bit + 1),
-                r"$\mathbb{E}[L] \le D + 1$, by “How large the index of a draw is”.",
-                Averaged(index, bits + 1, 1 + 2 / (bit * most), at_most=True),
+                Value(D + 1 + 2 * log(most) / bit + 1),
+                r"$\mathbb{E}[L] \le D + 1$, by “How large the index of a draw is” for $K = 2^L$.",
+                AveragedBy(
+                    INDEX,
+                    at=((K, exp(bit * index)),),
+                    averaged=Averaged(index, D + 1, 1 + 2 / (bit * most), at_most=True),
+                    unit=bit,
+                ),
             ),
         ),
-        end=Value(coding.message_length(bits)),
+        end=Value(coding.message_length(D)),
         formulas=(coding.message_length,),
         assumptions=(
-            "The mean of $L$, which “How large the index of a draw is” shows, at Algorithm 3, and the length "
-            r"of a word of Elias' $\delta$ code, which a test counts.",
+            r"The length of a word of Elias' $\delta$ code, which a test counts.",
         ),
     )
 

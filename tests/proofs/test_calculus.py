@@ -19,6 +19,7 @@ from ddpm_spec.proofs.calculus import (
     AtLeast,
     AtMost,
     Averaged,
+    AveragedBy,
     Backwards,
     BySeries,
     Calculus,
@@ -198,6 +199,50 @@ def test_steps_under_an_average(rule: object, first: Form, second: Form, true: b
     else:
         with pytest.raises(FalseStep, match="line 2"):
             derivation.check()
+
+
+K, D, L = positive("K"), positive("D"), positive("L")
+BIT = log(letter("2", sp.Integer(2)))
+SHOWN, INDEX = coding_proofs.SHOWN, coding_proofs.INDEX
+
+
+def by_index(
+    lemma: Derivation = INDEX, mean: Term = D + 1, times: Term = R, at_most: bool = True, unit: Term = BIT
+) -> AveragedBy:
+    """E[L] ≤ D + 1, where E[log K] is at most (D + 1) log 2 for K = 2^L."""
+    put = Averaged(L, mean, times, at_most)
+    return AveragedBy(lemma, at=((K, exp(BIT * L)),), averaged=put, unit=unit)
+
+
+BEFORE, AFTER = Expectation(R * L, SHOWN), Value(R * (D + 1))
+BROKEN = replace(INDEX, lines=(*INDEX.lines[:-1], replace(INDEX.lines[-1], form=Value(D))))
+FALLING = replace(INDEX, lines=(INDEX.lines[0], replace(INDEX.lines[1], relation=r"\ge"), *INDEX.lines[2:]))
+BY: dict[str, tuple[AveragedBy, Form, Form, bool]] = {
+    "as the lemma says": (by_index(), BEFORE, AFTER, True),
+    "a smaller mean": (by_index(mean=D), BEFORE, Value(R * D), False),
+    "another line": (by_index(), BEFORE, Value(R * D), False),
+    "in nats": (by_index(unit=ONE), BEFORE, AFTER, False),
+    "a negative factor": (by_index(times=-R), Expectation(-R * L, SHOWN), Value(-R * (D + 1)), False),
+    "an equation": (by_index(at_most=False), BEFORE, AFTER, False),
+    "over something else": (by_index(), Expectation(R * L, X), AFTER, False),
+    "a lemma that does not hold": (by_index(BROKEN), BEFORE, AFTER, False),
+    "a lemma that bounds from below": (by_index(FALLING), BEFORE, AFTER, False),
+    "a lemma without an average": (by_index(coding_proofs.RECEIVED), BEFORE, AFTER, False),
+}
+
+
+@pytest.mark.parametrize(("rule", "first", "second", "true"), BY.values(), ids=BY)
+def test_a_mean_by_a_lemma(rule: AveragedBy, first: Form, second: Form, true: bool) -> None:
+    derivation = Derivation("a test", (), (Line(first, "start"), Line(second, "step", rule)), second)
+    if true:
+        assert derivation.check().proved
+    else:
+        with pytest.raises(FalseStep):
+            derivation.check()
+
+
+def test_what_a_message_takes_rests_on_how_large_its_index_is() -> None:
+    assert INDEX in coding_proofs.LENGTH.lemmas
 
 
 RULES = (Calculus(), Tangent(V, ONE), AtLeast(V), AtMost(V), Jensen(), Pointwise(V), SHIFTED)
