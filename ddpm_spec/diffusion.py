@@ -159,8 +159,8 @@ class Diffusion:
         predicted, deciding = network(x_t, t).to(x_t.dtype).chunk(2, dim=1)
         simple = objective.simple_loss(self._target(x_0, x_t, eps, at), predicted).mean()
         answer = torch.cat((predicted.detach(), deciding), dim=1)
-        vlb = self.schedule.T * self.bound_loss(lambda x, t: answer, x_0, t, eps, levels)
-        return simple + HYBRID * vlb
+        term = self.bound_loss(lambda x, t: answer, x_0, t, eps, levels)
+        return learned_variance.hybrid_loss(simple, term, HYBRID, self.schedule.T)
 
     # ------------------------------------------------------------------------------ reverse process
 
@@ -212,15 +212,16 @@ class Diffusion:
     def _variance(self, deciding: Tensor | None, t: Tensor, at: Step, *, like: Tensor) -> Tensor:
         if self.variance == "learned":
             return reverse.learned_variance(deciding)
+        beta = forward.q_step_variance(at)
+        if self.variance == "beta" and self.convention == "paper":
+            return beta
         # β̃_1 is 0; at t = 1 the step at t = 2 stands in.
         beta_tilde = posterior.posterior_variance(self.schedule.at(t.clamp(min=2), like=like))
         if self.variance == "beta_tilde":
             return beta_tilde
-        beta = forward.q_step_variance(at)
         if deciding is not None:
             return learned_variance.interpolated_variance((deciding + 1) / 2, beta_tilde, beta)
-        first = t.reshape(beta.shape) == 1
-        return torch.where(first, beta_tilde, beta) if self.convention == "official" else beta
+        return torch.where(t.reshape(beta.shape) == 1, beta_tilde, beta)
 
     @torch.no_grad()
     def p_sample(self, network: Network, x_t: Tensor, t: int, z: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from ddpm_spec.evaluation.measure import Measure, Split
 from ddpm_spec.evaluation.model import Model
 from ddpm_spec.evaluation.provenance import provenance
 from ddpm_spec.evaluation.quality import Judge, has_judge
+from ddpm_spec.training import processes
 
 __all__ = ["Results", "bounds", "evaluate", "judges_of", "quality"]
 
@@ -94,8 +95,7 @@ def evaluate(
         results["weights"][name], results["curves"][name] = said, course
     if judges:
         results["reference"] = _reference(model.images, *judges)
-    if model.accelerator.is_main_process:
-        results["inception"] = _inception(model, drawn, inception)
+    results["inception"] = processes.from_first(lambda: _inception(model, drawn, inception))
     results["seconds"] = round(time.monotonic() - start, 1)
     results["provenance"] = provenance(model.accelerator)
     return results, drawn

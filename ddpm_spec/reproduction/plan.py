@@ -16,6 +16,7 @@ from ddpm_spec.evaluation.model import open_run
 from ddpm_spec.evaluation.quality import Judge
 from ddpm_spec.evaluation.results import Results, bounds, judges_of, quality
 from ddpm_spec.reproduction.runs import MADE_BY, trained
+from ddpm_spec.training import processes
 from ddpm_spec.training.console import Interrupt
 from ddpm_spec.training.settings import Settings
 
@@ -127,17 +128,24 @@ class Run:
         return judges_of(self.measure.model.images, self.plan.seed)
 
     def inception(self, samples: Tensor | None = None) -> Results | str:
-        """FID and IS of these samples, or of the run's own; or why there are none."""
+        """FID and IS of these samples, or of the run's own; or why there are none.
+
+        All processes call this and draw; the first one measures.
+        """
         model = self.measure.model
         if model.images.shape[0] != 3 or model.images.levels != 256:
             return "not of colour images"
-        try:
-            weights = inception_weights(self.plan.inception)
-        except InputError as error:
-            return str(error)
         drawn = self.measure.samples(WEIGHTS, self.plan.samples) if samples is None else samples
         references = {"train": model.images.train, "test": model.images.held_out}
-        return fid_and_is(drawn, references, weights, model.accelerator.device)
+
+        def measured() -> Results | str:
+            try:
+                weights = inception_weights(self.plan.inception)
+            except InputError as error:
+                return str(error)
+            return fid_and_is(drawn, references, weights, model.accelerator.device)
+
+        return processes.from_first(measured)
 
 
 def _trained_by(run: Path) -> dict[str, Any] | None:

@@ -75,12 +75,13 @@ class Trainer:
         torch.manual_seed(settings.training.seed)  # for the initial weights, and nothing else
         channels, side, _ = self.image_shape
         self.network: nn.Module = settings.unet(channels, side).to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.training.lr, fused=True)
         self.average = ema.shadow(self.network).to(accelerator.device)
         compiled(self.network, settings)
-        self.model, self.optimizer = accelerator.prepare(self.network, optimizer)
+        self.model = accelerator.prepare(self.network)
         # Walking through the modules at every step would take as long as the average itself.
         self.parameters, self.averages = tuple(self.network.parameters()), tuple(self.average.parameters())
+        # Not prepared: that would only have a step looked through for what this loop does itself.
+        self.optimizer = torch.optim.Adam(self.parameters, lr=settings.training.lr, fused=True)
         self.batches = Batches(
             images,
             seed=settings.training.seed,
@@ -141,7 +142,7 @@ class Trainer:
                 loss = self.loss(*(x.chunk(s.accumulate)[part] for x in drawn)) / s.accumulate
                 self.accelerator.backward(loss)
             self.losses[self.step] += loss.detach()
-        self.norms[self.step] = nn.utils.clip_grad_norm_(self.parameters, s.max_norm)
+        self.norms[self.step] = nn.utils.clip_grad_norm_(self.parameters, s.max_norm, foreach=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimizer.step()
