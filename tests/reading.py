@@ -75,6 +75,10 @@ LETTERS |= {
     "h": 0.35,
     r"\beta_T": 0.4,
     r"\ell_\theta": -0.6,
+    r"\ell_t": 0.7,
+    "L_{t-1}": 1.6,
+    r"L_{\mathrm{simple}}": 0.9,
+    r"L_{\mathrm{vlb}}": 5.2,
     "K": 7.0,
     r"2^{-\ell}": 0.125,
 }

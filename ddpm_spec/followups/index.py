@@ -160,6 +160,15 @@ FOLLOWUPS: dict[str, Followup] = {
         ),
         _followup(
             "variance",
+            "hybrid",
+            "Hybrid loss",
+            "A loss by which the variance is learned and the mean is not disturbed",
+            "nichol2021iddpm",
+            "the hybrid objective",
+            learned_variance.hybrid_loss,
+        ),
+        _followup(
+            "variance",
             "best-variance",
             "Analytic-DPM",
             "The best variance under the exact mean",

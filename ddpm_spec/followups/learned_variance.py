@@ -12,6 +12,7 @@ __all__ = [
     "bounded_variance",
     "family_gain",
     "family_variance",
+    "hybrid_loss",
     "imperfect_variance",
     "interpolated_variance",
     "noise_error",
@@ -26,6 +27,16 @@ def interpolated_variance(v: Number, small: Number, large: Number) -> Number:
     logarithm, the authors' code puts β̃_2 in its place.
     """
     return exp(mix(log(small), log(large), v))
+
+
+def hybrid_loss(simple: Number, term: Number, weight: Number, T: Number) -> Number:
+    """L_simple + λ T L_{t−1}, for uniform t in 1..T an estimate of L_hybrid = L_simple + λ L_vlb.
+
+    Of Improved DDPM, on learning Σ_θ. simple, term: both losses at step t, a scalar or (B,), each in a unit
+    of its own; weight: λ, 0.001 there for bits/dim and L_simple divided by D. The mean in `term` is held
+    fixed. L_vlb is L without L_T, which nothing moves. Rounding: 2(1+κ)u.
+    """
+    return simple + weight * (T * term)
 
 
 def noise_gain(at: Step) -> Number:

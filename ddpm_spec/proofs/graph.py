@@ -7,8 +7,9 @@ recognised by its numbers, an entry of it becomes α_t or ᾱ_t, and the result 
 statement by the zero test. The vocabulary is closed: an operation that is not listed is an error. What
 the result does not depend on, such as the branch of a case that is not taken, is not looked at.
 
-The network and the clip are opaque. Each call gives fresh symbols, and the statement must call the same
-thing on equal arguments. log(Φ(b) − Φ(a)) is one word: how torch computes it is a matter of rounding.
+The network, the clip and the stop of a gradient are opaque. Each call gives fresh symbols, and the
+statement must call the same thing on equal arguments; so it shows where a gradient stops. log(Φ(b) − Φ(a))
+is one word: how torch computes it is a matter of rounding.
 """
 
 import math
@@ -44,6 +45,7 @@ __all__ = [
     "algorithm_2",
     "bound_term",
     "eq_14",
+    "hybrid",
     "network",
     "prove",
     "symbols",
@@ -57,6 +59,10 @@ aten = torch.ops.aten
 
 LOG_2 = sp.Symbol("log 2", positive=True)
 """The unit of a bit is a number of its own, of which nothing is used."""
+
+
+LAMBDA = sp.Rational(1, 1000)
+"""λ of the hybrid loss."""
 
 
 @torch.library.custom_op("ddpm_spec::network", mutates_args=())
@@ -152,15 +158,16 @@ def symbols(name: str, shape: tuple[int, ...], **assumptions: bool) -> Array:
 
 
 def _number(x: float) -> sp.Expr:
-    """A constant of a graph, exactly: a short binary fraction, ±∞ or a multiple of log 2."""
+    """A constant of a graph, exactly: a short fraction by its decimals, ±∞ or a multiple of log 2."""
     if math.isinf(x):
         return sp.oo if x > 0 else -sp.oo
     multiple = round(x / math.log(2))
     if multiple and x == multiple * math.log(2):
         return multiple * sp.log(2)
-    if Fraction(x).denominator > 1024:
-        raise FalseStep(f"the constant {x} of the graph is no short binary fraction")
-    return sp.Rational(Fraction(x))
+    fraction = Fraction(repr(x))
+    if fraction.denominator > 1024:
+        raise FalseStep(f"the constant {x} of the graph is no short fraction")
+    return sp.Rational(fraction)
 
 
 def _scaled(x: Array, alpha: Any) -> Array:
@@ -212,6 +219,7 @@ VOCABULARY: dict[Any, Callable[..., Any]] = {
     aten.unsqueeze.default: lambda x, dim: np.expand_dims(x, dim),
     aten.select.int: lambda x, dim, index: np.asarray(np.take(x, index, axis=dim), dtype=object),
     aten.split.Tensor: lambda x, size, dim=0: np.split(x, range(size, x.shape[dim], size), axis=dim),
+    aten.cat.default: lambda parts, dim=0: np.concatenate(parts, axis=dim),
     operator.getitem: lambda parts, index: parts[index],
     aten.eq.Scalar: np.frompyfunc(operator.eq, 2, 1),
     aten.gt.Scalar: np.frompyfunc(operator.gt, 2, 1),
@@ -219,7 +227,11 @@ VOCABULARY: dict[Any, Callable[..., Any]] = {
     aten.where.self: np.frompyfunc(_choose, 3, 1),
     aten.slice.Tensor: lambda x, dim=0, start=0, end=None: x[(slice(None),) * dim + (slice(start, end),)],
 }
-"""The ATen operations that are understood, besides table look-up, clamp and the network."""
+"""The ATen operations that are understood, besides table look-up, clamp, detach and the network."""
+
+
+STOPS = (aten.detach.default, aten.alias.default)
+"""How a graph writes `detach`; torch traces it as the latter, which no other function used here gives."""
 
 
 @dataclass
@@ -264,6 +276,8 @@ class Interpreter:
             return self._look_up(*arguments)
         if target == aten.clamp.default:
             return self._clamp(*arguments)
+        if target in STOPS:
+            return self.opaque.record("detach", *arguments)
         if target not in VOCABULARY or any(isinstance(a, Tensor) for a in arguments):
             raise FalseStep(f"{target} is not in the vocabulary for these arguments")
         exact = [_number(a) if isinstance(a, float) else a for a in arguments]
@@ -394,6 +408,24 @@ def bound_term(prediction: str, variance: str, levels: int, *, clip: bool) -> St
         dims = x_0[0].size
         bits = each(bound.bits_per_dim, nats.reshape(len(t), -1).sum(axis=1), dims)
         return np.asarray(bits.sum() / sp.Integer(len(t)), dtype=object)
+
+    return statement
+
+
+def hybrid(prediction: str, variance: str, levels: int, T: int, *, clip: bool) -> Statement:
+    """L_hybrid: Eq. 14 and the bound of one answer of the network, with its prediction fixed in the bound."""
+
+    def statement(call: Callable[..., Array], x_0: Array, eps: Array, t: Array, at: Array) -> Array:
+        answer = call("network", each(forward.q_sample, x_0, eps, at), t)
+        predicted, deciding = np.split(answer, 2, axis=1)
+        fixed = np.concatenate((call("detach", predicted), deciding), axis=1)
+
+        def again(answered: Array) -> Callable[..., Array]:
+            return lambda name, *arguments: answered if name == "network" else call(name, *arguments)
+
+        simple = eq_14(prediction)(again(predicted), x_0, eps, t, at)
+        term = bound_term(prediction, variance, levels, clip=clip)(again(fixed), x_0, eps, t, at)
+        return each(learned_variance.hybrid_loss, simple, term, LAMBDA, sp.Integer(T))
 
     return statement
 

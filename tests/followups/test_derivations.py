@@ -199,6 +199,21 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         lambda v, small, large: ops.exp(mix(ops.log(large), ops.log(small), v)),
         lambda: learned_proofs._end("a test", 1, "swapped"),
     ),
+    "the hybrid loss with a term for the sum": (
+        learned_variance.hybrid_loss,
+        lambda simple, term, weight, T: simple + weight * term,
+        learned_proofs._hybrid,
+    ),
+    "the hybrid loss, both weighed": (
+        learned_variance.hybrid_loss,
+        lambda simple, term, weight, T: weight * (simple + T * term),
+        learned_proofs._hybrid,
+    ),
+    "the hybrid loss, the variance pushed away": (
+        learned_variance.hybrid_loss,
+        lambda simple, term, weight, T: simple - weight * (T * term),
+        learned_proofs._moved,
+    ),
     "the gain without α": (
         learned_variance.noise_gain,
         lambda at: at.beta**2 / at.one_minus_alpha_bar,

@@ -334,6 +334,20 @@ def test_normal_data_lie_in_the_learned_range(recorder: Recorder, at: Step, v: F
         assert (posterior.posterior_variance(at) <= best <= at.beta) == (0 <= v <= 1)
 
 
+@given(losses=st.lists(st.tuples(numbers, numbers), min_size=1, max_size=6), weight=positive)
+def test_the_hybrid_loss(
+    recorder: Recorder, losses: list[tuple[Fraction, Fraction]], weight: Fraction
+) -> None:
+    claim = (
+        "the mean of the hybrid loss over all t is that of the simple loss and λ times the sum of the terms"
+    )
+    with recorder.observe("exact law", claim, learned_variance.hybrid_loss):
+        T = len(losses)
+        whole = sum((learned_variance.hybrid_loss(*both, weight, T) for both in losses), F(0))
+        simple, terms = (sum(column, F(0)) for column in zip(*losses, strict=True))
+        assert whole / T == simple / T + weight * terms
+
+
 # ------------------------------------------------------------------------------------------ schedule
 
 

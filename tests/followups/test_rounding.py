@@ -84,3 +84,12 @@ def test_formulas_of_two_positive_numbers(
 def test_path_speed(recorder: Recorder, x: float, denoised: float, sigma: float, dtype: torch.dtype) -> None:
     with recorder.observe("rounding bound", "path_speed within 2(1+κ)u", consistency.path_speed):
         check_rounding(consistency.path_speed, [x, denoised, sigma], dtype)
+
+
+@PRECISIONS
+@given(simple=positive, term=positive, weight=positive, T=st.integers(1, 4000))
+def test_hybrid_loss(
+    recorder: Recorder, simple: float, term: float, weight: float, T: int, dtype: torch.dtype
+) -> None:
+    with recorder.observe("rounding bound", "hybrid_loss within 2(1+κ)u", learned_variance.hybrid_loss):
+        check_rounding(learned_variance.hybrid_loss, [simple, term, weight, T], dtype)

@@ -1,4 +1,4 @@
-"""The graphs that torch runs are Eq. 14 divided by D, Algorithm 2 and Eq. 8; a wrong program is refused."""
+"""What torch runs is Eq. 14 divided by D, Algorithm 2, Eq. 8 and L_hybrid; a wrong program is refused."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from ddpm_spec.proofs.graph import (
     algorithm_2,
     bound_term,
     eq_14,
+    hybrid,
     network,
     prove,
     symbols,
@@ -189,6 +190,43 @@ def test_the_bound_as_a_loss_in_float64_is_eq_8() -> None:
         prove_bound(graph, bound_term("eps", "beta", LEVELS, clip=False), first=first)
 
 
+def shipped_hybrid(model: Diffusion) -> Callable[..., Tensor]:
+    return lambda x_0, t, eps: model.hybrid_loss(lambda x, t: network(x, t, 2), x_0, t, eps, LEVELS)
+
+
+HYBRIDS = [
+    ("eps", "learned_range", "paper"),
+    ("eps", "learned_range", "official"),
+    ("eps", "learned", "paper"),
+    ("x_0", "learned_range", "paper"),
+    ("mu", "learned_range", "paper"),
+    ("v", "learned_range", "paper"),
+]
+
+
+@pytest.mark.parametrize(("prediction", "variance", "convention"), HYBRIDS)
+def test_the_hybrid_loss_is_both_losses(
+    recorder: Recorder, prediction: Any, variance: Any, convention: Any
+) -> None:
+    """Of one answer of the network, with the prediction behind a stop of the gradient in the bound alone."""
+    clip = convention == "official"
+    claim = (
+        f"the ATen graph of the hybrid loss is L_simple + λTL_{{t−1}}: {prediction} predicted, σ² {variance}"
+    )
+    graph = bound_graph(shipped_hybrid(Diffusion(SCHEDULE, variance, prediction, convention)))
+    statement = hybrid(prediction, variance, LEVELS, T, clip=clip)
+    with recorder.observe("graph proof", claim + ", with the clip" * clip, learned_variance.hybrid_loss):
+        prove_bound(graph, statement, first=False)
+        if not clip:
+            prove_bound(graph, statement, first=True)
+
+
+def test_the_hybrid_loss_in_float64_is_both_losses() -> None:
+    graph = bound_graph(shipped_hybrid(Diffusion(SCHEDULE, "learned_range")), torch.float64)
+    for first in (True, False):
+        prove_bound(graph, HYBRID, first=first)
+
+
 def without_t(graph: GraphModule, t: int) -> list[str]:
     """The lines of a graph with the one constant tensor that holds t made anonymous."""
     full = f"torch.ops.aten.full.default([2], {t}, "
@@ -279,9 +317,10 @@ WRONG_LOSSES = {
         Wrong(error=lambda e, e_hat: 0.5 * objective.simple_loss(e, e_hat).mean()),
         "the result",
     ),
+    "a decimal": (Wrong(error=lambda e, e_hat: 1.1 * objective.simple_loss(e, e_hat).mean()), "the result"),
     "a factor that is no fraction": (
-        Wrong(error=lambda e, e_hat: 1.1 * objective.simple_loss(e, e_hat).mean()),
-        "no short binary fraction",
+        Wrong(error=lambda e, e_hat: 1.0001 * objective.simple_loss(e, e_hat).mean()),
+        "no short fraction",
     ),
     "another norm": (Wrong(error=lambda e, e_hat: (e - e_hat).abs().mean()), "aten.abs.default"),
 }
@@ -425,7 +464,7 @@ WRONG_BOUNDS: dict[str, tuple[Callable[..., Tensor], bool, str]] = {
     "the official first term": (
         shipped_bound(Diffusion(SCHEDULE, convention="official")),
         True,
-        "no short binary fraction",
+        "no short fraction",
     ),
     "another prediction": (shipped_bound(Diffusion(SCHEDULE, prediction="x_0")), False, "the result"),
 }
@@ -440,6 +479,76 @@ def test_what_the_wrong_bounds_are_made_from_is_right(first: bool) -> None:
 def test_a_wrong_bound_is_refused(program: Callable[..., Tensor], first: bool, message: str) -> None:
     with pytest.raises(FalseStep, match=message):
         prove_bound(bound_graph(program), BOUND, first=first)
+
+
+RANGE = Diffusion(SCHEDULE, "learned_range")
+
+
+def a_hybrid(
+    together: Callable[..., Tensor] = lambda simple, term: simple + 0.001 * (T * term),
+    halves: Callable[[Tensor], Any] = lambda answer: answer.chunk(2, dim=1),
+    fixed: Callable[[Tensor], Tensor] = lambda predicted: predicted.detach(),
+    deciding: Callable[[Tensor], Tensor] = lambda deciding: deciding,
+    learned: Callable[[Tensor, Tensor], Tensor] = lambda predicted, fixed: predicted,
+    again: Callable[..., Tensor] = lambda answer, x, t: answer,
+    model: Diffusion = RANGE,
+) -> Callable[..., Tensor]:
+    """The hybrid loss, put together from parts that may be wrong."""
+
+    def program(x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        x_t = model.q_sample(x_0, t, eps)
+        predicted, decides = halves(network(x_t, t, 2))
+        answer = torch.cat((fixed(predicted), deciding(decides)), dim=1)
+        simple = objective.simple_loss(eps, learned(predicted, answer.chunk(2, dim=1)[0])).mean()
+        return together(simple, model.bound_loss(lambda x, t: again(answer, x, t), x_0, t, eps, LEVELS))
+
+    return program
+
+
+HYBRID = hybrid("eps", "learned_range", LEVELS, T, clip=False)
+WRONG_HYBRIDS = {
+    "no λ": (a_hybrid(lambda simple, term: simple + T * term), "the result"),
+    "another λ": (a_hybrid(lambda simple, term: simple + 0.002 * (T * term)), "the result"),
+    "λ on the wrong loss": (a_hybrid(lambda simple, term: 0.001 * simple + T * term), "the result"),
+    "the bound not times T": (a_hybrid(lambda simple, term: simple + 0.001 * term), "the result"),
+    "the bound alone": (a_hybrid(lambda simple, term: 0.001 * (T * term)), "the result"),
+    "no bound": (a_hybrid(lambda simple, term: simple), "calls nothing where the paper calls detach"),
+    "less the bound": (a_hybrid(lambda simple, term: simple - 0.001 * (T * term)), "the result"),
+    "the halves swapped": (
+        a_hybrid(halves=lambda answer: answer.chunk(2, dim=1)[::-1]),
+        "argument 1 of detach",
+    ),
+    "the gradient not stopped": (
+        a_hybrid(fixed=lambda predicted: predicted),
+        "calls nothing where the paper calls detach",
+    ),
+    "the gradient stopped in both losses": (a_hybrid(learned=lambda predicted, fixed: fixed), "the result"),
+    "the gradient of the variance stopped": (
+        a_hybrid(deciding=lambda deciding: deciding.detach()),
+        "the result",
+    ),
+    "two calls": (
+        a_hybrid(again=lambda answer, x, t: network(x, t, 2)),
+        "calls network where the paper calls detach",
+    ),
+    "another variance": (a_hybrid(model=Diffusion(SCHEDULE, "learned")), "the result"),
+    "another prediction": (
+        a_hybrid(model=Diffusion(SCHEDULE, "learned_range", prediction="x_0")),
+        "the result",
+    ),
+}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_the_wrong_hybrids_are_made_from_is_right(first: bool) -> None:
+    prove_bound(bound_graph(a_hybrid()), HYBRID, first=first)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("program", "message"), WRONG_HYBRIDS.values(), ids=WRONG_HYBRIDS)
+def test_a_wrong_hybrid_is_refused(program: Callable[..., Tensor], message: str, first: bool) -> None:
+    with pytest.raises(FalseStep, match=message):
+        prove_bound(bound_graph(program), HYBRID, first=first)
 
 
 @pytest.mark.parametrize(("trained", "said"), [("mu", "x_0"), ("v", "eps"), ("v", "x_0"), ("x_0", "v")])

@@ -47,6 +47,8 @@ DERIVATIONS: tuple[Derivation, ...] = (
     learned_variance.LARGE,
     learned_variance.MIDDLE,
     learned_variance.LOGARITHM,
+    learned_variance.HYBRID,
+    learned_variance.MOVED,
     learned_variance.ANALYTIC,
     learned_variance.UPPER,
     learned_variance.FAMILY,

@@ -4,9 +4,9 @@ from ddpm_spec.followups import ddim
 from ddpm_spec.followups import learned_variance as learned
 from ddpm_spec.formulas import bound, objective, posterior, reverse, variance
 from ddpm_spec.ops import log, sqrt
-from ddpm_spec.ops.typeset import Term, letter, named
-from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, slope
-from ddpm_spec.proofs.engine import Derivation, Line, Value
+from ddpm_spec.ops.typeset import T, Term, letter, named
+from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Averaged, Calculus, compared, slope
+from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_T, positive
 
 __all__ = [
@@ -14,12 +14,14 @@ __all__ = [
     "BOUNDED",
     "FAMILY",
     "GAIN",
+    "HYBRID",
     "IMPERFECT",
     "LARGE",
     "LEAST",
     "LOGARITHM",
     "MEMBER",
     "MIDDLE",
+    "MOVED",
     "SMALL",
     "UPPER",
 ]
@@ -27,6 +29,7 @@ __all__ = [
 BETA_TILDE = posterior.posterior_variance(AT)
 TILDE = named(r"\tilde\beta_t", BETA_TILDE)
 TILDE_IS = ((r"\tilde\beta_t", BETA_TILDE),)
+SHARE, LENGTH = positive(r"\lambda"), letter("T", T)
 
 
 def _end(title: str, v: int, reason: str) -> Derivation:
@@ -79,6 +82,70 @@ def _middle() -> Derivation:
         end=Value(learned.interpolated_variance(half, small, large)),
         end_tex=r"\Sigma_\theta",
         formulas=(learned.interpolated_variance,),
+    )
+
+
+def _hybrid() -> Derivation:
+    loss, term = letter(r"\ell_t"), letter("L_{t-1}")
+    simple, whole = letter(r"L_{\mathrm{simple}}"), letter(r"L_{\mathrm{vlb}}")
+    drawn = letter("t")
+    return Derivation(
+        title="The hybrid loss on average",
+        nodes=("beyond-hybrid",),
+        lines=(
+            Line(
+                Expectation(learned.hybrid_loss(loss, term, SHARE, LENGTH), drawn),
+                r"Both losses at one $t$, drawn uniformly from $1..T$; $\ell_t$ is the squared error.",
+            ),
+            Line(
+                Expectation(simple + SHARE * (LENGTH * term), drawn),
+                r"$L_{\mathrm{simple}}$ is the mean of $\ell_t$.",
+                Averaged(loss, simple, letter("1", ZERO.value + 1)),
+            ),
+            Line(
+                Value(simple + SHARE * whole),
+                r"$L_{\mathrm{vlb}}$ is the sum of $L_{t-1}$ over $t$, so its mean is a share $1/T$ of that.",
+                Averaged(term, whole / LENGTH, SHARE * LENGTH),
+            ),
+        ),
+        end=Value(learned.hybrid_loss(simple, whole / LENGTH, SHARE, LENGTH)),
+        end_tex=r"L_{\mathrm{hybrid}}",
+        formulas=(learned.hybrid_loss,),
+        assumptions=(r"The two means that the lines name, for uniform $t$. $L_{\mathrm{vlb}} = L - L_T$.",),
+    )
+
+
+def _moved() -> Derivation:
+    loss, error = letter(r"\ell_t"), positive("m")
+    best = learned.imperfect_variance(error, AT)
+    s = named("s", best)
+    term = bound.variance_mismatch(TILDE, SIGMA_SQUARED) + objective.eps_weight(SIGMA_SQUARED, AT) * error
+    return Derivation(
+        title="Where the hybrid loss moves the variance",
+        nodes=("beyond-hybrid",),
+        lines=(
+            Line(
+                Value(slope(learned.hybrid_loss(loss, term, SHARE, LENGTH), SIGMA_SQUARED)),
+                r"$\ell_t$ does not know the variance. $L_{t-1}$ is that of Eqs. 8 and 12, with the error "
+                r"$m = \mathbb{E}(\epsilon - \epsilon_\theta)^2$, which is held fixed.",
+                where=TILDE_IS,
+            ),
+            Line(
+                Value(SHARE * (LENGTH * ((SIGMA_SQUARED - s) / (2 * SIGMA_SQUARED**2)))),
+                r"Negative below $\sigma_t^2 = s$ and positive above, for any $\lambda$: $s$ is the best "
+                "variance for the network as it is.",
+                Calculus(),
+                where=(("s", best),),
+            ),
+        ),
+        end=Value(SHARE * LENGTH * (SIGMA_SQUARED - best) / (2 * SIGMA_SQUARED**2)),
+        formulas=(
+            learned.hybrid_loss,
+            learned.imperfect_variance,
+            bound.variance_mismatch,
+            objective.eps_weight,
+        ),
+        assumptions=(r"Any network with $\mu_\theta$ of Eq. 11, any data; $2 \le t \le T$.",),
     )
 
 
@@ -309,6 +376,8 @@ SMALL = _end(r"The learned variance at $v = 0$", 0, r"The paper's smaller choice
 LARGE = _end(r"The learned variance at $v = 1$", 1, r"The paper's larger choice.")
 MIDDLE = _middle()
 LOGARITHM = _logarithm()
+HYBRID = _hybrid()
+MOVED = _moved()
 ANALYTIC = _analytic()
 UPPER = _upper()
 FAMILY = _family()
