@@ -136,9 +136,7 @@ def _length() -> Derivation:
                 r"\rfloor + 1$ bits, $L = \log_2 K$; without rounding down it would take no less.",
             ),
             compared(
-                Expectation(
-                    rows(index + 2 * log(most) / bit + 1, 2 / bit * ((index + 1) / most - 1)), SHOWN
-                ),
+                Expectation(rows(index + 2 * log(most) / bit + 1, 2 / bit * ((index + 1) / most - 1)), SHOWN),
                 r"$\log w \le w - 1$ for $w = (L + 1) / (D + 2)$.",
                 Tangent((index + 1) / most, 2 / bit),
             ),
@@ -155,9 +153,7 @@ def _length() -> Derivation:
         ),
         end=Value(coding.message_length(D)),
         formulas=(coding.message_length,),
-        assumptions=(
-            r"The length of a word of Elias' $\delta$ code, which a test counts.",
-        ),
+        assumptions=(r"The length of a word of Elias' $\delta$ code, which a test counts.",),
     )
 
 
