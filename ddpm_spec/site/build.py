@@ -1,5 +1,6 @@
 """One build of the site: what is generated, embedded and linked, page by page."""
 
+import hashlib
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from ddpm_spec.site import SiteError, katex
 from ddpm_spec.site.bibliography import Bibliography
 from ddpm_spec.site.kept import Kept, package
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
+from ddpm_spec.site.rendered import Rendered
 from ddpm_spec.site.symbols import Symbols
 
 __all__ = ["Site"]
@@ -43,9 +45,15 @@ NOTATION = "notation.md"
 SHORT = 12
 """Characters of a formula that somebody may search for; the index is a third of what a page loads."""
 
-_PLACE = re.compile(r'<(?P<tag>div|span) data-drawn="(?P<number>\d+)">[^<]*</(?P=tag)>')
+_PLACE = re.compile(r'<(?P<tag>div|span) data-place="(?P<name>\w+)">[^<]*</(?P=tag)>')
 
-_REPEATED = re.compile(r'<details class="mkdocstrings-source"|<div class="doc doc-backlinks"')
+_UNSEARCHED = re.compile(
+    r'<details class="mkdocstrings-source">.*?</details>'
+    r'|<div class="doc doc-backlinks">.*?</div>'
+    r'|<div class="[^"]*\bdoc-signature\b[^"]*">.*?</div>',
+    re.DOTALL,
+)
+"""What the API repeats of the source and of other pages. None holds another element of its own kind."""
 
 FORMULAS = ("ddpm_spec/formulas", "ddpm_spec/followups")
 """The rooms whose source the API shows: it is short, and the point."""
@@ -62,10 +70,11 @@ class Site:
     page: Page | None = None
     """The page being rendered."""
     files: Files = field(default_factory=lambda: Files([]))
-    drawn: list[str] = field(default_factory=list)
-    """The HTML of the formulas, in the order in which they were met."""
+    places: dict[str, str] = field(default_factory=dict)
+    """The HTML that is put into a page when it is written, and the name of its place."""
     shown: dict[tuple[str, str], File] = field(default_factory=dict)
     """The page that embeds a part of a note."""
+    rendered: Rendered = field(init=False)
 
     def __post_init__(self) -> None:
         self.root = Path(self.config.config_file_path).parent
@@ -80,12 +89,6 @@ class Site:
         self.pages: dict[str, str] = self.kept.get("pages", lambda: _package().PAGES)
         notation = self.docs / NOTATION
         self.symbols = Symbols.read(notation.read_text("utf-8") if notation.exists() else "")
-        self.config.mdx_configs["ddpm_spec.site.markdown"] = {
-            "render": self.render,
-            "cite": self.cite,
-            "link": self.link,
-            "equation": self.equation,
-        }
 
     # ------------------------------------------------------------------------------------ mathematics
 
@@ -97,18 +100,21 @@ class Site:
         """
         marked = tex if self._here.file.src_uri == NOTATION else self.symbols.mark(tex)
         html = self.katex.render(tex, marked, display=display)
-        self.drawn.append(html)
         tag, letters = ("div", "") if display else ("span", _letters(html))
-        searched = letters if len(letters) <= SHORT else ""
-        return f'<{tag} data-drawn="{len(self.drawn) - 1}">{searched}</{tag}>'
+        return self._place(html, tag, letters if len(letters) <= SHORT else "")
 
-    def unsearched(self, content: str) -> str:
-        """The content of a page, in which search leaves out what the API repeats: sources and references."""
-        return _REPEATED.sub(r"\g<0> data-search-exclude", content)
+    def _place(self, html: str, tag: str = "div", searched: str = "") -> str:
+        name = hashlib.sha256(html.encode()).hexdigest()[:16]
+        self.places[name] = html
+        return f'<{tag} data-place="{name}">{searched}</{tag}>'
 
-    def draw(self, page: str) -> str:
-        """The page with its formulas drawn."""
-        return _PLACE.sub(lambda place: self.drawn[int(place["number"])], page)
+    def searched(self, content: str) -> str:
+        """The content of a page with places for what search is to leave out."""
+        return _UNSEARCHED.sub(lambda part: self._place(part[0]), content)
+
+    def whole(self, page: str) -> str:
+        """The page with all that belongs in its places."""
+        return _PLACE.sub(lambda place: self.whole(self.places[place["name"]]), page)
 
     # ------------------------------------------------------------------------------------------ files
 
@@ -135,6 +141,8 @@ class Site:
                 match = EMBED.match(line)
                 if outside and match:
                     self.shown[match["note"], match["part"].casefold()] = file
+        answers = (self.render, self.cite, self.link, self.equation)
+        self.rendered = Rendered(self.config, files, answers)
         return files
 
     # ----------------------------------------------------------------------------------------- embeds
@@ -235,6 +243,7 @@ class Site:
         """Leave to the next build what need not be computed again."""
         self.katex.drawn.write()
         self.kept.write()
+        self.rendered.write()
 
     def finish(self) -> None:
         """Put "cited on" into the References page, once every page has been rendered."""

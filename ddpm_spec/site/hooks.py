@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return State.site.collect(files)
 
 
+def on_pre_page(page: Page, config: MkDocsConfig, files: Files) -> Page:
+    """Render what is not kept."""
+    page.render = partial(State.site.rendered.render, page)  # type: ignore[method-assign]
+    return page
+
+
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Embed notes and derivations."""
     return State.site.expand(markdown, page)
@@ -55,13 +62,13 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> None:
 @event_priority(100)  # before the search plugin reads the page
 def on_page_context(context: Any, page: Page, config: MkDocsConfig, nav: Any) -> Any:
     """Every page is whole, its references included."""
-    page.content = State.site.unsearched(page.content)
+    page.content = State.site.searched(page.content)
     return context
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """The page is about to be written."""
-    return State.site.draw(output)
+    return State.site.whole(output)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

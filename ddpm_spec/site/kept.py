@@ -48,9 +48,17 @@ class Kept:
     def get(self, name: str, compute: Callable[[], Any]) -> Any:
         """The result of this name, which JSON can hold; computed where none is kept."""
         if name not in self._found:
-            self._found[name] = compute()
-            self._changed = True
+            self.put(name, compute())
         return self._found[name]
+
+    def find(self, name: str) -> Any:
+        """The result of this name, or None."""
+        return self._found.get(name)
+
+    def put(self, name: str, result: Any) -> None:
+        """Keep a result in the place of any other of this name."""
+        self._found[name] = result
+        self._changed = True
 
     def write(self) -> None:
         """Keep what was computed since it was read."""
