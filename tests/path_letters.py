@@ -8,6 +8,7 @@ from sympy.core.function import AppliedUndef
 
 from ddpm_spec.ops.typeset import T, t
 from ddpm_spec.proofs import autoregressive, bound, path
+from ddpm_spec.proofs.followups import weights
 from ddpm_spec.proofs.sums import PathLaw
 
 __all__ = ["PATH_LETTERS", "STEPS", "without_paths"]
@@ -17,7 +18,7 @@ STEPS = 4
 
 _LAWS = {
     law.name: law
-    for module in (path, bound, autoregressive)
+    for module in (path, bound, autoregressive, weights)
     for law in vars(module).values()
     if isinstance(law, PathLaw)
 }

@@ -3,9 +3,9 @@
 `noise` is σ², `data` is σ_d², the variance of the data. D(y) = c_skip y + c_out F(c_in y).
 """
 
-from ddpm_spec.ops import Number, sqrt
+from ddpm_spec.ops import Number, log, sqrt
 
-__all__ = ["denoised", "edm_weight", "input_scale", "output_scale", "skip_scale"]
+__all__ = ["denoised", "edm_weight", "input_scale", "noise_label", "output_scale", "skip_scale"]
 
 
 def skip_scale(noise: Number, data: Number) -> Number:
@@ -21,6 +21,11 @@ def output_scale(noise: Number, data: Number) -> Number:
 def input_scale(noise: Number, data: Number) -> Number:
     """c_in = 1 / √(σ² + σ_d²)."""
     return 1 / sqrt(noise + data)
+
+
+def noise_label(noise: Number) -> Number:
+    """c_noise = ¼ log σ, which the network is told in the place of t. Rounding: 2(1+κ)u."""
+    return log(noise) / 8
 
 
 def edm_weight(noise: Number, data: Number) -> Number:

@@ -150,6 +150,9 @@ class Steps:
     def __sub__(self, other: "Steps") -> "Steps":
         return self._with(self.term - self._entry(other))
 
+    def __mul__(self, other: "Steps") -> "Steps":
+        return self._with(self.term * self._entry(other))
+
     def __neg__(self) -> "Steps":
         return self._with(-self.term)
 

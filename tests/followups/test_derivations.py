@@ -352,6 +352,28 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         lambda log_snr: 1 / (ops.exp(log_snr / 2) + ops.exp(-log_snr / 2)),
         weights_proofs._cosine,
     ),
+    "a weighted bound whose prior has no weight": (
+        weights.weighted_bound,
+        lambda prior, steps, weights, last: prior + ops.total(weights * steps),
+        weights_proofs._mixture,
+    ),
+    "a mixture by falls": (
+        weights.mixture_of_bounds,
+        lambda whole, later, first, weights, weights_prev: (
+            first * whole + ops.total((weights_prev - weights) * later)
+        ),
+        weights_proofs._mixture,
+    ),
+    "a mixture by the weights themselves": (
+        weights.mixture_of_bounds,
+        lambda whole, later, first, weights, weights_prev: first * whole + ops.total(weights * later),
+        weights_proofs._shares,
+    ),
+    "a step of L_w, the whole length": (
+        weights.log_snr_weight,
+        lambda weight, at: weight * ops.log(snr_before(at) / snr_(at)),
+        weights_proofs._below,
+    ),
     "v of the other sign": (
         v_prediction.velocity,
         lambda x_0, eps, at: ops.sqrt(at.one_minus_alpha_bar) * x_0 - ops.sqrt(at.alpha_bar) * eps,
@@ -389,6 +411,11 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         preconditioning.input_scale,
         lambda noise, data: 1 / ops.sqrt(noise),
         edm_proofs._input,
+    ),
+    "EDM, a quarter of log σ²": (
+        preconditioning.noise_label,
+        lambda noise: ops.log(noise) / 4,
+        edm_proofs._label,
     ),
     "EDM, c_out² for λ": (
         preconditioning.edm_weight,

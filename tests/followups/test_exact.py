@@ -471,6 +471,35 @@ def test_more_rows_of_the_table(recorder: Recorder, at: Step) -> None:
         assert weights.on_x_0(small, at) == snr.x_0_snr_weight(at)
 
 
+@given(
+    terms=st.lists(st.tuples(positive, positive), min_size=1, max_size=6),
+    prior=positive,
+    rising=st.booleans(),
+)
+def test_the_weighted_bound(
+    recorder: Recorder, terms: list[tuple[Fraction, Fraction]], prior: Fraction, rising: bool
+) -> None:
+    claim = "a weighted bound is w_T L_T + Σ w_t L_{t−1}, and the mixture of the bounds of every x_t"
+    with recorder.observe("exact law", claim, weights.weighted_bound, weights.mixture_of_bounds):
+        losses, w = (np.array(column) for column in zip(*terms, strict=True))
+        w = np.sort(w) if rising else w
+        whole = weights.weighted_bound(prior, losses, w, w[-1])
+        assert whole == prior * w[-1] + sum((a * b for a, b in zip(w, losses, strict=True)), F(0))
+        bounds = np.cumsum([prior, *losses[::-1]])[::-1]  # K_0..K_T
+        assert weights.mixture_of_bounds(bounds[0], bounds[1:-1], w[0], w[1:], w[:-1]) == whole
+        if rising:
+            assert w[0] * bounds[0] <= whole <= w[-1] * bounds[0], "each share is positive, K_t falls with t"
+
+
+@given(at=steps, weight=positive)
+def test_a_step_of_the_weighted_loss(recorder: Recorder, at: Step, weight: Fraction) -> None:
+    claim = "a step of L_w weighs half its length in log-SNR, times w"
+    with recorder.observe("exact law", claim, weights.log_snr_weight):
+        ratio = at.alpha_bar_prev / at.alpha_bar * at.one_minus_alpha_bar / at.one_minus_alpha_bar_prev
+        assert weights.log_snr_weight(weight, at) == log(ratio) * weight / 2
+        assert float(weights.log_snr_weight(F(1), at)) <= float(snr.eps_snr_weight(at)) * (1 + 1e-12)
+
+
 @given(at=rational_steps(), x_0=numbers, eps=numbers)
 def test_v_gives_both_back(recorder: Recorder, at: Step, x_0: Fraction, eps: Fraction) -> None:
     claim = "from v and x_t come x_0 and the noise; v and x_t have the length of x_0 and the noise"
@@ -514,6 +543,14 @@ def test_edm_is_v_prediction(recorder: Recorder, at: Step, x_t: Fraction, v: Fra
         y = x_t / forward.q_mean(F(1), at)
         noise = at.one_minus_alpha_bar / at.alpha_bar
         assert preconditioning.denoised(y, -v, noise, F(1)) == v_prediction.x_0_from_v(x_t, v, at)
+
+
+@given(at=rational_steps(), sigma=positive)
+def test_what_edm_tells_the_network(recorder: Recorder, at: Step, sigma: Fraction) -> None:
+    claim = "c_noise is ¼ log σ, and in DDPM's terms −⅛ of the log-SNR"
+    with recorder.observe("exact law", claim, preconditioning.noise_label):
+        assert preconditioning.noise_label(sigma**2) == log(sigma) / 4
+        assert preconditioning.noise_label(at.one_minus_alpha_bar / at.alpha_bar) == -snr.log_snr(at) / 8
 
 
 @given(at=rational_steps(), data=positive)
@@ -691,6 +728,10 @@ def test_the_shift(recorder: Recorder, at: Step, c: Fraction, side: int, b: Frac
         signal, noise = b**2 * at.alpha_bar, at.one_minus_alpha_bar
         assert resolution.shifted_alpha_bar(b**2, at) == signal / (signal + noise)
         assert resolution.shifted_alpha_bar(F(1), at) == at.alpha_bar
+        # An end that shall stay in place is moved back before the schedule is shifted.
+        back = resolution.shifted_alpha_bar(1 / c, at)
+        moved = at._replace(alpha_bar=back, one_minus_alpha_bar=1 - back)
+        assert resolution.shifted_alpha_bar(c, moved) == at.alpha_bar
         fine = resolution.shifted_alpha_bar(F(64, 64 * side) ** 2, at)
         moved = at._replace(alpha_bar=fine, one_minus_alpha_bar=1 - fine)
         assert snr.log_snr(moved) == snr.log_snr(at) + 2 * log(F(1, side)), "λ + 2 log(64/d)"

@@ -374,6 +374,62 @@ def test_the_bound_is_the_weight_one_in_continuous_time(recorder: Recorder) -> N
                 assert 1 <= 2 * weight / length <= math.exp(length)
 
 
+def test_the_weighted_bound_of_a_chain_of_normal_laws(recorder: Recorder) -> None:
+    """Any normal chain, here a poor one: its marginal laws are known, and with them what is bounded."""
+    claim = "by rising weights L_w bounds a mixture of the divergences of q(x_t | x_0) and p(x_t), t ≥ 1"
+    with recorder.observe("oracle", claim, weights.weighted_bound, weights.mixture_of_bounds):
+        x_0, mean, spread = 0.7, 0.0, 1.0  # the last two are those of p(x_T)
+        last = step(SHORT.T, SHORT)
+        prior = gaussian.kl(forward.q_mean(x_0, last), last.one_minus_alpha_bar, mean, spread)
+        terms, divergences = [], [prior]
+        for t in range(SHORT.T, 1, -1):
+            at = step(t, SHORT)
+            slope, offset, noise = 0.9 * math.sqrt(at.alpha), 0.05, 1.3 * at.beta
+            x_t = forward.q_mean(x_0, at)
+            ours = posterior.posterior_mean(x_0, x_t, at), posterior.posterior_variance(at)
+            answer = (
+                posterior.posterior_mean(0.0, 1.0, at) - slope
+            )  # how the difference of means moves with x_t
+            apart = answer**2 * at.one_minus_alpha_bar / (2 * noise)
+            terms.append(gaussian.kl(*ours, slope * x_t + offset, noise) + apart)
+            mean, spread = slope * mean + offset, slope**2 * spread + noise
+            law = at.alpha_bar_prev**0.5 * x_0, at.one_minus_alpha_bar_prev
+            divergences.append(gaussian.kl(*law, mean, spread))
+        steps, below = (torch.tensor(some[::-1], dtype=torch.float64) for some in (terms, divergences))
+        bounds = prior + torch.cat((steps.flip(0).cumsum(0).flip(0), torch.zeros(1)))
+        assert (bounds[:-1] > below[:-1]).all()
+        for power in (0.0, 0.5, 2.0):
+            w = torch.arange(2, SHORT.T + 1).double() ** power
+            whole = weights.weighted_bound(prior, steps, w, w[-1])
+            by_bounds, truly = (
+                weights.mixture_of_bounds(some[0], some[1:-1], w[0], w[1:], w[:-1])
+                for some in (bounds, below)
+            )
+            assert by_bounds.item() == pytest.approx(whole.item(), rel=1e-12)
+            assert 0 < truly < whole
+
+
+def test_the_simple_loss_is_a_weighted_one(recorder: Recorder) -> None:
+    """Its weight in L_w is ½/T at every step: with w = −dτ/dλ the length in λ becomes one in time."""
+    claim = "w = sech(λ/2)/2π gives every step of the cosine schedule the same weight on the noise"
+    with recorder.observe("oracle", claim, weights.log_snr_weight, weights.cosine_weight):
+        T = 1000
+        for t in (10, 250, 500, 990):
+            here, before = (math.cos(math.pi * s / (2 * T)) ** 2 for s in (t, t - 1))
+            at = Step(1 - here / before, here / before, here, before, 1 - here, 1 - before)
+            w = weights.cosine_weight(weights.cosine_log_snr((t - 0.5) / T))
+            assert weights.log_snr_weight(w, at) == pytest.approx(1 / (2 * T), rel=2e-3)
+
+
+@given(sigma=st.floats(0.002, 80))
+def test_what_edm_tells_the_network(recorder: Recorder, sigma: float) -> None:
+    claim = "c_noise is a quarter of log σ, between −1.554 and 1.096 on EDM's range"
+    with recorder.observe("oracle", claim, preconditioning.noise_label):
+        told = preconditioning.noise_label(sigma**2)
+        assert told == pytest.approx(math.log(sigma) / 4, rel=1e-9, abs=1e-12)
+        assert -1.554 <= told <= 1.096
+
+
 @pytest.mark.parametrize("t", [2, 7, 12])
 def test_v_is_a_speed_and_ddim_a_turn(recorder: Recorder, t: int) -> None:
     """By angles: φ = arctan √(1/SNR), whose sine and cosine are Python's."""

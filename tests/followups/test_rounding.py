@@ -63,6 +63,13 @@ def test_formulas_of_a_step(
 
 
 @PRECISIONS
+@given(noise=positive.filter(lambda x: abs(x - 1) > 1e-3))
+def test_noise_label(recorder: Recorder, noise: float, dtype: torch.dtype) -> None:
+    with recorder.observe("rounding bound", "noise_label within 2(1+κ)u", preconditioning.noise_label):
+        check_rounding(preconditioning.noise_label, [noise], dtype)
+
+
+@PRECISIONS
 @given(noise=positive, variance=positive)
 def test_skip_scale(recorder: Recorder, noise: float, variance: float, dtype: torch.dtype) -> None:
     with recorder.observe("rounding bound", "skip_scale within 2(1+κ)u", preconditioning.skip_scale):

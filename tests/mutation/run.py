@@ -40,7 +40,7 @@ from ddpm_spec.formulas.step import Step
 from ddpm_spec.proofs import zero
 from ddpm_spec.proofs.letters import AT
 
-SEVERAL = ("steps", "log_p", "log_q", "images")
+SEVERAL = ("steps", "log_p", "log_q", "images", "later", "weights", "weights_prev")
 """Arguments of formulas that hold a number for each step, or for each image."""
 PATIENCE = 0.02
 """Seconds of laws that pass, after which a mutant is compared with the original by algebra."""

@@ -1,7 +1,7 @@
 """EDM's scalings: unit variance in and out, the weight that undoes c_out, and the bridge to v."""
 
 from ddpm_spec.followups import preconditioning as edm
-from ddpm_spec.followups import v_prediction
+from ddpm_spec.followups import snr, v_prediction
 from ddpm_spec.formulas import gaussian
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named
@@ -9,7 +9,7 @@ from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, X_T, positive
 
-__all__ = ["BRIDGE", "INPUT", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
+__all__ = ["BRIDGE", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
 
 NOISE, DATA = positive(r"\sigma^2"), positive(r"\sigma_d^2")
 ONE = letter("1", ZERO.value + 1)
@@ -93,6 +93,25 @@ def _weight() -> Derivation:
     )
 
 
+def _label() -> Derivation:
+    noise = AT.one_minus_alpha_bar / AT.alpha_bar
+    return Derivation(
+        title="What the network is told",
+        nodes=("beyond-edm",),
+        lines=(
+            Line(
+                Value(-(snr.log_snr(AT) / 8)),
+                r"$\tfrac14\log\sigma = \tfrac18\log\sigma^2$, and $\log\sigma^2$ is minus the log-SNR.",
+                where=((r"\sigma^2", noise),),
+            ),
+        ),
+        end=Value(edm.noise_label(named(r"\sigma^2", noise))),
+        end_tex=r"c_{\mathrm{noise}}",
+        formulas=(edm.noise_label, snr.log_snr),
+        assumptions=(r"$\sigma_d = 1$ and $\sigma^2 = (1-\bar\alpha_t)/\bar\alpha_t = 1/\mathrm{SNR}(t)$.",),
+    )
+
+
 def _bridge() -> Derivation:
     v = letter("v")
     noise = AT.one_minus_alpha_bar / AT.alpha_bar
@@ -126,4 +145,5 @@ INPUT = _input()
 OUTPUT = _output()
 LEAST_OUTPUT = _least_output()
 WEIGHT = _weight()
+LABEL = _label()
 BRIDGE = _bridge()

@@ -1,16 +1,33 @@
-"""The table of weights, each row by substitution, and the weight that L_simple stands for."""
+"""The table of weights, each row by substitution, the weight of L_simple, and the weighted bound."""
 
 from ddpm_spec.followups import snr, v_prediction, weights
 from ddpm_spec.formulas import forward, objective, reverse
-from ddpm_spec.ops import cos, sin, two_pi
-from ddpm_spec.ops.typeset import Term, letter, named
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.ops import cos, log, sin, two_pi
+from ddpm_spec.ops.typeset import Steps, T, Term, letter, named, t
+from ddpm_spec.proofs.calculus import ZERO, Calculus, Tangent, compared, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, positive
+from ddpm_spec.proofs.sums import PathValue
 
-__all__ = ["COSINE", "MIN_SNR_ABOVE", "MIN_SNR_BELOW", "ON_X_0", "P2", "UNIT_OF_V", "V_LOSS"]
+__all__ = [
+    "BELOW",
+    "BOUND",
+    "COSINE",
+    "MIN_SNR_ABOVE",
+    "MIN_SNR_BELOW",
+    "MIXTURE",
+    "ON_X_0",
+    "P2",
+    "SHARES",
+    "UNIT_OF_V",
+    "V_LOSS",
+    "WEIGHT",
+]
 
-RATIO = positive(r"\nu")
+RATIO, ONE = positive(r"\nu"), letter("1", ZERO.value + 1)
+WEIGHT = PathValue("w", lambda x, prev: r"\omega" + x[1:])
+BOUND = PathValue("K", lambda x, prev: "K" + x[1:])
+"""K_t = L_T + Σ_{s>t} L_{s−1}, what Eq. 5 is for x_t in the place of x_0."""
 
 
 def _v_loss() -> Derivation:
@@ -178,6 +195,72 @@ def _cosine() -> Derivation:
     )
 
 
+def _mixture() -> Derivation:
+    terms, rises = Steps(BOUND(t - 1) - BOUND(t), 1), (Steps(WEIGHT(t), 2), Steps(WEIGHT(t - 1), 2))
+    return Derivation(
+        title="The weighted bound is a mixture of bounds",
+        nodes=("beyond-weighted-bound",),
+        lines=(
+            Line(
+                Value(weights.weighted_bound(BOUND(T), terms, Steps(WEIGHT(t), 1), WEIGHT(T))),
+                r"$\omega_T L_T + \sum_t \omega_t L_{t-1}$, where $K_t = L_T + \sum_{s>t} L_{s-1}$ is the "
+                r"bound for an image noised to $x_t$, but for the entropy of noise, which nothing moves.",
+            ),
+        ),
+        end=Value(weights.mixture_of_bounds(BOUND(0), Steps(BOUND(t - 1), 2), WEIGHT(1), *rises)),
+        end_tex=r"L_\omega",
+        formulas=(weights.weighted_bound, weights.mixture_of_bounds),
+        assumptions=("Any weights; where they do not fall with $t$, no share is negative.",),
+    )
+
+
+def _shares() -> Derivation:
+    return Derivation(
+        title="The shares of the mixture",
+        nodes=("beyond-weighted-bound",),
+        lines=(
+            Line(
+                Value(WEIGHT(T)), r"What is left of a sum of differences: together the shares are $\omega_T$."
+            ),
+        ),
+        end=Value(
+            weights.mixture_of_bounds(
+                ONE, Steps(ONE, 2), WEIGHT(1), Steps(WEIGHT(t), 2), Steps(WEIGHT(t - 1), 2)
+            )
+        ),
+        formulas=(weights.mixture_of_bounds,),
+    )
+
+
+def _below() -> Derivation:
+    ratio = snr.snr_prev(AT) / snr.snr(AT)
+    r = named("r", ratio)
+    return Derivation(
+        title="A step of the bound weighs more than its share of continuous time",
+        nodes=("beyond-weighted-bound",),
+        lines=(
+            Line(
+                Value(weights.log_snr_weight(ONE, AT)),
+                r"$w = 1$: half the length of the step in log-SNR.",
+            ),
+            Line(
+                Value(log(r) / 2),
+                r"The logarithm of the ratio $r$ of the two SNRs.",
+                where=(("r", ratio),),
+            ),
+            compared(
+                Value((r - 1) / 2),
+                r"$\log r \le r - 1$; for short steps $r$ tends to 1, and both to the same.",
+                Tangent(r, ONE / 2),
+                where=(("r", ratio),),
+            ),
+        ),
+        end=Value(snr.eps_snr_weight(AT)),
+        formulas=(weights.log_snr_weight, snr.eps_snr_weight, snr.snr, snr.snr_prev),
+        assumptions=(r"$\sigma_t^2 = \tilde\beta_t$ and $2 \le t \le T$.",),
+    )
+
+
 V_LOSS = _v_loss()
 ON_X_0 = _on_x_0()
 UNIT_OF_V = _unit_of_v()
@@ -185,3 +268,6 @@ P2 = _p2()
 MIN_SNR_ABOVE = _clipped()
 MIN_SNR_BELOW = _kept()
 COSINE = _cosine()
+MIXTURE = _mixture()
+SHARES = _shares()
+BELOW = _below()
