@@ -134,11 +134,16 @@ def _formatted(path: Path, _: float) -> tuple[BibliographyData, dict[str, str]]:
     return data, texts
 
 
+@cache
+def _style() -> Any:
+    """Found once: to find it takes longer than to format a hundred entries by it."""
+    return find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
+
+
 def _as_html(key: str, entry: Entry) -> str:
-    style: Any = find_plugin("pybtex.style.formatting", "plain")(abbreviate_names=True)
     fields = [(name, value) for name, value in entry.fields.items() if name not in ("note", "keywords")]
     shown = Entry(entry.type, fields, persons=entry.persons)
-    return str(style.format_entry(key, shown).text.render(Backend("utf-8")).replace("\n", " "))
+    return str(_style().format_entry(key, shown).text.render(Backend("utf-8")).replace("\n", " "))
 
 
 def anchor(key: str) -> str:
