@@ -78,6 +78,12 @@ def test_the_note_on_the_paper_leads_to_the_note_on_each_gap(gap: str, title: st
         assert (notes / f"{name}.md").is_file()
 
 
+def test_the_check_page_links_to_every_gap_and_result() -> None:
+    assert "\n![[gaps#table]]\n" in (ROOT / "docs/check/index.md").read_text()
+    linked = re.findall(r"\]\[([\w-]+)\]", nodes.gap_table())
+    assert sorted(linked) == sorted([*(f"gap-{gap}" for gap in GAPS), *FOLLOWUPS])
+
+
 def test_whose_it_is_stands_in_the_bibliography() -> None:
     known = Bibliography.read(ROOT / "docs/references.bib")
     assert all(work in known.data.entries for node in FOLLOWUPS.values() for work in node.works)

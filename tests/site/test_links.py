@@ -6,9 +6,15 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
+from ddpm_spec.followups.index import FOLLOWUPS, GAPS
 from ddpm_spec.paper import NODES
 
 pytestmark = pytest.mark.slow
+
+PLACES = {node.id: node.page for node in (NODES | FOLLOWUPS).values()} | {
+    f"gap-{gap}": f"gaps/{gap}" for gap in GAPS
+}
+"""The page of every equation, algorithm, claim, lemma and gap, and of what came after, by its anchor."""
 
 HOST = "http://site.invalid/"
 
@@ -76,14 +82,13 @@ def test_every_id_is_there_once(site: Path) -> None:
         assert not double, f"{address}: {double}"
 
 
-def test_every_node_has_its_anchor_on_its_page_and_nowhere_else(site: Path) -> None:
+def test_every_statement_and_gap_has_its_anchor_on_its_page_and_nowhere_else(site: Path) -> None:
     pages = read(site)
-    for node in NODES.values():
-        holding = [address for address, page in pages.items() if node.id in page.ids]
-        assert holding == [f"{HOST}{node.page}/"], node.id
+    for anchor, place in PLACES.items():
+        holding = [address for address, page in pages.items() if anchor in page.ids]
+        assert holding == [f"{HOST}{place}/"], anchor
 
 
-def test_every_node_is_reached_from_the_status_page(site: Path) -> None:
+def test_every_statement_and_gap_is_reached_from_the_status_page(site: Path) -> None:
     links = {urljoin(HOST + "check/", link) for link in read(site)[HOST + "check/"].links}
-    missing = [node.id for node in NODES.values() if f"{HOST}{node.page}/#{node.id}" not in links]
-    assert not missing
+    assert [anchor for anchor, place in PLACES.items() if f"{HOST}{place}/#{anchor}" not in links] == []
