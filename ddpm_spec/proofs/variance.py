@@ -115,8 +115,8 @@ def _mean_step() -> Derivation:
                     )
                 ),
                 r"Set $s = \tilde\beta_t + w$, the variance of $x_{t-1}$ given $x_t$. The second row is "
-                r"$D_{KL}(\mathcal{N}(0, s) \Vert \mathcal{N}(0, \sigma_t^2))$: not negative, and 0 only for "
-                r"$\sigma_t^2 = s$.",
+                r"$D_\mathrm{KL}(\mathcal{N}(0, s) \Vert \mathcal{N}(0, \sigma_t^2))$: not negative, and 0 "
+                r"only for $\sigma_t^2 = s$.",
                 where=(("s", s),),
             ),
         ),

@@ -39,6 +39,8 @@ ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned
 _TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |↵|.", re.DOTALL)
 # A divergence is long, and may be broken before its ‖; a bracket over two lines cannot stretch.
 _DIVERGENCE = re.compile(r"(D_\{\\mathrm\{KL\}\})\\left\((.*?) (\\,\\\|.*?)\\right\)")
+# At the start of a piece it has no space before it, unless something stands there.
+_RELATION = re.compile(r"^(?:[=<>]|\\(?:le|ge|leq|geq|approx|propto|sim)(?![A-Za-z]))")
 _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
 
 
@@ -119,8 +121,8 @@ def pieces(form: Form) -> list[str]:
         case Normal(x, mean, variance):
             size = _size(mean.tex + variance.tex)
             return [
-                rf"\log\mathcal{{N}}{size}l({x.tex};",
-                *_before(",", summands(mean.tex)),
+                rf"\log\mathcal{{N}}{size}l({x.tex};\;",
+                *_before(r",\;", summands(mean.tex)),
                 *_before(rf"{size}r)", summands(variance.tex)),
             ]
         case Integral(exponent, y):
@@ -165,13 +167,14 @@ def _before(closing: str, rows: list[str]) -> list[str]:
 
 def equation(rows: list[str]) -> str:
     """The Markdown of an equation in pieces."""
-    return _paragraph("rows", " ".join(rf"$\displaystyle {row.strip()}$" for row in rows)) if rows else ""
+    spaced = [*rows[:1], *(_RELATION.sub(r"{}\g<0>", row.strip()) for row in rows[1:])]
+    return _paragraph("rows", " ".join(rf"$\displaystyle {row.strip()}$" for row in spaced)) if rows else ""
 
 
 def _reason(line: Line) -> str:
     names = "".join(equation(_after(f"{name} = ", summands(term.tex))) for name, term in line.where)
-    return _paragraph("reason", line.reason) + (
-        f"\n\n{_paragraph('reason', 'Here')}\n\n{names}" if names else ""
+    return _paragraph("reason", f"{line.reason} Here" if names else line.reason) + (
+        f"\n\n{names}" if names else ""
     )
 
 

@@ -15,7 +15,7 @@ from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import By, Derivation
 from ddpm_spec.site.markdown import EQUATION_NUMBERS
 
-__all__ = ["picture", "rests_on"]
+__all__ = ["label", "picture", "rests_on"]
 
 CHARACTER, HEIGHT, MOST, ROW = 6.6, 26, 44, 52
 """Width of a character, height of a box, most space between boxes, distance of rows, in pixels."""
@@ -127,7 +127,8 @@ def _spread(wished: dict[str, float]) -> list[float]:
     return [round(x + shift, 1) for x in centres]
 
 
-def _label(node: Node) -> str:
+def label(node: Node) -> str:
+    """The name of a node in its box."""
     if node.kind == "lemma":
         words = node.id.split("-")[1:]
         return " ".join(_PROPER.get(word, word) for word in words)
@@ -135,7 +136,7 @@ def _label(node: Node) -> str:
 
 
 def _width(name: str) -> float:
-    return CHARACTER * (len(_label(NODES[name])) + 2) + 12
+    return CHARACTER * (len(label(NODES[name])) + 2) + 12
 
 
 def _line(above: str, below: str, centres: dict[str, tuple[float, float]]) -> str:
@@ -146,11 +147,11 @@ def _line(above: str, below: str, centres: dict[str, tuple[float, float]]) -> st
 
 
 def _box(node: Node, status: str, mark: str, address: str, x: float, y: float) -> str:
-    width, label = _width(node.id), escape(_label(node))
+    width = _width(node.id)
     # The theme's script would set a plain href, which a link inside an SVG does not let it.
     return (
         f'<a xlink:href="{escape(address)}" data-node="{node.id}" class="{status.replace(" ", "-")}">'
         f"<title>{escape(f'{node.name}, {node.where}: {status}')}</title>"
         f'<rect x="{x - width / 2:.1f}" y="{y - HEIGHT / 2}" width="{width:.1f}" height="{HEIGHT}" rx="4"/>'
-        f'<text x="{x}" y="{y + 4}"><tspan aria-hidden="true">{mark} </tspan>{label}</text></a>'
+        f'<text x="{x}" y="{y + 4}"><tspan aria-hidden="true">{mark} </tspan>{escape(label(node))}</text></a>'
     )

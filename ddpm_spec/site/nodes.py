@@ -25,6 +25,7 @@ __all__ = [
     "NODES",
     "PAGES",
     "badge",
+    "claims",
     "counts",
     "gap_table",
     "link",
@@ -134,10 +135,15 @@ def _derivation(node: Node) -> str:
     found = _derivations(node)
     if not found:
         raise SiteError(f"![[{node.id}#derivation]]: ddpm_spec.proofs derives nothing for {node.id}")
+    told = {one.title: _told(one, node) for one in found}
     parts = [f"### Derivation {{ #{node.id}-derivation }}\n"]
-    for one in found:
-        title = f"\n**{one.title}**\n\n" if len(found) > 1 else ""
-        parts.append(title + _told(one, node))
+    parts += [(f"\n**{title}**\n\n" if len(found) > 1 else "") + text for title, text in told.items() if text]
+    elsewhere = [(one.title, _place(one)) for one in found if not told[one.title]]
+    if len(found) == 1 and elsewhere:
+        parts.append(f"Told step by step under {elsewhere[0][1]}.\n")
+    elif elsewhere:
+        parts.append("\nTold step by step elsewhere:\n")
+        parts += [f"- {title}: {place}" for title, place in elsewhere] + [""]
     return "\n".join(parts)
 
 
@@ -149,12 +155,18 @@ def _told(one: Derivation, node: Node) -> str:
         until = labels.index(node.id)
         start = max((n for n, label in enumerate(labels[:until]) if label in one.nodes), default=0)
         return derivation.steps(derivation.prove(one), slice(start, until + 1))
-    places = sections if len(one.nodes) > 1 and sections else [NODES[one.nodes[0]]]
-    if node in places:
-        return derivation.steps(derivation.prove(one))
-    first, last = places[0], places[-1]
-    range_ = f"{link(first)} to {link(last)}" if first != last else f"[{first.name}][{first.id}-derivation]"
-    return f"Told step by step under {range_}.\n"
+    return derivation.steps(derivation.prove(one)) if node in _places(one) else ""
+
+
+def _places(one: Derivation) -> list[Node]:
+    """The nodes in whose sections a derivation is told."""
+    sections = [NODES[line.node] for line in one.lines if line.node in one.nodes]
+    return sections if len(one.nodes) > 1 and sections else [NODES[one.nodes[0]]]
+
+
+def _place(one: Derivation) -> str:
+    first, last = _places(one)[0], _places(one)[-1]
+    return f"{link(first)} to {link(last)}" if first != last else f"[{first.name}][{first.id}-derivation]"
 
 
 def _is_passed(node: Node, one: Derivation) -> bool:
@@ -166,7 +178,10 @@ def _is_passed(node: Node, one: Derivation) -> bool:
 def _evidence(node: Node) -> str:
     record = _record()
     found = sorted(record.of(node), key=lambda o: o.key)
-    rows = "\n".join(f"| {OUTCOMES[o.outcome]} {prose(o.claim)} | {o.kind} | {o.examples:,} |" for o in found)
+    rows = "\n".join(
+        f'| {OUTCOMES[o.outcome]} {prose(o.claim)} | <span class="kind">{o.kind}</span> | {o.examples:,} |'
+        for o in found
+    )
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     if len(found) > FEW:
         summary = f"<summary>{len(found)} checks: {_kinds(found)}</summary>"
@@ -176,22 +191,37 @@ def _evidence(node: Node) -> str:
 
 
 def _used(node: Node) -> str:
+    """What rests on a node: other statements, as in the graph, and what of the model calls its formulas."""
+    below = graph.rests_on()
     others = [
         other
         for other in NODES.values()
-        if other.id != node.id
-        and set(other.formulas) != set(node.formulas)
-        and (
-            _uses(other.formulas, node.formulas)
-            or any(set(d.formulas) & set(node.formulas) for d in _derivations(other))
-        )
+        if (node.id in below[other.id] if other.id in below else _builds_on(other, node))
     ]
     callers = dict.fromkeys(
         caller for formula in node.formulas for caller in _callers().get(dotted(formula), ())
     )
     items = [f"- {link(other)}: {prose(other.title)}" for other in others]
     items += [_caller(caller) for caller in callers]
-    return f"### Used by {{ #{node.id}-used }}\n\n" + ("\n".join(items) or "Nothing yet.") + "\n"
+    listed = "\n".join(items) or "Nothing else."
+    if len(items) > FEW:
+        listed = (
+            '<details class="laws" data-search-exclude markdown>\n'
+            f"<summary>{len(items)} places</summary>\n\n{listed}\n\n</details>"
+        )
+    return f"### Used by {{ #{node.id}-used }}\n\n{listed}\n"
+
+
+def _builds_on(other: Node, node: Node) -> bool:
+    """Whether what came after the paper runs a formula of this node."""
+    return (
+        other.id != node.id
+        and set(other.formulas) != set(node.formulas)
+        and (
+            _uses(other.formulas, node.formulas)
+            or any(set(d.formulas) & set(node.formulas) for d in _derivations(other))
+        )
+    )
 
 
 def _caller(name: str) -> str:
@@ -277,24 +307,36 @@ def counts() -> str:
     return f'<ul class="counts">{items}</ul>\n\n{_when(_record())}\n'
 
 
+def claims() -> str:
+    """The claims of the paper as in the table of all nodes."""
+    return _table(node for node in paper.NODES.values() if node.kind == "claim")
+
+
 def status_table() -> str:
     """Every node with its status, and what the status rests on."""
+    source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
+    return source + _table(paper.NODES.values())
+
+
+def _table(shown: Iterable[Node]) -> str:
     record = _record()
     rows = "\n".join(
         f"| {link(node)}, {node.where} <br> {prose(node.title)} "
         f"| {badge(_statuses()[node.id])} <br> {_kinds(record.of(node))}{_below(node)} |"
-        for node in paper.NODES.values()
+        for node in shown
     )
-    source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
     return (
-        f'{source}\n<div class="status-table" markdown>\n\n'
+        '\n<div class="status-table" markdown>\n\n'
         f"| what the paper says | status, and what was run |\n|---|---|\n{rows}\n\n</div>\n"
     )
 
 
 def _below(node: Node) -> str:
     others = [paper.NODES[other] for other in graph.rests_on()[node.id]]
-    return f" <br> Rests on {', '.join(map(link, others))}" if others else ""
+    named = [
+        f"[{graph.label(other)}][{other.id}]" if other.kind == "lemma" else link(other) for other in others
+    ]
+    return f" <br> Rests on {', '.join(named)}" if others else ""
 
 
 def picture(address: Callable[[str], str]) -> str:

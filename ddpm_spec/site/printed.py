@@ -31,6 +31,8 @@ def embedded(name: str, part: str, docs: Path, src_uri: str, address: Callable[[
             return score.summary()
         case "evidence", "counts":
             return nodes.counts()
+        case "evidence", "claims":
+            return nodes.claims()
         case "evidence", _:
             return nodes.status_table()
         case "gaps", _:

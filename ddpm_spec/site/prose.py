@@ -38,4 +38,5 @@ def _symbol(match: re.Match[str]) -> str:
     letter, index = (rf"\{_GREEK[x]}" if x in _GREEK else x for x in (letter, index))
     letter = rf"\{_ACCENTS[accent]}{{{letter}}}" if accent else letter
     index = index.strip("{}").replace("−", "-")
+    index = rf"\mathrm{{{index}}}" if re.fullmatch("[a-z]{2,}", index) else index
     return f"${letter}_{{{index}}}{'^2' if square else ''}$"

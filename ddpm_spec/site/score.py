@@ -49,7 +49,7 @@ def _part(score: dict[str, Any], part: str) -> str:
     )
     return (
         f"**{_PARTS[part]}.** {total['mutants']:,} wrong versions of {len(functions)} functions{time}:\n\n"
-        f'<ul class="counts">{items}</ul>\n\n'
+        f'<ul class="counts score">{items}</ul>\n\n'
     )
 
 

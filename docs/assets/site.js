@@ -34,13 +34,17 @@ document$.subscribe(() => {
   for (const figure of document.querySelectorAll(".live > *")) approach.observe(figure);
 });
 
-// A symbol that the Notation page explains shows its rows of the tables there, under a pointer or a finger.
+// A symbol that the Notation page explains shows its rows of the tables there, under a pointer or a finger. For
+// the keyboard each section with such symbols has one button, which lists what they mean.
 const NOTATION = new URL("../notation/", document.currentScript.src);
 // Not called `key`, which is a global of the theme.
 const bare = (tex) => tex.replace(/[\\{}\s]|\^2$|\(t\)$/g, "");
 const card = document.createElement("div");
 card.className = "symbol md-typeset";
 card.popover = "auto";
+card.role = "dialog";
+card.ariaLabel = "Symbols";
+card.tabIndex = -1;
 let rows;
 let soon;
 
@@ -67,22 +71,58 @@ function told(row) {
   return list;
 }
 
-async function show(symbol) {
-  const found = (await (rows ??= read()))[symbol.dataset.symbol];
-  if (!found || !symbol.isConnected) return;
-  card.replaceChildren(...found.map(told));
+function place(beside) {
   document.body.append(card);
   card.togglePopover(true);
-  const [at, size] = [symbol.getBoundingClientRect(), card.getBoundingClientRect()];
+  const [at, size] = [beside.getBoundingClientRect(), card.getBoundingClientRect()];
   const below = at.bottom + 6 + size.height < innerHeight;
   card.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
   card.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - 6 - size.height)}px`;
 }
 
+async function show(symbol) {
+  const found = (await (rows ??= read()))[symbol.dataset.symbol];
+  if (!found || !symbol.isConnected) return;
+  card.replaceChildren(...found.map(told));
+  place(symbol);
+}
+
+async function list(button, keys) {
+  const found = await (rows ??= read());
+  const list = document.createElement("dl");
+  for (const row of new Set(keys.map((key) => found[key]?.[0]))) {
+    if (!row) continue;
+    const [symbol, meaning] = [document.createElement("dt"), document.createElement("dd")];
+    symbol.append(...row.cells[0].cloneNode(true).childNodes);
+    meaning.append(...row.cells[1].cloneNode(true).childNodes);
+    list.append(symbol, meaning);
+  }
+  card.replaceChildren(list);
+  place(button);
+  card.focus(); // Escape closes it, and the focus goes back to the button
+}
+
+document$.subscribe(() => {
+  const sections = new Map();
+  let heading;
+  for (const element of document.querySelectorAll(".md-content :is(h1, h2, [data-symbol])"))
+    if (!element.dataset.symbol) heading = element;
+    else sections.set(heading, (sections.get(heading) ?? new Set()).add(element.dataset.symbol));
+  for (const [heading, keys] of sections) {
+    const button = document.createElement("button");
+    button.className = "symbols";
+    button.type = "button";
+    button.textContent = "Symbols of this section";
+    button.ariaHasPopup = "dialog";
+    button.onclick = () => list(button, [...keys]);
+    heading.after(button);
+  }
+});
+
 addEventListener("pointerover", ({ target }) => {
   clearTimeout(soon);
   const symbol = target.closest?.("[data-symbol]");
   if (symbol) soon = setTimeout(show, 300, symbol);
-  else if (card.isConnected && !card.contains(target)) soon = setTimeout(() => card.togglePopover(false), 300);
+  else if (card.isConnected && !card.contains(target) && !card.contains(document.activeElement)) soon = setTimeout(() => card.togglePopover(false), 300);
 });
 addEventListener("scroll", () => card.isConnected && card.togglePopover(false), { passive: true });

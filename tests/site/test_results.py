@@ -57,7 +57,7 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
     shown = section("table9-digits", tmp_path, "../results")
     assert "| $x_{t}$ | ours |\n|---|---|\n| a&#124;b | not run |" in shown
     assert "![what it shows](../results/table9-digits.png)" in shown
-    assert "$L_{simple}$ at $x_{t}$." in shown
+    assert r"$L_{\mathrm{simple}}$ at $x_{t}$." in shown
     assert (
         "`python -m ddpm_spec.reproduce table9`, commit 0123456789ab with changes, "
         "a processor, 2 cores, torch 2, this call took 3 s (finished batches are kept), "

@@ -166,7 +166,11 @@ export class Plate {
   }
 }
 
-const INDEXED = /([^\s_(]̃?)_([^\s_,)/²]+)|\b([A-Zqtx])\b/g;
+const INDEXED = /([^\s_(])([\u0302-\u0304]?)_([^\s_,)/²]+)|\b([A-Zqtx])\b/g;
+
+// No font file has both a Greek letter and an accent that sits on it, so the accent is put there as a sign of its own.
+const ACCENTS = { "\u0302": ["ˆ", 0.1, 0.16], "\u0303": ["˜", 0.07, 0.1], "\u0304": ["¯", 0.04, 0.13] };
+const TALL = "β";
 
 /** A square picture of greys in [0, 1], with its name below. */
 export function grey(pixels, side, name) {
@@ -182,17 +186,35 @@ export function grey(pixels, side, name) {
 
 /** Letters as the paper sets them, in an SVG's text: `x_t` has an index. */
 export function letters(text) {
-  return text.replace(INDEXED, (_, base, index, alone) =>
+  return text.normalize("NFD").replace(INDEXED, (_, base, accent, index, alone) =>
     alone
       ? `<tspan class="letter">${alone}</tspan>`
-      : `<tspan class="letter">${base}</tspan><tspan class="index" dy="3">${index}</tspan><tspan dy="-3">\u200b</tspan>`,
+      : `<tspan class="letter">${base}${above(base, accent)}</tspan>` +
+        `<tspan class="index" dy="3">${index}</tspan><tspan dy="-3">\u200b</tspan>`,
+  );
+}
+
+/** An accent, and the way back to the end of its letter, which is 0.57 em wide. */
+function above(base, accent) {
+  if (!accent) return "";
+  const [sign, from, rest] = ACCENTS[accent];
+  const rise = base === TALL ? 0.19 : 0;
+  return (
+    `<tspan dx="${(from - 0.57).toFixed(2)}em" dy="${-rise}em">${sign}</tspan>` +
+    `<tspan dx="${rest}em" dy="${rise}em">\u200b</tspan>`
   );
 }
 
 /** The same in HTML. */
 export function symbols(text) {
   const index = (i) => `<sub>${/\d/.test(i) ? i : `<i>${i}</i>`}</sub>`;
-  return text.replace(INDEXED, (_, base, i, alone) => (alone ? `<i>${alone}</i>` : `<i>${base}</i>${index(i)}`));
+  const letter = (base, accent) =>
+    accent
+      ? `<i class="accented${base === TALL ? " tall" : ""}">${base}<span>${ACCENTS[accent][0]}</span></i>`
+      : `<i>${base}</i>`;
+  return text
+    .normalize("NFD")
+    .replace(INDEXED, (_, base, accent, i, alone) => (alone ? `<i>${alone}</i>` : letter(base, accent) + index(i)));
 }
 
 /** A table of rows, the name first; the heads of the columns may be left out. */
