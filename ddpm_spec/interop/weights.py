@@ -17,7 +17,7 @@ from torch import Tensor
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.configuration import read_scheduler, read_unet
 from ddpm_spec.interop.names import DIFFUSERS, DIFFUSERS_OLD, PORT, Layout, names
-from ddpm_spec.training.settings import Network, Process, Settings
+from ddpm_spec.training.settings import Network, Process, Settings, without_dashes
 from ddpm_spec.unet import UNet
 
 __all__ = ["OpenWeights", "open_weights"]
@@ -222,8 +222,8 @@ def _filled(
         settings.check()
         with torch.device("meta"):
             unet = settings.unet(shape[0], shape[1])
-    except (InputError, ValueError) as error:
-        raise InputError(f"{file.parent}: {error}") from None
+    except InputError as error:
+        raise InputError(f"{file.parent}: {without_dashes(str(error))}") from None
     theirs = names(unet, layout)
     expected = {theirs[ours]: tensor.shape for ours, tensor in unet.state_dict().items()}
     _check(tensors, expected, file)

@@ -7,6 +7,7 @@ with the run as `settings.json`. The docstring under a field is its `--help`.
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from ddpm_spec.schedule import (
 from ddpm_spec.training.runs import write_atomically
 from ddpm_spec.unet import UNet
 
-__all__ = ["Evaluation", "Machine", "Network", "Process", "Settings", "Training"]
+__all__ = ["Evaluation", "Machine", "Network", "Process", "Settings", "Training", "without_dashes"]
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,20 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
 
     def unet(self, image_channels: int, image_size: int) -> UNet:
-        """The network, for images of this many channels and this side."""
-        return UNet(
-            in_channels=image_channels,
-            out_channels=image_channels * (2 if self.process.variance in LEARNED else 1),
-            image_size=image_size,
-            **asdict(self.network),
-        )
+        """The network, for images of this many channels and this side.
+
+        Raises:
+            InputError: if they cannot be halved as often as it has levels.
+        """
+        try:
+            return UNet(
+                in_channels=image_channels,
+                out_channels=image_channels * (2 if self.process.variance in LEARNED else 1),
+                image_size=image_size,
+                **asdict(self.network),
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
     def diffusion(self) -> Diffusion:
         """The process."""
@@ -190,7 +198,11 @@ class Settings:
                 rule = _RULES.get(name)
                 if rule and not rule[0](value):
                     raise InputError(f"--{name.replace('_', '-')} is {_shown(value)}; it must be {rule[1]}")
-        p, t = self.process, self.training
+        n, p, t = self.network, self.process, self.training
+        if n.channels % 2 or n.channels % n.groups:
+            raise InputError(
+                f"--channels is {n.channels}; it must be even and a multiple of --groups, {n.groups}"
+            )
         if p.beta_1 > p.beta_T:
             raise InputError(
                 f"--beta-1 is {p.beta_1} and --beta-T is {p.beta_T}; the schedule must not decrease"
@@ -231,21 +243,27 @@ class Settings:
 
     @classmethod
     def load(cls, path: Path) -> "Settings":
-        """What `save` wrote.
+        """What `save` wrote, checked.
 
         Raises:
-            InputError: if the file is missing, damaged, or of another version of this project.
+            InputError: if the file is missing, damaged, of another version of this project, or was edited
+                to what no run can have.
         """
         try:
-            return _from_json(cls, json.loads(path.read_text(encoding="utf-8")))
+            settings: Settings = _from_json(cls, _object(path.read_text(encoding="utf-8")), "it")
         except OSError as error:
             raise InputError(
                 f"{path.parent} is not a run folder: {path.name} cannot be read ({error.strerror})"
             ) from None
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except ValueError as error:
             raise InputError(
                 f"{path} is damaged or from another version ({error}); restore it, or start a new run"
             ) from None
+        try:
+            settings.check()
+        except InputError as error:
+            raise InputError(f"{path}: {without_dashes(str(error))}") from None
+        return settings
 
 
 _MAY_CHANGE = {"steps", "save_every", "sample_every", "accumulate", "checkpointing"}
@@ -256,9 +274,23 @@ def _shown(value: Any) -> str:
     return (" ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
-def _from_json(cls: type[Any], values: dict[str, Any]) -> Any:
+def without_dashes(line: str) -> str:
+    """What `check` says of options, said of the fields in a file."""
+    return re.sub(r"--(\w[\w-]*)", lambda option: option[1].replace("-", "_"), line)
+
+
+def _object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError("it is not JSON") from None
+
+
+def _from_json(cls: type[Any], values: Any, name: str) -> Any:
     """The dataclass of these values: exactly its fields, each of its type."""
     types = get_type_hints(cls)
+    if not isinstance(values, dict):
+        raise ValueError(f"{name} is {values!r}")
     if set(values) != set(types):
         odd = set(values) ^ set(types)
         raise ValueError(f"fields {sorted(odd)} differ")
@@ -267,11 +299,11 @@ def _from_json(cls: type[Any], values: dict[str, Any]) -> Any:
 
 def _value(kind: Any, value: Any, name: str) -> Any:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return _from_json(kind, value)
-    if get_args(kind)[1:] == (...,):
-        return tuple(value)
+        return _from_json(kind, value, name)
     choices = get_args(kind)
-    if value not in choices if choices else not isinstance(value, kind):
+    if choices[1:] == (...,) and isinstance(value, list):
+        return tuple(_value(choices[0], item, f"an item of {name}") for item in value)
+    if value not in choices if choices else type(value) is not kind:
         raise ValueError(f"{name} is {value!r}")
     return value
 

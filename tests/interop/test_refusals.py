@@ -116,7 +116,7 @@ def test_another_process(folder, name, value):
 
 def test_a_value_out_of_range(folder):
     changed(folder / "scheduler" / "scheduler_config.json", beta_end=1.5)
-    assert "--beta-T is 1.5" in said(folder)
+    assert "beta_T is 1.5; it must be between 0 and 1" in said(folder)
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,8 @@ def test_sampling_in_fewer_steps_and_by_ddim(run, tmp_path):
 def test_a_variance_of_single_steps_needs_all_of_them(run, tmp_path, capsys):
     settings = Settings.load(run / "settings.json")
     learned = dataclasses.replace(settings.process, variance="learned")
-    dataclasses.replace(settings, process=learned).save(tmp_path / "settings.json")
+    bound = dataclasses.replace(settings.training, objective="bound")
+    dataclasses.replace(settings, process=learned, training=bound).save(tmp_path / "settings.json")
     line = error_of(capsys, sample, tmp_path, "--steps", "3")
     assert "has learned the variance of single steps; leave --steps away, or give --eta" in line
 
@@ -264,7 +265,7 @@ def test_samples_go_to_the_next_free_folder(run, capsys):
         ("--multipliers 1 1 1 1 1", "images of side 8 cannot be halved 4 times; give fewer multipliers"),
         (
             "--channels 10 --groups 4",
-            "channels is 10; it must be even, at least 4 and a multiple of groups",
+            "--channels is 10; it must be even and a multiple of --groups, 4",
         ),
         ("--seed 9223372036854775808", "--seed is 9223372036854775808; it must be an integer of 64 bits"),
         (
@@ -340,6 +341,13 @@ def test_settings_that_do_not_belong_to_the_checkpoint(copy, capsys):
     assert "was made with seed 3, here it is 4; it is another run's" in error_of(
         capsys, train, "--resume", copy
     )
+
+
+def test_a_network_that_the_images_do_not_fit(copy, capsys):
+    settings = Settings.load(copy / "settings.json")
+    deep = dataclasses.replace(settings.network, multipliers=(1, 1, 1, 1, 1))
+    dataclasses.replace(settings, network=deep).save(copy / "settings.json")
+    assert "images of side 8 cannot be halved 4 times" in error_of(capsys, sample, copy)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"data": "digits"}', '{"data": 3}'])

@@ -117,6 +117,37 @@ def test_settings_of_a_version_without_a_field(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("group", "name", "value", "line"),
+    [
+        ("process", "T", 0, ": T is 0; it must be at least 2"),
+        ("process", "T", True, r" \(T is True\)"),
+        ("process", "beta_T", 2.0, ": beta_T is 2.0; it must be between 0 and 1"),
+        ("process", "schedule", "constant", ": schedule is constant, but beta_1 is 0.0001 and beta_T is 0.02"),
+        ("process", "variance", "learned", "; use objective hybrid or bound"),
+        ("training", "steps", -3, ": steps is -3; it must be at least 1"),
+        ("training", "save_every", 0, ": save_every is 0; it must be at least 1"),
+        ("network", "channels", 15, ": channels is 15; it must be even and a multiple of groups, 4"),
+        ("network", "channels", 10, ": channels is 10; it must be even and a multiple of groups, 4"),
+        ("network", "multipliers", ["a", 1, 3], r" \(an item of multipliers is 'a'\)"),
+        ("network", "multipliers", "12", r" \(multipliers is '12'\)"),
+        ("network", "multipliers", [], ": multipliers is none; it must be one whole number a level"),
+        ("network", "attention", [4.0], r" \(an item of attention is 4.0\)"),
+    ],
+)  # fmt: skip
+def test_edited_settings(tmp_path, group, name, value, line):
+    path = tmp_path / "settings.json"
+    SMALL.save(path)
+    content = json.loads(path.read_text())
+    content[group][name] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=line) as refusal:
+        Settings.load(path)
+    assert str(refusal.value).startswith(str(path))
+    assert "--" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     ("words", "line"),
     [
         ("--variance learned", "use --objective hybrid or bound"),
