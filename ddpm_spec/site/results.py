@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from ddpm_spec.reproduction.markdown import markdown
 from ddpm_spec.site.prose import prose
@@ -22,10 +23,25 @@ def section(name: str, folder: Path, seen_from: str) -> str:
     if not stored.exists():
         target, _, preset = name.partition("-")
         return f"Not stored yet: `python -m ddpm_spec.reproduce {target} --preset {preset}` makes it.\n"
-    result = json.loads(stored.read_text(encoding="utf-8"))
+    result = _read(stored)
+    first = _first_with(folder / result["picture"]) if result["picture"] else name
+    if first != name:
+        place = _read(folder / f"{first}.json")["place"]
+        note = f"The picture is that of [{place}](#{place.lower().replace('. ', '-')}), to the last byte."
+        result |= {"picture": None, "notes": [note, *result["notes"]]}
     text = markdown(result, f"{seen_from}/{name}.png", _written)
     return text.replace(".png)", ".png){ loading=lazy }")  # there are many on one page
 
 
+def _read(stored: Path) -> dict[str, Any]:
+    return dict(json.loads(stored.read_text(encoding="utf-8")))
+
+
+def _first_with(picture: Path) -> str:
+    """The first result by name that shows this picture; one run serves figures that differ in their data."""
+    shown = picture.read_bytes()
+    return next(file.stem for file in sorted(picture.parent.glob("*.png")) if file.read_bytes() == shown)
+
+
 def _written(text: str) -> str:
-    return prose(re.sub(r"\bL_simple\b", "L_{simple}", text))
+    return prose(re.sub(r"\bL_(simple|hybrid|vlb)\b", r"L_{\1}", text))

@@ -54,6 +54,7 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
         },
     }
     (tmp_path / "table9-digits.json").write_text(json.dumps(result))
+    (tmp_path / "table9-digits.png").write_bytes(b"a picture")
     shown = section("table9-digits", tmp_path, "../results")
     assert "| $x_{t}$ | ours |\n|---|---|\n| a&#124;b | not run |" in shown
     assert "![what it shows](../results/table9-digits.png)" in shown
@@ -63,6 +64,18 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
         "a processor, 2 cores, torch 2, this call took 3 s (finished batches are kept), "
         "training its runs 61 s." in shown
     )
+
+
+def test_a_picture_is_shown_once(tmp_path: Path) -> None:
+    for number, picture in {3: b"a", 4: b"a", 5: b"b"}.items():
+        result = STORED["fig3-digits"] | {"place": f"Fig. {number}", "picture": f"fig{number}-digits.png"}
+        (tmp_path / f"fig{number}-digits.json").write_text(json.dumps(result))
+        (tmp_path / f"fig{number}-digits.png").write_bytes(picture)
+    third, fourth, fifth = (section(f"fig{n}-digits", tmp_path, "..") for n in (3, 4, 5))
+    assert "](../fig3-digits.png)" in third
+    assert "](../fig5-digits.png)" in fifth
+    assert ".png" not in fourth
+    assert "The picture is that of [Fig. 3](#fig-3), to the last byte." in fourth
 
 
 def test_what_is_not_stored_is_said_to_be_missing(tmp_path: Path) -> None:
