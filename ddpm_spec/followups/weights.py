@@ -1,6 +1,7 @@
 """One table of weights: what each later loss puts on ‖ε − ε_θ‖², how to read it on x_0 or v, and its bound.
 
-Weights are those of a step t and multiply the squared error of a coordinate.
+Weights are those of a step t and multiply the squared error of a coordinate. Where nothing else is said they
+are numbers without unit, in any shape and dtype that the fields of `at` have.
 """
 
 from ddpm_spec.followups.snr import log_snr, log_snr_prev, snr

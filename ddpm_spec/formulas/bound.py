@@ -88,5 +88,5 @@ def decoder_term(x_0: Number, mean: Number, variance: Number, levels: Number) ->
 
 
 def bits_per_dim(nats: Number, dims: int) -> Number:
-    """A codelength of one example in nats, as bits per coordinate: nats / (D ln 2)."""
+    """A codelength of one example in nats, as bits per coordinate: nats / (D ln 2), the unit of Table 1."""
     return nats / (dims * log(2 * one(nats)))

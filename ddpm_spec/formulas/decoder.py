@@ -25,7 +25,7 @@ def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: Num
 def tanh_cdf(x: Number) -> Number:
     """Φ(x) as ½ (1 + tanh(√(2/π) (x + 0.044715 x³))), off by up to 1.8e-4.
 
-    Not in the paper; its official code uses it. Symmetric like Φ, and its slope falls with |x|.
+    For Eq. 13. Not in the paper; its official code uses it. Symmetric like Φ, and its slope falls with |x|.
     """
     return (1 + tanh(2 / sqrt(two_pi(x)) * (x + 44715 * x**3 / 10**6))) / 2
 

@@ -33,7 +33,7 @@ def interior_floor(variance: Number, levels: Number) -> Number:
 
 
 def clipped_edge_floor(variance: Number, levels: Number) -> Number:
-    """−log Φ(δ/σ_1), the least L_0 of a pixel at −1 or 1 where x̂_0 is clipped to [−1, 1].
+    """−log Φ(δ/σ_1), the least L_0 (Eq. 13) of a pixel at ±1 where x̂_0 is clipped to [−1, 1].
 
     Without the clip the mean can move out of the range and the floor is 0. Since Φ(r) ≥ 2Φ(r) − 1 this
     is also, with the clip, the least L_0 of any pixel. variance: σ_1²; levels ≥ 2.

@@ -10,7 +10,7 @@ __all__ = ["entropy", "kl", "linear_mean", "linear_variance", "log_density"]
 
 
 def log_density(x: Number, mean: Number, variance: Number) -> Number:
-    """Log N(x; mean, variance) in nats, per coordinate.
+    """Log N(x; mean, variance) in nats, per coordinate: the law of Eqs. 1 and 2.
 
     Shapes broadcast. Rounding: 2(1+κ)u.
     """
@@ -29,17 +29,20 @@ def kl(mean: Number, variance: Number, mean_p: Number, variance_p: Number) -> Nu
 
 
 def entropy(variance: Number) -> Number:
-    """H of N(m, variance) in nats, per coordinate: ½ log(2πe · variance). Rounding: 2(1+κ)u."""
+    """H of N(m, variance) in nats, per coordinate: ½ log(2πe · variance).
+
+    For H(x_0) beside Eq. 5 (App. A). Shapes broadcast. Rounding: 2(1+κ)u.
+    """
     return (log(two_pi(variance) * variance) + 1) / 2
 
 
 def linear_mean(mean: Number, scale: Number) -> Number:
-    """Mean of scale · y + noise for y of this mean and noise of mean 0."""
+    """Mean of scale · y + noise for y of this mean and noise of mean 0: a step of Eq. 2."""
     return scale * mean
 
 
 def linear_variance(variance: Number, scale_squared: Number, noise_variance: Number) -> Number:
-    """Variance of scale · y + noise for y and noise independent.
+    """Variance of scale · y + noise for y and noise independent: a step of Eq. 2.
 
     Takes the square of the scale, since that is what the schedule holds (α_t, not √α_t).
     """

@@ -15,7 +15,7 @@ def mix(a: Number, b: Number, weight: Number) -> Number:
 
 
 def mixed_noise(weight: Number) -> Number:
-    """(1 − λ)² + λ², the share of the noise's variance that is left when two independent draws are mixed.
+    """(1 − λ)² + λ², the share of the noise's variance that is left when two draws are mixed (§4.4).
 
     1 at the ends and ½ in the middle, so a mixed latent is not a draw of q(x_t | ·). Rounding:
     3(1+κ)u; κ is 0 in the middle, where the first square has three roundings behind it.

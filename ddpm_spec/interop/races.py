@@ -23,7 +23,11 @@ Row = dict[str, Any]
 
 
 def apart(part: Callable[[], list[Row]]) -> list[Row]:
-    """Run in a new process: nothing allocated, compiled or configured before is left over."""
+    """Run in a new process: nothing allocated, compiled or configured before is left over.
+
+    Raises:
+        InputError: if it was killed, as when memory runs out.
+    """
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, mp_context=context) as pool:

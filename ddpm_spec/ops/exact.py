@@ -18,7 +18,11 @@ __all__ = ["Logarithms", "TwoPi", "sqrt"]
 
 
 def sqrt(x: Fraction) -> Fraction:
-    """The exact root of the square of a rational; anything else is refused, never rounded."""
+    """The exact root of the square of a rational, never rounded.
+
+    Raises:
+        ValueError: for anything else.
+    """
     numerator, denominator = math.isqrt(max(x.numerator, 0)), math.isqrt(x.denominator)
     root = Fraction(numerator, denominator)
     if root * root != x:

@@ -222,6 +222,9 @@ def sign_of(factor: sp.Expr) -> int:
 
     With s = 1/(1 + u), u > 0, for every s in (0, 1), a polynomial whose coefficients share one sign
     has that sign.
+
+    Raises:
+        Undecided: if that is not seen.
     """
     free = factor.free_symbols
     if not all(symbol.is_positive for symbol in free):
