@@ -131,7 +131,5 @@ class Katex:
         return f'<span class="math">{html.replace("<math ", "<math data-search-exclude ", 1)}</span>'
 
     def close(self) -> None:
-        """End the process."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait(timeout=10)
+        """End the process, by telling it that no formula follows."""
+        self._process.communicate(timeout=10)
