@@ -2,7 +2,7 @@
 
 from ddpm_spec.data.batches import Batches, fetch, indices
 from ddpm_spec.data.images import Images, Store, from_unit, to_unit
-from ddpm_spec.data.sources import DataName, Source, load
+from ddpm_spec.data.sources import DataName, Source, load, refuse_unused
 
 __all__ = [
     "Batches",
@@ -14,5 +14,6 @@ __all__ = [
     "from_unit",
     "indices",
     "load",
+    "refuse_unused",
     "to_unit",
 ]

@@ -1,6 +1,7 @@
 """Where the images come from, by name."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.images import Images
 from ddpm_spec.errors import InputError
 
-__all__ = ["DataName", "Source", "load"]
+__all__ = ["DataName", "Source", "load", "refuse_unused"]
 
 DataName = Literal["digits", "fashion-mnist", "hub", "folder", "lsun"]
 
@@ -41,6 +42,19 @@ class Source:
     """Folder for decoded images; '': ddpm_spec in the user's cache folder."""
     cache_gb: float = 32.0
     """A set that takes more GB than this is decoded as needed, with a digest of names and sizes only."""
+
+
+def refuse_unused(name: DataName, given: Iterable[str], hint: str = "") -> None:
+    """Refuses fields of `Source` that were given for images that have no use for them.
+
+    Raises:
+        InputError: naming the first, with the hint behind it.
+    """
+    # Both have one side, and `load` refuses another.
+    used = {"digits": {"image_size"}, "fashion-mnist": {"image_size", "path"}}
+    for field in given:
+        if name in used and field not in used[name]:
+            raise InputError(f"{name} takes no --{field.replace('_', '-')}; leave it away{hint}")
 
 
 def load(

@@ -108,15 +108,21 @@ def open_run(
         networks[name] = _ready(network, settings, accelerator)
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     if state["belongs_to"]["data"] != images.digest:
-        raise InputError(f"{run} was trained on other images than {settings.data} holds now; put those back")
+        place = settings.source.path or settings.data
+        raise InputError(f"{run} was trained on other images than {place} holds now; put those back")
     digests = {name: state["sha256"][f"{name}.safetensors"] for name in networks}
     origin = {"run": str(run), "checkpoint": folder.name, "step": state["step"]}
     return Model(str(run), settings, images, networks, digests, origin, accelerator)
 
 
 def located(settings: Settings, path: str | None, cache: str | None) -> Settings:
-    """The settings with their images, and the decoded ones, where these say."""
+    """The settings with their images, and the decoded ones, where these say.
+
+    Raises:
+        InputError: if these are images that take no such place.
+    """
     moved: dict[str, Any] = {k: v for k, v in (("path", path), ("cache", cache)) if v is not None}
+    data.refuse_unused(settings.data, (k for k, v in moved.items() if v != getattr(settings.source, k)))
     return dataclasses.replace(settings, source=dataclasses.replace(settings.source, **moved))
 
 

@@ -89,7 +89,7 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
                 f"{options.from_} was trained on other images ({saved.data}) than --preset {options.preset} "
                 "has; name the preset it was trained with"
             )
-        settings = saved
+        settings = located(saved, options.path, options.cache)
     own = options.preset in TARGETS[options.target].presets
     samples, images = (SAMPLES, IMAGES) if own else (
         settings.evaluation.samples, settings.evaluation.bound_images

@@ -87,4 +87,6 @@ def parse_reproduce(args: list[str]) -> ReproduceOptions:
         raise InputError(
             f"{options.target} is made of several runs; leave --from away, --runs names their folder"
         )
+    if options.from_ and options.steps:
+        raise InputError("--from names a run that is trained already; leave --steps away")
     return options

@@ -196,8 +196,8 @@ def _tensors(folder: Path, name: str) -> Tensors:
         raise _damaged(folder, f"{path.name}: {error}") from None
 
 
-def read(folder: Path, belongs_to: dict[str, Any]) -> Checkpoint:
-    """The checkpoint in this folder, which must belong to this data and these settings.
+def read(folder: Path, belongs_to: dict[str, Any], place: str = "this set") -> Checkpoint:
+    """The checkpoint in this folder, which must belong to these settings and to the images of this place.
 
     Raises:
         InputError: if it is damaged, or another run's.
@@ -205,6 +205,11 @@ def read(folder: Path, belongs_to: dict[str, Any]) -> Checkpoint:
     state = _state(folder)
     for name, value in belongs_to.items():
         if state["belongs_to"].get(name) != value:
+            if name == "data":  # a digest, which tells nobody anything
+                raise InputError(
+                    f"the images of {place} are not those that {folder} was trained on; "
+                    "put them back, or start a new run"
+                )
             raise InputError(
                 f"{folder} was made with {name} {state['belongs_to'].get(name)}, here it is {value}; "
                 "it is another run's: put back what it was made with, or start a new run"

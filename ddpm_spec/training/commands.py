@@ -27,6 +27,7 @@ from ddpm_spec.training.log import Log
 from ddpm_spec.training.loop import Diverged, Trainer
 from ddpm_spec.training.machine import accelerator_for, compiled, description, resolved, say_what_differs
 from ddpm_spec.training.options import SampleOptions, TrainOptions, parse_sample, parse_train
+from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Settings
 
 __all__ = ["DIVERGED", "fit", "sample", "train"]
@@ -69,7 +70,7 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Imag
     images = _load(options.settings, interrupt)
     with processes.together():
         accelerator = accelerator_for(options.settings)
-        _check_fit(options.settings, images, accelerator)
+        _check_fit(options, images, accelerator)
     settings = processes.from_first(lambda: resolved(options.settings, accelerator))
     trainer = Trainer(settings, images, accelerator)
     run = processes.from_first(lambda: _open_run(options, trainer))
@@ -108,15 +109,24 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
     return images
 
 
-def _check_fit(settings: Settings, images: data.Images, accelerator: Accelerator) -> None:
+def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelerator) -> None:
     """Refuses settings that are sound one by one but not together.
 
     Raises:
         InputError: with what would be right.
     """
+    settings = options.settings
     channels, side, _ = images.shape
     with torch.device("meta"):
         settings.unet(channels, side)
+    sides = [side >> level for level in range(len(settings.network.multipliers))]
+    asked = settings.network.attention
+    if not options.resume and asked != preset(options.preset).network.attention:  # a default may do nothing
+        for odd in set(asked).difference(sides):
+            raise InputError(
+                f"no feature map has side {odd}, which --attention names; "
+                f"they have {' '.join(map(str, sides))}"
+            )
     if settings.evaluation.bound_images > len(images.held_out):
         raise InputError(
             f"--bound-images is {settings.evaluation.bound_images}; "
@@ -141,7 +151,8 @@ def _open_run(options: TrainOptions, trainer: Trainer) -> Path:
     if options.resume:
         run = options.resume
         if checkpoints.steps_in(run):
-            saved = checkpoints.read(checkpoints.latest(run), trainer.belongs_to)
+            place = settings.source.path or settings.data
+            saved = checkpoints.read(checkpoints.latest(run), trainer.belongs_to, place)
             trainer.restore(saved)
             say_what_differs(saved.made_on, description(settings, trainer.accelerator))
         else:
@@ -187,7 +198,9 @@ def _fit(trainer: Trainer, run: Path, interrupt: Interrupt) -> float:
         except Diverged as end:
             noted = {"step": end.step, "cause": end.cause, "value": str(end.value)}
             runs.write_atomically(run / DIVERGED, (json.dumps(noted, indent=2) + "\n").encode())
-            raise
+            steps = checkpoints.steps_in(run)
+            saved = f" (checkpoint-{steps[-1]} is from before)" if steps else " (nothing was saved)"
+            raise Diverged(end.step, end.cause, end.value, saved) from None
         except RuntimeError as error:
             raise _one_line(error) or error from None
     if processes.is_first():

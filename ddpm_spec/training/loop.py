@@ -44,10 +44,10 @@ class Look:
 class Diverged(InputError):
     """The loss, or the gradient under a finite loss, is not finite: a result as much as an error."""
 
-    def __init__(self, step: int, cause: str, value: float) -> None:
+    def __init__(self, step: int, cause: str, value: float, saved: str = "") -> None:
         super().__init__(
-            f"the {cause} is {value} at step {step}; lower --lr, or lengthen --warmup "
-            "(saved checkpoints are from before)"
+            f"the {cause} is {value} at step {step}{saved}; "
+            "start a new run with a lower --lr, or a longer --warmup"
         )
         self.step, self.cause, self.value = step, cause, value
 

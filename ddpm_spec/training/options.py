@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from ddpm_spec.data import refuse_unused
 from ddpm_spec.errors import InputError
 from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Settings
@@ -83,6 +84,7 @@ def parse_train(args: list[str]) -> TrainOptions:
     default = TrainOptions(preset=name or "digits", settings=base)
     options = parse(TrainOptions, args, default, "python -m ddpm_spec.train")
     options.settings.check()
+    _refuse_unused(base, options.settings)
     if resume is not None:
         _refuse_changes(base, options.settings)
     return options
@@ -156,6 +158,20 @@ def _flags(kind: Any) -> list[str]:
         inner = next((a for a in getattr(part.type, "__args__", ()) if dataclasses.is_dataclass(a)), inner)
         flags += _flags(inner) if dataclasses.is_dataclass(inner) else [f"--{part.name.replace('_', '-')}"]
     return flags
+
+
+def _refuse_unused(base: Settings, asked: Settings) -> None:
+    """What was given and would do nothing; a default may."""
+
+    def given(group: str) -> set[str]:
+        before, now = vars(getattr(base, group)), vars(getattr(asked, group))
+        return {name for name in now if now[name] != before[name]}
+
+    refuse_unused(asked.data, sorted(given("source")), ", or did you mean --data folder?")
+    if asked.process.schedule == "cosine" and given("process") & {"beta_1", "beta_T"}:
+        raise InputError(
+            "cosine has neither --beta-1 nor --beta-T; leave them away, or use --schedule linear"
+        )
 
 
 def _refuse_changes(saved: Settings, asked: Settings) -> None:

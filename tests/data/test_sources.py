@@ -276,7 +276,7 @@ def test_a_folder_without_images(tmp_path):
 def test_a_damaged_image_is_named(folder, content):
     path = folder[0] / "train" / "dog" / "1.png"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"{path} is no image that can be read"):
+    with pytest.raises(InputError, match=rf"^{path} is no image that can be read; mend or remove it$"):
         load("folder", source(folder[0]))
     assert list((folder[0].parent / "cache").glob("*/")) == []
 
@@ -284,7 +284,7 @@ def test_a_damaged_image_is_named(folder, content):
 def test_a_truncated_image_is_named(folder):
     path = folder[0] / "train" / "dog" / "1.png"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(InputError, match=rf"{path} is no image that can be read"):
+    with pytest.raises(InputError, match=rf"^{path} is no image that can be read; mend or remove it$"):
         load("folder", source(folder[0]))
 
 

@@ -105,6 +105,8 @@ def test_a_second_call_gives_the_same_without_the_network(run, monkeypatch):
     [
         (["--samples", "1"], r"--samples is 1; it must be at least 2"),
         (["--images", "1"], r"--images is 1; it must be 0, for all, or at least 2"),
+        (["--path", "nowhere"], r"^digits takes no --path; leave it away$"),
+        (["--cache", "nowhere"], r"^digits takes no --cache; leave it away$"),
         (["--images", "298"], r"--images is 298; digits has 297 test images"),
         (["--batch", "0"], r"--batch is 0; it must be at least 1"),
         (["--preset", "digits"], r"is a run and knows its data; leave --preset away"),
@@ -136,7 +138,7 @@ def test_damaged_weights_and_other_data(run):
     file.write_bytes(whole)
     state = run / "checkpoint-7" / "state.json"
     state.write_text(state.read_text().replace(load("digits").digest, "0" * 64))
-    with pytest.raises(InputError, match="was trained on other images"):
+    with pytest.raises(InputError, match="was trained on other images than digits holds now"):
         evaluate([str(run)])
 
 

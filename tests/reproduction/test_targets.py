@@ -180,6 +180,11 @@ def test_a_row_that_diverges_is_shown_with_its_step(tmp_path, monkeypatch):
         (["table1", "--preset", "digit"], r"there is no preset 'digit'"),
         (["table2", "--from", "runs/x"], r"table2 is made of several runs"),
         (["followups", "--from", "runs/x"], r"followups is made of several runs"),
+        (["fig6", "--path", "nowhere"], r"digits takes no --path; leave it away"),
+        (
+            ["fig6", "--from", "runs/x", "--steps", "3"],
+            r"--from names a run that is trained already; leave",
+        ),
         (["fig6", "--from", "nothing"], r"nothing is not a run folder"),
     ],
 )

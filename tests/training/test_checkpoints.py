@@ -126,10 +126,12 @@ def test_damage_to_the_only_one(tmp_path):
 def test_another_runs_checkpoint_is_refused(tmp_path, images):
     made = trainer(images)
     folder = checkpoints.write(tmp_path, made.state())
-    for key, other in (("data", "0" * 64), ("channels", 16), ("lr", 0.5), ("T", 9), ("seed", 0)):
+    for key, other in (("channels", 16), ("lr", 0.5), ("T", 9), ("seed", 0)):
         assert key in made.belongs_to
         with pytest.raises(InputError, match=f"was made with {key} .*another run's"):
             checkpoints.read(folder, made.belongs_to | {key: other})
+    with pytest.raises(InputError, match=f"^the images of f1 are not those that {folder} was trained on"):
+        checkpoints.read(folder, made.belongs_to | {"data": "0" * 64}, "f1")
 
 
 def test_another_format_is_refused(tmp_path):

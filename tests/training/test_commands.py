@@ -261,6 +261,8 @@ def test_samples_go_to_the_next_free_folder(run, capsys):
         ("--beta-1 0", "--beta-1 is 0.0; it must be between 0 and 1"),
         ("--beta-1 0.5", "--beta-1 is 0.5 and --beta-T is 0.02; the schedule must not decrease"),
         ("--multipliers", "--multipliers is none; it must be one whole number a level"),
+        ("--attention 5", "no feature map has side 5, which --attention names; they have 8 4"),
+        ("--attention 4 16", "no feature map has side 16, which --attention names; they have 8 4"),
         ("--multipliers 1 0", "--multipliers is 1 0; it must be one whole number a level, each at least 1"),
         ("--multipliers 1 1 1 1 1", "images of side 8 cannot be halved 4 times; give fewer multipliers"),
         (

@@ -19,13 +19,23 @@ def test_it_is_noted_and_what_was_saved_stays(tmp_path, capsys):
     (line,) = [x for x in capsys.readouterr().err.splitlines() if not x.startswith(("training", str(run)))]
     noted = json.loads((run / DIVERGED).read_text())
     step = noted["step"]
-    assert line.startswith(f"error: the {noted['cause']} is {noted['value']} at step {step}; lower --lr")
+    assert line == (
+        f"error: the {noted['cause']} is {noted['value']} at step {step} "
+        f"(checkpoint-{step - 1} is from before); start a new run with a lower --lr, or a longer --warmup"
+    )
     assert noted["cause"] in ("loss", "gradient")
     assert not math.isfinite(float(noted["value"]))
     assert checkpoints.steps_in(run) == [s for s in (step - 2, step - 1) if s]
     # Again, from the last checkpoint: the same step, the same cause.
     assert run_command(train, ["--resume", str(run)]) == 2
     assert json.loads((run / DIVERGED).read_text()) == noted
+
+
+def test_without_a_checkpoint_it_says_so(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert run_command(train, [*FLAGS, "--run", str(run), "--lr", "1e30", "--warmup", "0"]) == 2
+    assert checkpoints.steps_in(run) == []
+    assert "at step 2 (nothing was saved); start a new run" in capsys.readouterr().err
 
 
 def test_a_run_that_passes_its_bad_step_is_noted_no_more(tmp_path, monkeypatch):

@@ -133,7 +133,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(images, tmp_path):
             return clean.loss(*batch) * (torch.inf if made.step == 4 else 1)
 
     made.diffusion = Spoilt()
-    with pytest.raises(InputError, match=r"the loss is inf at step 5; lower --lr"):
+    with pytest.raises(InputError, match=r"the loss is inf at step 5; start a new run with a lower --lr"):
         list(made.run(functools.partial(checkpoints.write, tmp_path)))
     assert checkpoints.steps_in(tmp_path) == []
 
@@ -167,7 +167,9 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss(images):
             return loss
 
     made.diffusion = Spoilt()
-    with pytest.raises(Diverged, match=r"the gradient is (nan|inf) at step 3; lower --lr") as stop:
+    with pytest.raises(
+        Diverged, match=r"the gradient is (nan|inf) at step 3; start a new run with a lower --lr"
+    ) as stop:
         list(made.run(lambda state: None))
     assert (stop.value.step, stop.value.cause) == (3, "gradient")
 
