@@ -110,7 +110,7 @@ FOLLOWUPS: dict[str, Followup] = {
             "Flow matching",
             "DDPM's path is a straight line, rescaled",
             "lipman2023flow",
-            "the optimal-transport path at σ_min = 0",
+            "the optimal-transport path at σ_{min} = 0",
             flow_matching.path_time,
             flow_matching.straight_path,
             flow_matching.straight_velocity,

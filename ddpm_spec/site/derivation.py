@@ -40,7 +40,7 @@ _TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |↵|.", re.DOTA
 # A divergence is long, and may be broken before its ‖; a bracket over two lines cannot stretch.
 _DIVERGENCE = re.compile(r"(D_\{\\mathrm\{KL\}\})\\left\((.*?) (\\,\\\|.*?)\\right\)")
 # At the start of a piece it has no space before it, unless something stands there.
-_RELATION = re.compile(r"^(?:[=<>]|\\(?:le|ge|leq|geq|approx|propto|sim)(?![A-Za-z]))")
+_RELATION = re.compile(r"^(?:[=<>]|\\(?:le|ge|leq|geq|approx|propto|sim|leftarrow)(?![A-Za-z]))")
 _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
 
 

@@ -25,6 +25,7 @@ __all__ = ["EQUATION_NUMBERS", "Markup", "makeExtension"]
 
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`]*)$")
 _INLINE = r"(?<![\\$])\$(?!\s)((?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
+_MARKED_OFF = rf"(\(?){_INLINE}([).,;:?!]*)"
 _CITATION = r"\[@([\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
 EQUATION_NUMBERS = r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*"
 _WIKI_LINK = r"(?<!!)\[\[([^\[\]|\n]+)(?:\|([^\[\]\n]+))?\]\]"
@@ -107,6 +108,11 @@ class _Equations(_Html):
     ANCESTOR_EXCLUDES = ("a", "summary")
 
 
+def _whole(before: str, formula: str, after: str) -> str:
+    """A formula that no line break parts from its punctuation; a browser would break there."""
+    return f'<span class="whole">{before}{formula}{after}</span>' if before or after else formula
+
+
 def _linked(text: str, href: str | None) -> str:
     return f'<a href="{href}">{text}</a>' if href else text
 
@@ -130,7 +136,7 @@ class Markup(Extension):
         render, cite, link, equation = (self.getConfig(name) for name in self.config)
         md.ESCAPED_CHARS.append("$")
         md.preprocessors.register(DisplayMath(md, render), "display-math", 28)
-        inline = _Html(_INLINE, md, lambda m: render(m[1], display=False))
+        inline = _Html(_MARKED_OFF, md, lambda m: _whole(m[1], render(m[2], display=False), m[3]))
         md.inlinePatterns.register(inline, "inline-math", 185)
         citation = _Html(_CITATION, md, lambda m: cite([key.strip(" @") for key in m[1].split(";")]))
         md.inlinePatterns.register(citation, "citation", 175)

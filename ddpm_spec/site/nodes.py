@@ -109,7 +109,8 @@ def link(node: Node) -> str:
 def _statement(node: Node) -> str:
     where = f"Paper, {node.where}, {node.name}"
     if isinstance(node, Followup):
-        where = f"{' '.join(f'[@{work}]' for work in node.works)} {node.where}".strip()
+        works = "; ".join(f"@{work}" for work in node.works)
+        where = f"{f'[{works}] ' if works else ''}{prose(node.where)}"
     elif node.kind == "lemma":
         where = f"{node.name}, {node.where}"
     lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))

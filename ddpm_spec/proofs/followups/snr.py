@@ -84,7 +84,7 @@ def _x_0_weight() -> Derivation:
         end=Value(snr.x_0_snr_weight(AT) * objective.simple_loss(X_0, x_0_hat)),
         end_tex="L_{t-1}",
         formulas=(snr.x_0_snr_weight, snr.snr, snr.snr_prev, bound.step_term),
-        assumptions=(r"$\sigma_t^2 = \tilde\beta_t$ and $2 \le t \le T$.",),
+        assumptions=(r"$\sigma_t^2 = \tilde\beta_t$ and $2 \le t \le T$; not for $\sigma_t^2 = \beta_t$.",),
     )
 
 
