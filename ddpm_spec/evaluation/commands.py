@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
@@ -11,7 +10,7 @@ from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
 from ddpm_spec.evaluation.results import evaluate as measured
 from ddpm_spec.training import pictures, processes
 from ddpm_spec.training.console import Interrupt, console
-from ddpm_spec.training.runs import write_atomically
+from ddpm_spec.training.runs import unwritable, write_atomically
 
 __all__ = ["evaluate"]
 
@@ -67,7 +66,7 @@ def _folder(options: EvaluateOptions, model: Model) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror}); name another with --out") from None
+        raise unwritable(folder, error, "name another with --out") from None
     return folder
 
 

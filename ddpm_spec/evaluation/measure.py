@@ -99,7 +99,11 @@ class Measure:
         images = self.model.images
         store: Store = images.train if split == "train" else images.held_out
         if count > len(store):
-            raise InputError(f"--images is {count}; {images.name} has {len(store)} {split} images")
+            train, test = len(images.train), len(images.held_out)
+            raise InputError(
+                f"--images is {count}; it must be at most {min(train, test)}: {images.name} has "
+                f"{train} train and {test} test images"
+            )
         return store, spread(count, len(store))
 
     def terms(self, weights: str, split: Split, count: int) -> dict[Convention, Terms]:

@@ -59,6 +59,8 @@ def open_model(
         if data_preset:
             raise InputError(f"{argument} is a run and knows its data; leave --preset away")
         return open_run(Path(argument), device, dtype, path=path, cache=cache)
+    if Path(argument).is_dir():
+        _check_diffusers(Path(argument))
     from ddpm_spec.interop import open_weights
 
     opened = open_weights(argument)
@@ -81,6 +83,13 @@ def open_model(
         argument, settings, images, {"given": network},
         {"given": opened.provenance["sha256"]}, opened.provenance, accelerator,
     )  # fmt: skip
+
+
+def _check_diffusers(folder: Path) -> None:
+    if not (folder / "config.json").exists() and not (folder / "unet").is_dir():
+        runs = sorted(settings.parent for settings in folder.glob("*/settings.json"))
+        right = f"did you mean {runs[-1]}?" if runs else "give that of a run, of a pipeline or of its unet"
+        raise InputError(f"{folder} is neither a run folder nor one of diffusers; {right}")
 
 
 def open_run(

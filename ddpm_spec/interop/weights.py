@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,8 @@ def _config(path: Path) -> dict[str, Any]:
             f"{path.parent} is no folder of diffusers: {path.name} cannot be read ({error.strerror}); "
             "give the folder of a pipeline or of its unet"
         ) from None
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); restore it") from None
+    except ValueError:
+        raise InputError(f"{path} is damaged (it is not JSON); restore it") from None
     if not isinstance(config, dict):
         raise InputError(f"{path} is damaged (no object); restore it")
     return config
@@ -190,14 +191,15 @@ def _tensors(path: Path) -> Tensors:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about pickles; what is wrong is said below
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
             f"{path} is damaged, or holds more than tensors, which would be executed to read it; "
             "save its state dict alone, best as .safetensors"
         ) from None
-    except Exception as error:  # of a damaged file the readers may say anything
-        raise InputError(f"{path} cannot be read ({_first_line(error)}); restore it") from None
+    except Exception:  # of a damaged file the readers may say anything
+        raise InputError(f"{path} cannot be read: it is damaged, or no file of tensors; restore it") from None
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise InputError(f"{path} is no state dict; it must hold tensors by name and nothing around them")
     return dict(found)

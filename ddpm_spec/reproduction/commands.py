@@ -74,7 +74,7 @@ def _made(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror}); name another with --out") from None
+        raise runs.unwritable(folder, error, "name another with --out") from None
 
 
 def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
@@ -83,6 +83,12 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
         training = dataclasses.replace(settings.training, steps=options.steps)
         settings = dataclasses.replace(settings, training=training)
     if options.from_:
+        if not (options.from_ / "settings.json").exists():
+            raise InputError(
+                f"{options.from_} is not a run folder: it has no settings.json, and tables and figures "
+                "need a run; for the numbers of weights alone: python -m ddpm_spec.evaluate "
+                f"{options.from_} --preset {options.preset}"
+            )
         saved = Settings.load(options.from_ / "settings.json")
         if images_of(saved) != images_of(settings):
             raise InputError(

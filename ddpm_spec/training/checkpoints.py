@@ -171,7 +171,15 @@ def _state(folder: Path) -> dict[str, Any]:
             "sha256": dict(state["sha256"]),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, f"state.json: {error}") from None
+        raise _damaged(folder, _wrong("state.json", error)) from None
+
+
+def _wrong(file: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{file} is missing"
+    if isinstance(error, OSError):
+        return f"{file} cannot be read: {error.strerror}"
+    return f"{file} is not what was saved"
 
 
 def _damaged(folder: Path, what: str) -> InputError:
@@ -193,7 +201,7 @@ def _tensors(folder: Path, name: str) -> Tensors:
             raise _damaged(folder, f"{path.name} is truncated or changed")
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise _damaged(folder, f"{path.name}: {error}") from None
+        raise _damaged(folder, _wrong(path.name, error)) from None
 
 
 def read(folder: Path, belongs_to: dict[str, Any], place: str = "this set") -> Checkpoint:
@@ -230,7 +238,7 @@ def image_format(folder: Path) -> tuple[tuple[int, int, int], int]:
         channels, height, width = map(int, known["shape"])
         return (channels, height, width), int(known["levels"])
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, f"state.json: {error}") from None
+        raise _damaged(folder, _wrong("state.json", error)) from None
 
 
 def fill(network: nn.Module, folder: Path, name: str) -> None:

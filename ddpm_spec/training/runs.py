@@ -13,7 +13,7 @@ import torch
 
 from ddpm_spec.errors import InputError
 
-__all__ = ["environment", "new_folder", "numbered_folder", "peak_memory", "write_atomically"]
+__all__ = ["environment", "new_folder", "numbered_folder", "peak_memory", "unwritable", "write_atomically"]
 
 
 def new_folder(path: Path) -> Path:
@@ -27,9 +27,9 @@ def new_folder(path: Path) -> Path:
         if any(path.iterdir()):
             raise InputError(f"{path} is not empty; name a new folder, or leave the option away")
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     if not os.access(path, os.W_OK | os.X_OK):
-        raise InputError(f"{path} cannot be written; name a folder that can")
+        raise InputError(f"{path} cannot be written; name another folder")
     return path
 
 
@@ -50,12 +50,14 @@ def numbered_folder(parent: Path, stem: str) -> Path:
                 continue  # another run has just taken it
             return parent / f"{stem}-{n}"
     except OSError as error:
-        raise _unwritable(parent, error) from None
+        raise unwritable(parent, error) from None
     raise AssertionError("unreachable")
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path} cannot be written ({error.strerror}); name a folder that can")
+def unwritable(path: Path, error: OSError, way_out: str = "name another folder") -> InputError:
+    """What to say of a folder that cannot be made."""
+    file = isinstance(error, FileExistsError)
+    return InputError(f"{path} {'is a file' if file else f'cannot be written ({error.strerror})'}; {way_out}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -107,7 +107,8 @@ def test_a_second_call_gives_the_same_without_the_network(run, monkeypatch):
         (["--images", "1"], r"--images is 1; it must be 0, for all, or at least 2"),
         (["--path", "nowhere"], r"^digits takes no --path; leave it away$"),
         (["--cache", "nowhere"], r"^digits takes no --cache; leave it away$"),
-        (["--images", "298"], r"--images is 298; digits has 297 test images"),
+        (["--images", "298"], r"it must be at most 297: digits has 1500 train and 297 test images"),
+        (["--images", "99999"], r"--images is 99999; it must be at most 297: digits has 1500 train and"),
         (["--batch", "0"], r"--batch is 0; it must be at least 1"),
         (["--preset", "digits"], r"is a run and knows its data; leave --preset away"),
         (["--sample", "3"], r"there is no option --sample; did you mean --samples\?"),
@@ -124,6 +125,13 @@ def test_what_is_no_model(tmp_path):
     with pytest.raises(InputError) as caught:
         evaluate([str(tmp_path / "nothing")])
     assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="is neither a run folder nor one of diffusers; give that of a run"):
+        evaluate([str(tmp_path)])
+    for name in ("digits-1", "digits-2"):
+        (tmp_path / name).mkdir()
+        SMALL.save(tmp_path / name / "settings.json")
+    with pytest.raises(InputError, match=f"nor one of diffusers; did you mean {tmp_path}/digits-2\\?$"):
+        evaluate([str(tmp_path)])
     SMALL.save(tmp_path / "settings.json")
     with pytest.raises(InputError, match="holds no checkpoint"):
         evaluate([str(tmp_path)])

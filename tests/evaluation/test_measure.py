@@ -136,7 +136,7 @@ def test_stopped_and_gone_on_with_is_the_same(measure, tmp_path):
 
 
 def test_more_images_than_there_are(measure):
-    with pytest.raises(InputError, match=r"--images is 298; digits has 297 test images"):
+    with pytest.raises(InputError, match=r"--images is 298; it must be at most 297: digits has 1500 train"):
         measure.terms("ema", "test", 298)
 
 

@@ -185,7 +185,10 @@ def test_a_row_that_diverges_is_shown_with_its_step(tmp_path, monkeypatch):
             ["fig6", "--from", "runs/x", "--steps", "3"],
             r"--from names a run that is trained already; leave",
         ),
-        (["fig6", "--from", "nothing"], r"nothing is not a run folder"),
+        (
+            ["fig6", "--from", "ex"],
+            r"ex is not a run folder.* python -m ddpm_spec\.evaluate ex --preset digits$",
+        ),
     ],
 )
 def test_bad_options_in_one_line(words, message, tmp_path):

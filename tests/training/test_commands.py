@@ -303,7 +303,9 @@ def test_a_folder_that_is_not_empty_is_refused_and_kept(tmp_path, capsys):
 def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     line = error_of(capsys, train, *FLAGS, "--run", tmp_path / "file" / "run")
-    assert "cannot be written (Not a directory); name a folder that can" in line
+    assert "cannot be written (Not a directory); name another folder" in line
+    line = error_of(capsys, train, *FLAGS, "--run", tmp_path / "file")
+    assert line.endswith("file is a file; name another folder")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")
@@ -367,6 +369,15 @@ def test_a_truncated_checkpoint(copy, capsys):
         line = error_of(capsys, command, *words)
         assert f"checkpoint-{newest} is damaged (ema.safetensors is truncated or changed)" in line
         assert f"remove that folder to go on from checkpoint-{older}" in line
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "is missing"), ("{", "is not what was saved")])
+def test_a_damaged_state(copy, capsys, content, said):
+    older, newest = checkpoints.steps_in(copy)
+    path = copy / f"checkpoint-{newest}" / "state.json"
+    path.unlink() if content is None else path.write_text(content)
+    line = error_of(capsys, sample, copy)
+    assert f"checkpoint-{newest} is damaged (state.json {said}); remove that folder" in line
 
 
 @pytest.mark.parametrize(
