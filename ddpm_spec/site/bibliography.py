@@ -109,12 +109,15 @@ class Bibliography:
 
     def fill_cited_on(self, html: str, href: Callable[[str], str]) -> str:
         """The References page with "cited on" put in, once every other page has been rendered."""
-        for key in self.data.entries:
+        for key, entry in self.data.entries.items():
             pages = self.cited.get(key, {})
             links = ", ".join(
                 f'<a href="{escape(href(url))}">{escape(title)}</a>' for url, title in pages.items()
             )
-            cited = f'<span class="cited-on">Cited on {links}</span>' if pages else ""
+            cited = f"Cited on {links}" if pages else ""
+            if not pages and _group(entry) == "cited-by-ddpm":
+                cited = "Cited by the paper only"
+            cited = f'<span class="cited-on">{cited}</span>' if cited else ""
             html = html.replace(f"<!-- cited:{key} -->", cited)
         return html
 

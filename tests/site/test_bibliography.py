@@ -1,5 +1,6 @@
 """The bibliography: labels, groups, and the way back from an entry to the pages that cite it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,27 @@ def test_a_citation_links_there_and_back(bibliography: Bibliography) -> None:
     assert page.count("Cited on") == 1
     assert '<a href="../summary/">Summary</a>' in page
     assert "<!-- cited" not in page
+
+
+def test_what_no_page_cites_is_the_papers_alone(bibliography: Bibliography) -> None:
+    bibliography.note_cited("dinh2014nice", "summary/", "Summary")
+    entries = _entries(bibliography.fill_cited_on(bibliography.page(), str))
+    assert 'Cited on <a href="summary/">' in entries["dinh2014nice"]
+    assert "Cited by the paper only" not in entries["dinh2014nice"]
+    assert "Cited by the paper only" in entries["dinh2016realnvp"]
+    assert "Cited" not in entries["song2021ddim"]  # came later, so a page has to
+
+
+@pytest.mark.slow
+def test_every_entry_says_who_cites_it(site: Path) -> None:
+    entries = _entries((site / "references/index.html").read_text("utf-8"))
+    assert len(entries) == PATH.read_text("utf-8").count("\n@")
+    assert [key for key, entry in entries.items() if 'class="cited-on">Cited ' not in entry] == []
+
+
+def _entries(html: str) -> dict[str, str]:
+    """The entries of the References page by key."""
+    return dict(re.findall(r'<li id="ref-([\w-]+)">(.*?)</li>', html, re.DOTALL))
 
 
 def test_an_unknown_key_is_named(bibliography: Bibliography) -> None:
