@@ -9,11 +9,12 @@ import tyro
 from ddpm_spec.diffusion import Convention
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.model import Device, Dtype
-from ddpm_spec.training.options import parse
+from ddpm_spec.training.options import Count, Name, parse
 
 __all__ = ["EvaluateOptions", "parse_evaluate"]
 
-FileOrFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+OneConvention = Annotated[Convention | None, tyro.conf.arg(metavar="{paper,official}", help_behavior_hint="")]
+FileOrFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
 
 
 @dataclass(frozen=True)
@@ -25,25 +26,25 @@ class EvaluateOptions:
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN|WEIGHTS")]
     """A run folder of ddpm_spec.train; or a diffusers folder, a hub id, or a file of the PyTorch ports."""
-    preset: str | None = None
+    preset: Name = None
     """For WEIGHTS: the preset with the images they were trained on."""
-    path: str | None = None
+    path: Name = None
     """For WEIGHTS, and where a run's images have moved: where they are, as for ddpm_spec.train."""
-    cache: str | None = None
+    cache: Name = None
     """Folder for decoded images, as for ddpm_spec.train."""
-    samples: int | None = None
+    samples: Count = None
     """Images to draw. Without it: as the settings of the model say. Paper: 50,000."""
-    images: int | None = None
+    images: Count = None
     """Images of each of the two sets for the bound, evenly spread, T network calls a batch; 0: all there are.
     Without it: as the settings say. Paper: all."""
     weights: Literal["both", "ema", "raw"] = "both"
     """Of a run: the averaged weights, the weights as trained, or both. Paper: ema."""
-    convention: Convention | None = None
+    convention: OneConvention = None
     """How to sample: as the paper prints Algorithm 2, or with its code's clipping. Without it: as the
     settings say. The bound is always given both ways."""
     seed: int = 0
     """Image i of the samples, and the noise at image i of the bound, are functions of (seed, i)."""
-    batch: int | None = None
+    batch: Count = None
     """Images in one network call. Without it: as the settings say."""
     device: Device = "auto"
     """Device to compute on; auto takes a GPU if there is one."""

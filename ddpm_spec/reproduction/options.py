@@ -8,11 +8,9 @@ import tyro
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.reproduction.targets import TARGETS
-from ddpm_spec.training.options import parse
+from ddpm_spec.training.options import Count, Folder, Name, parse
 
 __all__ = ["ReproduceOptions", "command", "parse_reproduce"]
-
-Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
 
 
 @dataclass(frozen=True)
@@ -29,29 +27,29 @@ class ReproduceOptions:
     """Only say what there is."""
     preset: str = "digits"
     """Data and settings. Paper: cifar10, lsun-* or celeba-hq-256; --list says which."""
-    path: str | None = None
+    path: Name = None
     """Where the images are, as for ddpm_spec.train. Without it: as the preset says."""
-    cache: str | None = None
+    cache: Name = None
     """Folder for decoded images, as for ddpm_spec.train."""
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """Where runs are looked for, and new ones made."""
-    from_: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
+    from_: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN", help_behavior_hint="")] = None
     """The run to take, where one is enough: nothing is trained."""
     out: Folder = None
     """Where table and figure go. Without it: RUNS/results."""
-    steps: int | None = None
+    steps: Count = None
     """Updates of each run. Without it: as the preset says."""
-    samples: int | None = None
+    samples: Count = None
     """Images to draw for measures of quality. Without it: 50,000 for the paper's own data, else as the
     preset says."""
-    images: int | None = None
+    images: Count = None
     """Images of each set for the bound. Without it: 10,000 for the paper's own data, else as the preset
     says. Paper: all."""
     seed: int = 0
     """Of samples and bounds; the preset has that of the training."""
-    batch: int | None = None
+    batch: Count = None
     """Images in one network call. Without it: as the preset says."""
-    inception: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    inception: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """The file with Inception's weights, for FID and IS. Without it: from torch's cache, or downloaded."""
 
 

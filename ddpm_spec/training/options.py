@@ -16,10 +16,25 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.training.presets import preset
 from ddpm_spec.training.settings import Settings
 
-__all__ = ["SampleOptions", "TrainOptions", "parse", "parse_sample", "parse_train"]
+__all__ = [
+    "Count",
+    "Folder",
+    "Name",
+    "Number",
+    "SampleOptions",
+    "TrainOptions",
+    "parse",
+    "parse_sample",
+    "parse_train",
+]
 
 Options = TypeVar("Options")
-Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
+
+# What may be left away: else its help would show Python's None, as a choice and as the default.
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
+Name = Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint="")]
+Count = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
+Number = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
 
 
 @dataclass(frozen=True)
@@ -54,9 +69,9 @@ class SampleOptions:
     """How many images."""
     seed: int = 0
     """Image i is a function of (seed, i), however many are drawn and in whatever batches."""
-    steps: int | None = None
+    steps: Count = None
     """Steps to take, evenly spread over 1..T. Without it: all T. Paper: all."""
-    eta: float | None = None
+    eta: Number = None
     """η of DDIM, in [0, 1]: 0 adds no noise, 1 is the variance beta_tilde. Without it: Algorithm 2 with the
     run's own variance. Paper: Algorithm 2."""
     batch: int = 256

@@ -373,11 +373,11 @@ def test_a_truncated_checkpoint(copy, capsys):
 
 @pytest.mark.parametrize(("content", "said"), [(None, "is missing"), ("{", "is not what was saved")])
 def test_a_damaged_state(copy, capsys, content, said):
-    older, newest = checkpoints.steps_in(copy)
-    path = copy / f"checkpoint-{newest}" / "state.json"
+    newest = checkpoints.latest(copy)
+    path = newest / "state.json"
     path.unlink() if content is None else path.write_text(content)
     line = error_of(capsys, sample, copy)
-    assert f"checkpoint-{newest} is damaged (state.json {said}); remove that folder" in line
+    assert f"{newest} is damaged (state.json {said}); remove that folder" in line
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from small_run import SMALL
 
 from ddpm_spec.diffusion import LEARNED
 from ddpm_spec.errors import InputError
-from ddpm_spec.training.commands import train
+from ddpm_spec.evaluation.commands import evaluate
+from ddpm_spec.reproduction.commands import reproduce
+from ddpm_spec.training.commands import sample, train
 from ddpm_spec.training.options import parse_train
 from ddpm_spec.training.presets import PRESETS, preset
 from ddpm_spec.training.settings import Process, Settings, Training
@@ -243,9 +245,9 @@ def test_what_a_resumed_run_keeps(tmp_path, process, words, line):
         parse_train([*saved(tmp_path, **process), *words.split()])
 
 
-def help_of(capsys, *words: str) -> str:
+def help_of(capsys, *words: str, command=train) -> str:
     with pytest.raises(SystemExit):
-        train([*words, "--help"])
+        command([*words, "--help"])
     return " ".join(re.sub("[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
 
 
@@ -267,3 +269,10 @@ def test_help_names_the_presets_and_what_was_not_verified(capsys):
     _, _, warned = text.partition("Not verified")
     fetched = [name for name, settings in PRESETS.items() if settings.data == "hub"]
     assert all(name in warned for name in fetched)
+
+
+@pytest.mark.parametrize("command", [train, sample, evaluate, reproduce])
+def test_help_shows_no_none(capsys, command):
+    text = help_of(capsys, command=command)
+    assert "RUN" in text or "FOLDER" in text
+    assert "None" not in text
