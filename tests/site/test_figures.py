@@ -382,3 +382,26 @@ def test_a_script_that_does_not_run_fails_the_build(docs: Path) -> None:
     script.write_text(script.read_text().replace("export function draw(", "export function draw(,"))
     with pytest.raises(SiteError, match="cannot be drawn"):
         figures.place("schedule-explorer", docs)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_letter_with_an_accent_stays_in_the_text_face(page: Any, address: str) -> None:
+    page.goto(address + "loss/objective/", wait_until="networkidle")
+    page.locator("schedule-explorer").scroll_into_view_if_needed()
+    page.evaluate("document.fonts.ready.then(() => true)")
+    session = page.context.new_cdp_session(page)
+    session.send("DOM.enable")
+    session.send("CSS.enable")
+    root = session.send("DOM.getDocument")["root"]["nodeId"]
+    letters = session.send(
+        "DOM.querySelectorAll",
+        {"nodeId": root, "selector": ".live .letter, .live .letter *, .live i, .live i *"},
+    )["nodeIds"]
+    faces = {
+        face["familyName"]
+        for letter in letters
+        for face in session.send("CSS.getPlatformFontsForNode", {"nodeId": letter})["fonts"]
+    }
+    assert len(letters) > 40
+    assert {face for face in faces if not face.startswith("Source Serif 4")} == set()
