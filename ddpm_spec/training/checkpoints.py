@@ -216,7 +216,7 @@ def read(folder: Path, belongs_to: dict[str, Any], place: str = "this set") -> C
             if name == "data":  # a digest, which tells nobody anything
                 raise InputError(
                     f"the images of {place} are not those that {folder} was trained on; "
-                    "put them back, or start a new run"
+                    "put them back, with the --cache-gb of then, or start a new run"
                 )
             raise InputError(
                 f"{folder} was made with {name} {state['belongs_to'].get(name)}, here it is {value}; "

@@ -56,11 +56,11 @@ def test_cifar10_on_a_folder_of_images(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     again = ["--resume", str(folder), "--steps", "5"]
     assert run_command(train, [*again, "--cache-gb", "0"]) == 2
-    assert "was made with data" in capsys.readouterr().err
+    assert "the images of set are not those that" in capsys.readouterr().err
     pictures(tmp_path / "set" / "train" / "more", 1, 2)
     assert run_command(train, again) == 2
     refused = capsys.readouterr().err
-    assert "was made with data" in refused
+    assert f"the images of set are not those that {folder}/checkpoint-3 was trained on; put them" in refused
     assert refused.splitlines()[-1].startswith("error: ")
     assert checkpoints.steps_in(folder) == [2, 3]
 
@@ -95,7 +95,7 @@ def test_fashion_mnist_on_few_images(tmp_path, monkeypatch, capsys):
         (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images))
         (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count, dtype=np.uint8) % 4))
     monkeypatch.chdir(tmp_path)
-    words = ["--preset", "fashion-mnist", "--path", ".", *TINY, "--steps", "2"]
+    words = ["--preset", "fashion-mnist", "--path", ".", *TINY, "--attention", "7", "--steps", "2"]
     assert run_command(train, words) == 0, capsys.readouterr().err
     folder = tmp_path / "runs" / "fashion-mnist-1"
     figures = json.loads((folder / "report.json").read_text())["figures"]
