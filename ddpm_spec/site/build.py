@@ -3,8 +3,9 @@
 import hashlib
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, wraps
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ class Site:
     """The HTML that is put into a page when it is written, and the name of its place."""
     shown: dict[tuple[str, str], File] = field(default_factory=dict)
     """The page that embeds a part of a note."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """What the page being rendered has from each note; by the empty name, its own text."""
     rendered: Rendered = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,15 +144,15 @@ class Site:
                 match = EMBED.match(line)
                 if outside and match:
                     self.shown[match["note"], match["part"].casefold()] = file
-        answers = (self.render, self.cite, self.link, self.equation)
-        self.rendered = Rendered(self.config, files, answers)
+        answers: list[Callable[..., Any]] = [self.render, self.cite, self.link, self.equation]
+        self.rendered = Rendered(self.config, files, map(self._naming_notes, answers))
         return files
 
     # ----------------------------------------------------------------------------------------- embeds
 
     def expand(self, markdown: str, page: Page) -> str:
         """The text of a page with every `![[…]]` line replaced by what it names."""
-        self.page = page
+        self.page, self.texts = page, {"": markdown}
         lines, level = [], 1
         for line, outside in outside_code(markdown):
             heading = HEADING.match(line) if outside else None
@@ -166,7 +169,24 @@ class Site:
         if name in PRINTED or name in self.pages:
             return self._printed(name, part)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
+        self.texts[name] = self.texts.get(name, "") + text
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
+
+    def _naming_notes(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        """The same answer, but what is wrong with the text of a note is said to stand there."""
+
+        @wraps(answer)
+        def named(asked: Any, *args: Any, **options: Any) -> Any:
+            try:
+                return answer(asked, *args, **options)
+            except SiteError as error:
+                words = [asked] if isinstance(asked, str) else asked
+                holding = [name for name, text in self.texts.items() if all(word in text for word in words)]
+                if not holding or "" in holding:
+                    raise
+                raise type(error)(f"{error}, in {' or '.join(f'notes/{n}.md' for n in holding)}") from None
+
+        return named
 
     def _printed(self, name: str, part: str) -> str:
         page = self._here.file.src_uri
@@ -226,7 +246,7 @@ class Site:
                 continue
             if not heading or part == heading.casefold():
                 return self._url(file.src_uri)
-            inside = Note(Path(name), Note.read(self.root / "notes", note).part(part)).headings
+            inside = Note(note, Note.read(self.root / "notes", note).part(part)).headings
             if any(h.title.casefold() == heading.casefold() for h in inside):
                 return f"{self._url(file.src_uri)}#{slugify(heading, '-')}"
         raise SiteError(f"[[{target}]] leads nowhere: no page shows that section")

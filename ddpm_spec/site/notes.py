@@ -55,7 +55,8 @@ class Heading:
 class Note:
     """One Markdown file of the vault."""
 
-    path: Path
+    name: str
+    """Its path below `notes/`, without the suffix."""
     text: str
 
     @classmethod
@@ -68,7 +69,7 @@ class Note:
         path = folder / f"{name}.md"
         if not path.is_file():
             raise MissingNote(f"there is no note {folder.name}/{name}.md")
-        return cls(path, path.read_text("utf-8"))
+        return cls(name, path.read_text("utf-8"))
 
     @property
     def headings(self) -> list[Heading]:
@@ -92,7 +93,7 @@ class Note:
             if heading.title.casefold() == title.strip().casefold():
                 return heading
         known = ", ".join(f"“{heading.title}”" for heading in self.headings)
-        raise MissingNote(f"notes/{self.path.name} has no section “{title}”; it has {known or 'no headings'}")
+        raise MissingNote(f"notes/{self.name}.md has no section “{title}”; it has {known or 'no headings'}")
 
     def part(self, name: str, level: int = 2) -> str:
         """The Markdown of a section, its highest headings at this level, or of the block marked `^name`.
@@ -124,7 +125,7 @@ class Note:
             match = _ITEM.match(line)
             if match and match["label"].casefold() == label.casefold():
                 return match["text"]
-        raise MissingNote(f"notes/{self.path.name} has no item “{label}” under “{section}”")
+        raise MissingNote(f"notes/{self.name}.md has no item “{label}” under “{section}”")
 
     def _block(self, name: str) -> str:
         blocks = re.split(r"\n\s*\n", self.text)
@@ -134,4 +135,4 @@ class Note:
             if match and match["id"] == name:
                 body = "\n".join([*lines, match["text"]]).strip()
                 return body or blocks[i - 1].strip("\n")
-        raise MissingNote(f"notes/{self.path.name} has no block marked ^{name}")
+        raise MissingNote(f"notes/{self.name}.md has no block marked ^{name}")

@@ -1,6 +1,7 @@
 """What is wrong on a page stops the build with one line that names the page and the place."""
 
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,8 +20,11 @@ from ddpm_spec.proofs.engine import Line, Value
 from ddpm_spec.site import katex, nodes
 
 ROOT = Path(__file__).parents[2]
+VALIDATION = re.search(r"^validation:\n(?: .*\n)*", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
 CONFIG = f"""
+{VALIDATION[0] if VALIDATION else ""}
 site_name: test
+plugins: [autorefs]
 theme: {{name: null, custom_dir: theme}}
 hooks: [{ROOT / "ddpm_spec/site/hooks.py"}]
 exclude_docs: "*.json\\n*.bib"
@@ -61,7 +65,7 @@ def build(
         config = load_config(str(tmp_path / "mkdocs.yml"), site_dir=str(tmp_path / "site"), strict=True)
         config.plugins.on_startup(command="build", dirty=False)
         try:
-            with caplog.at_level(logging.ERROR):
+            with caplog.at_level(logging.WARNING):
                 mkdocs.commands.build.build(config)
         except Abort:
             return "\n".join(caplog.messages)
@@ -99,12 +103,40 @@ def test_a_page_with_nothing_wrong(build: Build) -> None:
         ("![[ddpm#One]]\n\n[[ddpm#Three]]", "[[ddpm#Three]] leads nowhere: no page shows that section"),
         ("![[eq-7#proof]]", "![[eq-7#proof]]: a node has the parts statement"),
         ("![[eq-1#derivation]]", "ddpm_spec.proofs derives nothing for eq-1"),
+        ("[there](nowhere.md)", "a link 'nowhere.md', but the target is not found"),
+        ("[there](references.md#nowhere)", "does not contain an anchor '#nowhere'"),
+        ("[there][nowhere]", "Could not find cross-reference target 'nowhere'"),
     ],
 )
 def test_what_is_wrong_is_named(build: Build, markdown: str, line: str) -> None:
     said = build(markdown)
     assert "page.md" in said
     assert line in said
+    assert "in notes/" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (r"$\notacommand$", r"`\notacommand`: Undefined control sequence"),
+        ("$$\n\\frac{1\n$$", r"`\frac{1`: Unexpected end of input"),
+        ("[@ho2020ddpm; @nobody1999]", "unknown citation [@nobody1999]: docs/references.bib has no such key"),
+        ("[[nowhere]]", "[[nowhere]] leads nowhere"),
+    ],
+)
+def test_what_is_wrong_in_a_note_is_named(build: Build, tmp_path: Path, text: str, line: str) -> None:
+    (tmp_path / "notes/deep").mkdir()
+    (tmp_path / "notes/deep/other.md").write_text(f"### Three\n{text}\n")
+    said = build("![[ddpm#One]]\n\n![[deep/other#Three]]\n\n[@ho2020ddpm]\n")
+    assert "page.md" in said
+    assert line in said
+    assert said.endswith(", in notes/deep/other.md")
+
+
+def test_what_a_note_lacks_is_named_by_its_place(build: Build, tmp_path: Path) -> None:
+    (tmp_path / "notes/deep").mkdir()
+    (tmp_path / "notes/deep/other.md").write_text("### Three\n")
+    assert "notes/deep/other.md has no section “Four”" in build("![[deep/other#Four]]")
 
 
 def test_a_false_step_is_named(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[do
 from ddpm_spec.site.notes import MissingNote, Note
 
 NOTE = Note(
-    Path("demo.md"),
+    "deep/demo",
     """Tags: none
 
 | a |
@@ -51,7 +51,7 @@ def test_the_empty_name_is_what_comes_before_the_first_heading() -> None:
 
 @pytest.mark.parametrize("part", ["Three", "not a heading", "^nothing"])
 def test_a_missing_part_is_named(part: str) -> None:
-    with pytest.raises(MissingNote, match=r"notes/demo\.md has no"):
+    with pytest.raises(MissingNote, match=r"notes/deep/demo\.md has no"):
         NOTE.part(part)
 
 
