@@ -82,7 +82,7 @@ def picture(statuses: Mapping[str, tuple[str, str]], address: Mapping[str, str])
         statuses: of each node, and the mark that stands for it.
         address: of each node's section, as seen from the page.
     """
-    graph = nx.DiGraph((below, node) for node, others in rests_on().items() for below in others)
+    graph = nx.DiGraph((below, node) for node, others in rests_on().items() for below in sorted(others))
     graph.add_nodes_from(NODES)
     centres = _places(graph)
     height = max(y for _, y in centres.values()) + HEIGHT
