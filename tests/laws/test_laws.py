@@ -32,7 +32,6 @@ SPEAKS_OF = {
 RUNS = {
     reverse_laws.predicted_x_0: (reverse.predict_x_0,),
     reverse_laws.mean_by_x_0: (reverse.predict_x_0, reverse.mean_from_eps, posterior.posterior_mean),
-    reverse_laws.variance_range: (posterior.posterior_variance,),
     reverse_laws.last_step: (reverse.mean_from_eps,),
     bound_laws.prior_of_a_blank_image: (bound.prior_term,),
     bound_laws.prior_of_the_mean: (bound.prior_term,),
@@ -41,15 +40,19 @@ RUNS = {
     bound_laws.kraft: (bound.prior_term, bound.step_term, bound.decoder_term, decoder.log_bin_probability),
 }
 
+VARIANCES = {"beta": forward.q_step_variance, "beta_tilde": posterior.posterior_variance}
+
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
-@pytest.mark.parametrize("variance", ["beta", "beta_tilde"])
+@pytest.mark.parametrize("variance", VARIANCES)
 def test_ours(recorder: Recorder, law, variance: Variance) -> None:
     room = law.cases.__module__.rpartition(".")[2]
-    formulas = RUNS.get(law.cases, SPEAKS_OF[room])
+    claim, formulas = law.name, RUNS.get(law.cases, SPEAKS_OF[room])
     if law.name.startswith(("Eq. 2", "Eq. 4: ᾱ_t")):
         formulas = (forward.alpha, forward.alpha_bar)
-    with recorder.observe("property", law.name, *formulas):
+    elif law.cases is reverse_laws.variance_range:
+        claim, formulas = f"{law.name} (σ² {variance})", (VARIANCES[variance],)
+    with recorder.observe("property", claim, *formulas):
         schedule = linear_schedule(8, 0.02, 0.4)
         (result,) = check(Ours(Diffusion(schedule, variance), levels=9), laws=(law,))
         assert result.passed, result
