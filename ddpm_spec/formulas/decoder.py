@@ -6,7 +6,7 @@ __all__ = ["log_bin_probability", "log_bin_probability_tanh", "tanh_cdf"]
 
 
 def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: Number) -> Number:
-    """Log p_θ(x_0^i | x_1) of Eq. 13 in nats, per coordinate.
+    """The logarithm of p_θ(x_0^i | x_1), Eq. 13, in nats, per coordinate.
 
     x_0: data with `levels` equally spaced values from −1 to 1 (256 in the paper, δ = 1/255; 17 for
     the digits, δ = 1/16). mean, variance: μ_θ(x_1, 1) and σ_1². Shapes broadcast. The first and the

@@ -10,7 +10,7 @@ __all__ = ["entropy", "kl", "linear_mean", "linear_variance", "log_density"]
 
 
 def log_density(x: Number, mean: Number, variance: Number) -> Number:
-    """Log N(x; mean, variance) in nats, per coordinate: the law of Eqs. 1 and 2.
+    """The logarithm of N(x; mean, variance) in nats, per coordinate: the law of Eqs. 1 and 2.
 
     Shapes broadcast. Rounding: 2(1+κ)u.
     """

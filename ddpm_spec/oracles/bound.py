@@ -16,7 +16,7 @@ __all__ = ["Posterior", "decoder_term", "optimal_variance", "posterior", "prior_
 
 
 class Posterior(NamedTuple):
-    """Q(x_{t−1} | x_t, x_0) = N(from_x_0 · x_0 + from_x_t · x_t, variance)."""
+    """The law q(x_{t−1} | x_t, x_0) = N(from_x_0 · x_0 + from_x_t · x_t, variance)."""
 
     from_x_0: float
     from_x_t: float

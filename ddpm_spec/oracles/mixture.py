@@ -84,7 +84,7 @@ class Mixture:
         return self.weights.log() - (squares + size) / 2
 
     def log_density(self, x_t: Tensor, t: int) -> Tensor:
-        """Log q(x_t) in nats, shape (B,)."""
+        """The logarithm of q(x_t) in nats, shape (B,)."""
         return self._log_joint(x_t, t).logsumexp(dim=1)
 
     def shares(self, x_t: Tensor, t: int) -> Tensor:

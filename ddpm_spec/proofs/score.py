@@ -13,7 +13,7 @@ __all__ = ["LANGEVIN", "SCORE_MATCHING", "TWEEDIE", "VINCENT"]
 
 
 def _log_q(x_0: Term) -> sp.Expr:
-    """Log q(x_t | x_0), Eq. 4, as a function of x_t."""
+    """The logarithm of q(x_t | x_0), Eq. 4, as a function of x_t."""
     density: Term = gaussian.log_density(X_T, forward.q_mean(x_0, AT), forward.q_variance(AT))
     return density.value
 

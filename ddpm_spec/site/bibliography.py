@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from html import escape
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 from pybtex.backends.html import Backend
@@ -58,16 +59,28 @@ class Bibliography:
         return cls(*_formatted(path, path.stat().st_mtime))
 
     def label(self, key: str) -> str:
-        """Author and year, as they stand in running text.
+        """Author and year, as they stand in running text, with a letter where others have the same.
 
         Raises:
             UnknownCitation: if there is no such entry.
         """
-        entry = self._entry(key)
+        return self._author_and_year(self._entry(key)) + self.letters.get(key, "")
+
+    @cached_property
+    def letters(self) -> dict[str, str]:
+        """a, b, … for the entries that share authors and year, in the order of their keys."""
+        alike: dict[str, list[str]] = {}
+        for key, entry in sorted(self.data.entries.items()):
+            alike.setdefault(self._author_and_year(entry), []).append(key)
+        several = (keys for keys in alike.values() if len(keys) > 1)
+        return {key: letter for keys in several for key, letter in zip(keys, ascii_lowercase, strict=False)}
+
+    @staticmethod
+    def _author_and_year(entry: Entry) -> str:
         names = [_last_name(person) for person in entry.persons.get("author", ())]
         match names:
             case []:
-                authors = _plain(entry.fields.get("title", key))
+                authors = _plain(entry.fields.get("title", entry.key))
             case [one]:
                 authors = one
             case [one, two]:
@@ -97,13 +110,12 @@ class Bibliography:
             parts.append(f"## {heading} {{ #refs-{group} }}\n")
             parts.append('<ul class="references">')
             for key in keys:
-                number = self._entry(key).fields.get("note", "")
-                number = (
-                    f' <span class="ref-number" title="Its number in the paper">{number}</span>'
-                    if number
-                    else ""
-                )
-                parts.append(f'<li id="{anchor(key)}">{self.texts[key]}{number}<!-- cited:{key} --></li>')
+                marks = ""
+                if number := self._entry(key).fields.get("note", ""):
+                    marks = f' <span class="ref-number" title="Its number in the paper">{number}</span>'
+                if key in self.letters:
+                    marks += f' <span class="ref-number">cited as {self.label(key)}</span>'
+                parts.append(f'<li id="{anchor(key)}">{self.texts[key]}{marks}<!-- cited:{key} --></li>')
             parts.append("</ul>\n")
         return "\n".join(parts)
 

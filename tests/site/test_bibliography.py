@@ -25,11 +25,21 @@ def bibliography() -> Bibliography:
         ("song2019ncsn", "Song and Ermon, 2019"),
         ("vincent2011connection", "Vincent, 2011"),
         ("debortoli2022manifold", "De Bortoli, 2022"),
-        ("vandenoord2016wavenet", "van den Oord et al., 2016"),
+        ("vandenoord2016wavenet", "van den Oord et al., 2016c"),
     ],
 )
 def test_labels(bibliography: Bibliography, key: str, label: str) -> None:
     assert bibliography.label(key) == label
+
+
+def test_no_two_labels_are_the_same(bibliography: Bibliography) -> None:
+    labels = {bibliography.label(key) for key in bibliography.data.entries}
+    assert len(labels) == len(bibliography.data.entries)
+    assert bibliography.letters  # some share authors and year, so this is no empty promise
+    page = bibliography.page()
+    for key in bibliography.letters:
+        entry = page.split(f'<li id="ref-{key}">')[1].split("</li>")[0]
+        assert f">cited as {bibliography.label(key)}</span>" in entry
 
 
 def test_every_entry_is_listed_once(bibliography: Bibliography) -> None:
