@@ -24,7 +24,7 @@ def quadratic_beta(t: Number, T: Number, beta_1: Number, beta_T: Number) -> Numb
 def cosine_angle(t: Number, T: Number, s: Number) -> Number:
     """The angle whose squared cosine is ᾱ_t up to a constant factor: π/2 · (t/T + s)/(1 + s).
 
-    The cosine schedule of Improved DDPM (Nichol and Dhariwal 2021), not the paper's.
+    From Improved DDPM (Nichol and Dhariwal 2021), as is `cosine_beta`; not the paper's.
     """
     return two_pi(s) / 4 * (t + s * T) / (T * (1 + s))
 
