@@ -12,7 +12,7 @@ function mark() {
 document$.subscribe(mark);
 addEventListener("resize", mark);
 document.addEventListener("toggle", mark, true);
-document.fonts?.ready.then(mark);
+document.fonts?.addEventListener("loadingdone", mark);
 
 // In the graph, the box under the pointer or with the focus shows what it rests on and what rests on it.
 function near(event) {
