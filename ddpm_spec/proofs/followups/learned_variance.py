@@ -5,6 +5,7 @@ from ddpm_spec.followups import learned_variance as learned
 from ddpm_spec.formulas import bound, objective, posterior, reverse, variance
 from ddpm_spec.ops import log, sqrt
 from ddpm_spec.ops.typeset import T, Term, letter, named
+from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Averaged, Calculus, compared, slope
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_T, positive
@@ -100,7 +101,7 @@ def _hybrid() -> Derivation:
             Line(
                 Expectation(simple + SHARE * (LENGTH * term), drawn),
                 r"$L_{\mathrm{simple}}$ is the mean of $\ell_t$.",
-                Averaged(loss, simple, letter("1", ZERO.value + 1)),
+                Averaged(loss, simple, ONE),
             ),
             Line(
                 Value(simple + SHARE * whole),

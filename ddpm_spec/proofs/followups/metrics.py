@@ -5,6 +5,7 @@ import sympy as sp
 from ddpm_spec.followups import metrics
 from ddpm_spec.ops import exp, sqrt
 from ddpm_spec.ops.typeset import Level, Term, letter, named
+from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, density, integral, limit
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Moments, Value
 from ddpm_spec.proofs.letters import Z, positive
@@ -24,7 +25,7 @@ __all__ = [
 
 _n = sp.Symbol("n", positive=True)
 COUNT, FREE = letter("N", _n + 1), letter("N-1", _n, level=Level.SUM)
-ONE, INFINITY = letter("1", ZERO.value + 1), Term(r"\infty", sp.oo)
+INFINITY = Term(r"\infty", sp.oo)
 S = positive("s")
 
 

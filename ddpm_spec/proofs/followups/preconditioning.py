@@ -5,6 +5,7 @@ from ddpm_spec.followups import snr, v_prediction
 from ddpm_spec.formulas import gaussian
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named
+from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, X_T, positive
@@ -12,7 +13,6 @@ from ddpm_spec.proofs.letters import AT, X_T, positive
 __all__ = ["BRIDGE", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
 
 NOISE, DATA = positive(r"\sigma^2"), positive(r"\sigma_d^2")
-ONE = letter("1", ZERO.value + 1)
 
 
 def _input() -> Derivation:

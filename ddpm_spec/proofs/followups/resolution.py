@@ -2,8 +2,8 @@
 
 from ddpm_spec.followups import resolution, snr
 from ddpm_spec.ops import sqrt
-from ddpm_spec.ops.typeset import Term, letter, named
-from ddpm_spec.proofs.calculus import ZERO
+from ddpm_spec.ops.typeset import Term, named
+from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, positive
 
@@ -94,7 +94,7 @@ def _scaled() -> Derivation:
     )
 
 
-ONE, ABOVE, BEYOND = letter("1", ZERO.value + 1), 1 + positive("u"), positive("w")
+ABOVE, BEYOND = 1 + positive("u"), positive("w")
 
 
 def _threshold(title: str, x: Term, quantile: Term, value: Term, reason: str) -> Derivation:

@@ -3,8 +3,9 @@
 from ddpm_spec.followups import snr, v_prediction, weights
 from ddpm_spec.formulas import forward, objective, reverse
 from ddpm_spec.ops import cos, log, sin, two_pi
-from ddpm_spec.ops.typeset import Steps, T, Term, letter, named, t
-from ddpm_spec.proofs.calculus import ZERO, Calculus, Tangent, compared, slope
+from ddpm_spec.ops.typeset import Steps, T, Term, named, t
+from ddpm_spec.proofs.bound import ONE
+from ddpm_spec.proofs.calculus import Calculus, Tangent, compared, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, positive
 from ddpm_spec.proofs.sums import PathValue
@@ -24,7 +25,7 @@ __all__ = [
     "WEIGHT",
 ]
 
-RATIO, ONE = positive(r"\nu"), letter("1", ZERO.value + 1)
+RATIO = positive(r"\nu")
 WEIGHT = PathValue("w", lambda x, prev: r"\omega" + x[1:])
 BOUND = PathValue("K", lambda x, prev: "K" + x[1:])
 """K_t = L_T + Σ_{s>t} L_{s−1}, what Eq. 5 is for x_t in the place of x_0."""
@@ -87,14 +88,14 @@ def _unit_of_v() -> Derivation:
     return Derivation(
         title="The loss on $v$, read on $v$",
         nodes=("beyond-weights",),
-        lines=(Line(Value(letter("1", ZERO.value + 1)), "An unweighted loss on $v$ has weight one there."),),
+        lines=(Line(Value(ONE), "An unweighted loss on $v$ has weight one there."),),
         end=Value(weights.on_v(weights.v_weight(AT), AT)),
         formulas=(weights.on_v, weights.v_weight),
     )
 
 
 def _p2() -> Derivation:
-    one, ratio = letter("1", ZERO.value + 1), snr.snr(AT)
+    one, ratio = ONE, snr.snr(AT)
     undone = AT.alpha * AT.one_minus_alpha_bar / AT.beta
     return Derivation(
         title=r"P2 at $k = \gamma = 1$",
