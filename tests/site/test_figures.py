@@ -388,7 +388,7 @@ def test_a_script_that_does_not_run_fails_the_build(docs: Path) -> None:
 @pytest.mark.browser
 def test_a_letter_with_an_accent_stays_in_the_text_face(page: Any, address: str) -> None:
     page.goto(address + "loss/objective/", wait_until="networkidle")
-    page.locator("schedule-explorer").scroll_into_view_if_needed()
+    at_figure(page, "schedule-explorer")  # once it has drawn: then no letter is replaced by another
     page.evaluate("document.fonts.ready.then(() => true)")
     session = page.context.new_cdp_session(page)
     session.send("DOM.enable")
