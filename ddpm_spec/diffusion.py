@@ -114,7 +114,7 @@ class Diffusion:
         """The squared error in what is predicted, averaged over coordinates and batch: a scalar.
 
         For a network that predicts the noise this is L_simple, Eq. 14, divided by D (Algorithm 1).
-        x_0: (B, C, H, W) in [−1, 1]; t: (B,) in 1..T; eps: like x_0, ε ~ N(0, I). The error is formed
+        `x_0`: (B, C, H, W) in [−1, 1]; `t`: (B,) in 1..T; `eps`: like x_0, ε ~ N(0, I). The error is formed
         in float32 or better, whatever the network computes in.
 
         Raises:
@@ -167,7 +167,7 @@ class Diffusion:
     def reverse_law(self, network: Network, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of p_θ(x_{t−1} | x_t), Eq. 1: from the predicted noise by Eq. 11.
 
-        x_t: (B, C, H, W); t: (B,) in 1..T. Where x̂_0 is predicted, or clipped by the official
+        `x_t`: (B, C, H, W); `t`: (B,) in 1..T. Where x̂_0 is predicted, or clipped by the official
         convention, the mean is Eq. 7 at x̂_0, which is Eq. 11 where nothing is clipped.
 
         Returns:
@@ -227,7 +227,7 @@ class Diffusion:
     def p_sample(self, network: Network, x_t: Tensor, t: int, z: Tensor) -> Tensor:
         """x_{t−1} ~ p_θ(x_{t−1} | x_t): one step of Algorithm 2.
 
-        x_t: (B, C, H, W); z: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. The
+        `x_t`: (B, C, H, W); `z`: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. The
         result has the dtype of x_t.
         """
         mean, variance = self.reverse_law(network, x_t, _times(t, x_t))
@@ -271,8 +271,8 @@ class Diffusion:
         `noise(t)` returns x_T ~ N(0, I) for t = T + 1 and the step's z ~ N(0, I) for t in T..2, all of
         that shape.
 
-        times: those to visit, if not all: of 1..T, ascending, the last T. Then x_t at these is yielded, and
-        x_0; `noise` is asked for these. eta: η in [0, 1], for DDIM's steps in the place of Algorithm 2's.
+        `times`: those to visit, if not all: of 1..T, ascending, the last T. Then x_t at these is yielded, and
+        x_0; `noise` is asked for these. `eta`: η in [0, 1], for DDIM's steps in the place of Algorithm 2's.
 
         Raises:
             ValueError: as `visiting`, or if η is out of range.
@@ -307,8 +307,8 @@ class Diffusion:
     ) -> Tensor:
         """An image between two (§4.4): their x_t mixed with this weight on the second, and decoded.
 
-        latents: what `q_sample` gives for the two images at t, (B, C, H, W); kept while the weight moves.
-        weight: λ in [0, 1], one or (B, 1, 1, 1); 0 and 1 are reconstructions. `noise` as in `decode`.
+        `latents`: what `q_sample` gives for the two images at t, (B, C, H, W); kept while the weight moves.
+        `weight`: λ in [0, 1], one or (B, 1, 1, 1); 0 and 1 are reconstructions. `noise` as in `decode`.
         """
         *_, x_0 = self.decode(network, interpolation.mix(*latents, weight), t, noise)
         return x_0
@@ -318,7 +318,7 @@ class Diffusion:
     def bound_term(self, network: Network, x_0: Tensor, t: Tensor, eps: Tensor, levels: int) -> Tensor:
         """L_{t−1} of Eq. 5 at the x_t that ε gives, in nats per example, shape (B,).
 
-        t: (B,) in 1..T. L_0 by the discrete decoder for t = 1, a divergence for t in 2..T. One draw of
+        `t`: (B,) in 1..T. L_0 by the discrete decoder for t = 1, a divergence for t in 2..T. One draw of
         ε gives an unbiased estimate of the expectation over q. Formed in the dtype of x_0.
         """
         x_t = self.q_sample(x_0, t, eps)
@@ -338,7 +338,7 @@ class Diffusion:
     def bound(self, network: Network, x_0: Tensor, levels: int, noise: Callable[[int], Tensor]) -> BoundTerms:
         """Every term of Eq. 5 on these examples, in nats: T network calls, float64 but for the network.
 
-        x_0: (B, C, H, W), `levels` grey levels scaled to [−1, 1]. `noise(t)` returns ε for step t.
+        `x_0`: (B, C, H, W), `levels` grey levels scaled to [−1, 1]. `noise(t)` returns ε for step t.
         """
         x_0 = x_0.double()
         terms = [

@@ -79,7 +79,7 @@ class Schedule:
     def visiting(self, times: Sequence[int]) -> "Schedule":
         """The schedule of a chain of fewer and longer steps: step k leads from times[k−1] to the one before.
 
-        times: of 1..T, ascending, the last T. ᾱ at these steps is the same; β is formed from the tables in
+        `times`: of 1..T, ascending, the last T. ᾱ at these steps is the same; β is formed from the tables in
         float64, within 4u, and within 4(1−ᾱ_t)u where ᾱ_s is at least ½.
 
         Raises:

@@ -68,7 +68,7 @@ class ResBlock(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, time: Tensor, keys: Tensor | None) -> Tensor:
-        """x: (B, C, H, W); time: the activated embedding, (B, 4·channels)."""
+        """`x`: (B, C, H, W); `time`: the activated embedding, (B, 4·channels)."""
         h = self.conv_1(F.silu(self.norm_1(x))) + self.time(time)[:, :, None, None]
         h = F.silu(self.norm_2(h))
         if keys is not None and self.dropout > 0:
@@ -85,7 +85,7 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (B, C, H, W)."""
+        """`x`: (B, C, H, W)."""
         h = self.norm(x).flatten(2).transpose(1, 2)  # (B, H·W, C): a view in channels-last memory
         q, k, v = (layer(h).unsqueeze(1) for layer in (self.query, self.key, self.value))
         h = self.out(F.scaled_dot_product_attention(q, k, v).squeeze(1))

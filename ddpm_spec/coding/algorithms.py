@@ -22,7 +22,7 @@ class Message(NamedTuple):
 def send(chain: FiniteDiffusion, x_0: Array, seed: int) -> Message:
     """Algorithm 3: sends x_T ~ q(x_T | x_0), then each x_{t−1} ~ q(x_{t−1} | x_t, x_0), then x_0.
 
-    x_0: a block of n grey levels as integers, shape (n,), sent together. What is sent last is not a draw
+    `x_0`: a block of n grey levels as integers, shape (n,), sent together. What is sent last is not a draw
     but x_0 itself, by the same scheme with a q that is certain.
     """
     certain = np.eye(chain.decoder.shape[1])

@@ -123,7 +123,7 @@ def divergence(q: Array, p: Array) -> Array:
 
 
 def expected_length(q: Array, p: Array) -> float:
-    """E length of the message for a single symbol, from the geometric law of K. q, p: (S,)."""
+    """E length of the message for a single symbol, from the geometric law of K. `q`, `p`: (S,)."""
     shown = q > 0
     ratio = np.divide(q, p, out=np.zeros_like(q), where=shown)
     m = np.maximum(ratio[shown, None] - ratio, 0) @ p

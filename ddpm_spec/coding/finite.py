@@ -58,7 +58,7 @@ class FiniteDiffusion:
 
 
 def on_grid(model: Diffusion, network: Network, grid: Tensor, levels: int) -> FiniteDiffusion:
-    """The tables of a model and its network. grid: (S,), float64."""
+    """The tables of a model and its network. `grid`: (S,), float64."""
     schedule, values = model.schedule, torch.linspace(-1, 1, levels, dtype=torch.float64)
     T, column = schedule.T, grid[:, None, None, None]
     steps, reverse = {}, {}

@@ -34,7 +34,7 @@ def rate(terms: BoundTerms, dims: int) -> Tensor:
 def distortion(model: Diffusion, network: Network, x_0: Tensor, noise: Callable[[int], Tensor]) -> Tensor:
     """Root mean square of x_0 − x̂_0 over coordinates and batch, on [0, 255], for t = 1..T: T network calls.
 
-    x_0: (B, C, H, W) in [−1, 1]; `noise(t)` returns the ε of x_t ~ q(x_t | x_0). x̂_0 is what the
+    `x_0`: (B, C, H, W) in [−1, 1]; `noise(t)` returns the ε of x_t ~ q(x_t | x_0). x̂_0 is what the
     prediction implies, Eq. 15 for predicted noise, clipped where the model clips.
     """
     x_0 = x_0.double()

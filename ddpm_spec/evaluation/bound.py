@@ -59,8 +59,8 @@ def terms(
 ) -> list[Terms]:
     """The terms of these images for each of the diffusions, which share a schedule: T network calls in all.
 
-    images: uint8, (B, C, H, W), on the network's device. rows: their positions in the whole set, int64; the
-    ε of image i at t is a function of (seed, t, rows[i]).
+    `images`: uint8, (B, C, H, W), on the network's device. `rows`: their positions in the whole set, int64;
+    the ε of image i at t is a function of (seed, t, rows[i]).
     """
     x_0 = to_unit(images, levels).double()
     noise = keyed(seed, "bound", rows, tuple(x_0.shape[1:]), progress)

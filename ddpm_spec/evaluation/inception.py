@@ -87,7 +87,7 @@ def fid_and_is(
 ) -> dict[str, Any]:
     """FID against each of these sets, and the Inception Score with its spread over ten parts.
 
-    samples: uint8 with 256 levels, (N, C, H, W), C = 1 or 3.
+    `samples`: uint8 with 256 levels, (N, C, H, W), C = 1 or 3.
     """
     from torch_fidelity import calculate_metrics
 

@@ -45,7 +45,7 @@ class Parts:
     ) -> Tensors:
         """What `make` gives for rows 0..count − 1, in batches of `calls` network calls each, joined.
 
-        purpose: everything the rows depend on, as JSON; finished batches serve only this purpose.
+        `purpose`: everything the rows depend on, as JSON; finished batches serve only this purpose.
         Every process calls this and gets the whole, on the CPU.
 
         Raises:

@@ -51,7 +51,7 @@ def vectors(images: ArrayLike) -> Vectors:
 def frechet(a: Vectors, b: Vectors) -> float:
     """‖m_a − m_b‖² + tr(C_a + C_b − 2(C_a C_b)^½), the squared 2-Wasserstein distance of two Gaussians.
 
-    a, b: (N, D) and (M, D). The trace of the root is taken from C_a^½ C_b C_a^½, which is symmetric
+    `a`, `b`: (N, D) and (M, D). The trace of the root is taken from C_a^½ C_b C_a^½, which is symmetric
     and has the same eigenvalues; pixels that never change are no trouble.
     """
     c_a, c_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)

@@ -23,7 +23,7 @@ def unmask_probability(at: Step) -> Number:
 def absorbing_term(log_p: Number, at: Step) -> Number:
     """L_{t−1} of one blank symbol in nats: P(unmask) times −log p̃_θ(x_0 | x_t).
 
-    log_p: the log-probability that the network gives the true symbol, shape (…). A symbol that is still
+    `log_p`: the log-probability that the network gives the true symbol, shape (…). A symbol that is still
     there costs nothing.
     """
     return -unmask_probability(at) * log_p

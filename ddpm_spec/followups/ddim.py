@@ -16,7 +16,7 @@ __all__ = ["ddim_mean", "ddim_variance", "implied_noise", "skip", "solver_step"]
 def skip(at: Step, earlier: Step) -> Step:
     """The step from t back to any earlier s as one step: ᾱ_s in the place of ᾱ_{t−1}.
 
-    at, earlier: the schedule at t and at s < t. Every formula of one step then holds for the long one.
+    `at`, `earlier`: the schedule at t and at s < t. Every formula of one step then holds for the long one.
     β is (1−ᾱ_t − (1−ᾱ_s))/ᾱ_s, which cancels only as far as t and s are near.
     """
     return Step(
@@ -45,7 +45,7 @@ def ddim_variance(eta: Number, at: Step) -> Number:
 def ddim_mean(x_0: Number, x_t: Number, variance: Number, at: Step) -> Number:
     """The mean of q_σ(x_s | x_t, x_0); with x̂_0 of DDPM's Eq. 15 it is (12) of DDIM, the sampler.
 
-    x_0, x_t: any shape; variance: σ² in [0, 1−ᾱ_s], where s is the step before in `at`. A larger one,
+    `x_0`, `x_t`: any shape; `variance`: σ² in [0, 1−ᾱ_s], where s is the step before in `at`. A larger one,
     DDPM's σ² = β_t at t = 2 among them, has no member of the family: the root is of a negative number.
     """
     noise = sqrt(at.one_minus_alpha_bar_prev - variance)

@@ -32,7 +32,7 @@ def classifier_mean(mean: Number, variance: Number, gradient: Number, scale: Num
 def guided_variance(contrast: Number, weight: Number) -> Number:
     """(1−u)/(1+wu), the variance of the guided law of a normal class in N(0, 1).
 
-    contrast: u = ᾱ_t (1−τ²), for a class of variance τ². The guided law is p_t(x | c)^{1+w} p_t(x)^{−w},
+    `contrast`: u = ᾱ_t (1−τ²), for a class of variance τ². The guided law is p_t(x | c)^{1+w} p_t(x)^{−w},
     normalised; it is a law where 1 + wu > 0.
     """
     return (1 - contrast) / (1 + weight * contrast)

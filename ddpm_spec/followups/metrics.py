@@ -47,7 +47,7 @@ def scaled_bias(c_4: Number, count: Number) -> Number:
 
 
 def cubic_kernel(product: Number, dimension: Number) -> Number:
-    """k(x, y) = (xᵀy/d + 1)³, KID's kernel; product: xᵀy of two vectors of d features. Any shape."""
+    """k(x, y) = (xᵀy/d + 1)³, KID's kernel; `product`: xᵀy of two vectors of d features. Any shape."""
     return (product / dimension + 1) ** 3
 
 

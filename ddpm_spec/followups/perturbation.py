@@ -11,7 +11,7 @@ __all__ = ["perturbed_noise_variance", "perturbed_sample"]
 def perturbed_sample(x_0: Number, eps: Number, xi: Number, gamma: Number, at: Step) -> Number:
     """√ᾱ_t x_0 + √(1−ᾱ_t) (ε + γ ξ), the input; the target stays ε.
 
-    x_0, eps, xi: one shape; ξ ~ N(0, I) is independent of ε; γ = 0.1 in the paper, 0.15 for CIFAR10.
+    `x_0`, `eps`, `xi`: one shape; ξ ~ N(0, I) is independent of ε; γ = 0.1 in the paper, 0.15 for CIFAR10.
     """
     return q_sample(x_0, eps + gamma * xi, at)
 

@@ -26,7 +26,7 @@ def input_scale(noise: Number, data: Number) -> Number:
 def noise_label(noise: Number) -> Number:
     """c_noise = ¼ log σ, which the network is told in the place of t.
 
-    noise: σ², in any shape. Rounding: 2(1+κ)u.
+    `noise`: σ², in any shape. Rounding: 2(1+κ)u.
     """
     return log(noise) / 8
 

@@ -10,7 +10,7 @@ __all__ = ["dynamic_threshold", "pooled_snr", "shifted_alpha_bar"]
 def shifted_alpha_bar(factor: Number, at: Step) -> Number:
     """ᾱ' = ᾱc/(1−ᾱ+ᾱc), whose SNR is c times that of ᾱ: λ_t + log c.
 
-    factor: c = (64/d)² takes a schedule for 64×64 images to d×d; c = b² is an input scaled by b.
+    `factor`: c = (64/d)² takes a schedule for 64×64 images to d×d; c = b² is an input scaled by b.
     """
     return at.alpha_bar * factor / (at.one_minus_alpha_bar + at.alpha_bar * factor)
 
@@ -23,7 +23,7 @@ def pooled_snr(side: Number, at: Step) -> Number:
 def dynamic_threshold(x_0: Number, threshold: Number) -> Number:
     """Clip x̂_0 to [−s, s] and divide by s (Imagen; Saharia et al. 2022). Shapes broadcast.
 
-    threshold: the p-quantile of |x̂_0|; s is 1 where that is smaller, which is the fixed clip to [−1, 1].
+    `threshold`: the p-quantile of |x̂_0|; s is 1 where that is smaller, which is the fixed clip to [−1, 1].
     The result lies in [−1, 1].
     """
     s = where(threshold < 1, one(threshold), threshold)

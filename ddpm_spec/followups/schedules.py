@@ -8,7 +8,7 @@ __all__ = ["beta_between", "zero_terminal_root"]
 def zero_terminal_root(root: Number, root_1: Number, root_T: Number) -> Number:
     """√ᾱ'_t = (√ᾱ_t − √ᾱ_T) √ᾱ_1 / (√ᾱ_1 − √ᾱ_T): the line that keeps √ᾱ_1 and takes √ᾱ_T to 0.
 
-    root, root_1, root_T: √ᾱ_t, √ᾱ_1 and √ᾱ_T of the schedule that is changed. Any shape.
+    `root`, `root_1`, `root_T`: √ᾱ_t, √ᾱ_1 and √ᾱ_T of the schedule that is changed. Any shape.
     """
     return (root - root_T) * root_1 / (root_1 - root_T)
 

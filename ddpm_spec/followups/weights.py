@@ -64,7 +64,7 @@ def cosine_weight(log_snr: Number) -> Number:
 def log_snr_weight(weight: Number, at: Step) -> Number:
     """½ w(λ) (λ_{t−1} − λ_t), the weight of ‖ε − ε_θ‖² for a short step of L_w (Kingma and Gao 2023).
 
-    weight: w at the step's log-SNR λ; w = 1 is the bound in continuous time. The difference of two nearly
+    `weight`: w at the step's log-SNR λ; w = 1 is the bound in continuous time. The difference of two nearly
     equal logarithms where β_t is small: formed in float64.
     """
     return weight * (log_snr_prev(at) - log_snr(at)) / 2
@@ -73,7 +73,8 @@ def log_snr_weight(weight: Number, at: Step) -> Number:
 def weighted_bound(prior: Number, steps: Number, weights: Number, last: Number) -> Number:
     """ω_T L_T + Σ_t ω_t L_{t−1}, the bound of Eq. 5 with a weight for each step: Kingma and Gao's w(λ_t).
 
-    prior: L_T, shape (…); steps: L_{t−1} for t = 1..T, shape (…, T); weights: ω_t, shape (T,); last: ω_T.
+    `prior`: L_T, shape (…); `steps`: L_{t−1} for t = 1..T, shape (…, T); `weights`: ω_t, shape (T,);
+    `last`: ω_T.
     """
     return last * prior + total(weights * steps)
 
@@ -84,7 +85,7 @@ def mixture_of_bounds(
     """ω_1 K_0 + Σ_{t>1} (ω_t − ω_{t−1}) K_{t−1}, the same by the bounds K_t = L_T + Σ_{s>t} L_{s−1} of x_t.
 
     Where ω_t does not fall with t no share is negative: it is a bound on noised data (Kingma and Gao 2023).
-    whole: K_0, shape (…); later: K_{t−1} for t = 2..T, shape (…, T − 1); first: ω_1; weights, weights_prev:
-    ω_t and ω_{t−1} for t = 2..T, shape (T − 1,).
+    `whole`: K_0, shape (…); `later`: K_{t−1} for t = 2..T, shape (…, T − 1); `first`: ω_1; `weights`,
+    `weights_prev`: ω_t and ω_{t−1} for t = 2..T, shape (T − 1,).
     """
     return first * whole + total((weights - weights_prev) * later)

@@ -8,7 +8,7 @@ __all__ = ["negative_log_likelihood"]
 def negative_log_likelihood(log_p: Number) -> Number:
     """−Σ_i log p(x^i | x^{i+1}..x^D) in nats, to which Eq. 16 comes in §4.3.
 
-    log_p: the logarithm of each coordinate's probability given those that come before it in the order
+    `log_p`: the logarithm of each coordinate's probability given those that come before it in the order
     of the model, shape (…, D).
     """
     return -total(log_p)

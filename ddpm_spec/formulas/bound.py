@@ -27,7 +27,7 @@ __all__ = [
 def path_bound(log_prior: Number, log_p: Number, log_q: Number) -> Number:
     """The bound on one path x_0..x_T, Eq. 3: −log p(x_T) − Σ_{t≥1} log p_θ(x_{t−1} | x_t) / q(x_t | x_{t−1}).
 
-    log_prior: log p(x_T), shape (…); log_p, log_q: the logarithms of the two densities for t = 1..T,
+    `log_prior`: log p(x_T), shape (…); `log_p`, `log_q`: the logarithms of the two densities for t = 1..T,
     shape (…, T). Averaged over q it bounds −log p_θ(x_0) from above.
     """
     return -log_prior - total(log_p - log_q)
@@ -36,7 +36,7 @@ def path_bound(log_prior: Number, log_p: Number, log_q: Number) -> Number:
 def divergence_bound(prior: Number, steps: Number, decoder: Number) -> Number:
     """The bound as a sum of divergences, Eq. 5: L_T + Σ_{t>1} L_{t−1} + L_0.
 
-    prior, decoder: L_T and L_0, shape (…); steps: L_{t−1} for t = 2..T, shape (…, T − 1).
+    `prior`, `decoder`: L_T and L_0, shape (…); `steps`: L_{t−1} for t = 2..T, shape (…, T − 1).
     """
     return prior + total(steps) + decoder
 
@@ -44,8 +44,8 @@ def divergence_bound(prior: Number, steps: Number, decoder: Number) -> Number:
 def marginal_bound(prior: Number, steps: Number, entropy: Number) -> Number:
     """The bound by marginal laws, Eq. 16: D_KL(q(x_T) ‖ p(x_T)) + Σ_{t≥1} L'_{t−1} + H(x_0).
 
-    prior: the divergence of q(x_T), shape (…); steps: D_KL(q(x_{t−1} | x_t) ‖ p_θ(x_{t−1} | x_t)) for
-    t = 1..T, shape (…, T); entropy: H(x_0). It needs the law of the data, so it can be computed only
+    `prior`: the divergence of q(x_T), shape (…); `steps`: D_KL(q(x_{t−1} | x_t) ‖ p_θ(x_{t−1} | x_t)) for
+    t = 1..T, shape (…, T); `entropy`: H(x_0). It needs the law of the data, so it can be computed only
     where that is known.
     """
     return prior + total(steps) + entropy
@@ -59,7 +59,7 @@ def prior_term(x_0: Number, at: Step) -> Number:
 def step_term(x_0: Number, x_t: Number, mean: Number, variance: Number, at: Step) -> Number:
     """L_{t−1} of Eq. 5 for t in 2..T: D_KL(q(x_{t−1} | x_t, x_0) ‖ N(mean, variance)).
 
-    mean, variance: μ_θ(x_t, t) and σ_t². Shape of x_0. At t = 1 the posterior is a point and the
+    `mean`, `variance`: μ_θ(x_t, t) and σ_t². Shape of x_0. At t = 1 the posterior is a point and the
     divergence infinite: that term of the bound is `decoder_term`.
     """
     return kl(posterior_mean(x_0, x_t, at), posterior_variance(at), mean, variance)
@@ -68,7 +68,7 @@ def step_term(x_0: Number, x_t: Number, mean: Number, variance: Number, at: Step
 def mean_distance(target: Number, mean: Number, variance: Number) -> Number:
     """What Eq. 8 leaves of L_{t−1} for Σ_θ = σ_t² I: (target − mean)² / 2σ_t², a coordinate.
 
-    target: μ̃_t(x_t, x_0); mean, variance: μ_θ(x_t, t) and σ_t². Shapes broadcast. Rounding: 2(1+κ)u.
+    `target`: μ̃_t(x_t, x_0); `mean`, `variance`: μ_θ(x_t, t) and σ_t². Shapes broadcast. Rounding: 2(1+κ)u.
     """
     return (target - mean) ** 2 / (2 * variance)
 

@@ -8,7 +8,7 @@ __all__ = ["message_length"]
 def message_length(divergence: Number) -> Number:
     """What the mean length of a message of Algorithm 3 stays below: D + 2 + 2 log₂(D + 2) bits.
 
-    divergence: D = D_KL(q ‖ p) in bits, at least 0, of the law q that is drawn from and the law p that the
+    `divergence`: D = D_KL(q ‖ p) in bits, at least 0, of the law q that is drawn from and the law p that the
     receiver knows. It holds for the scheme of `ddpm_spec.coding.draws`.
     """
     return divergence + 2 + 2 * log(divergence + 2) / log(2 * one(divergence))

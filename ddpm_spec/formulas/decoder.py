@@ -8,8 +8,8 @@ __all__ = ["log_bin_probability", "log_bin_probability_tanh", "tanh_cdf"]
 def log_bin_probability(x_0: Number, mean: Number, variance: Number, levels: Number) -> Number:
     """The logarithm of p_θ(x_0^i | x_1), Eq. 13, in nats, per coordinate.
 
-    x_0: data with `levels` equally spaced values from −1 to 1 (256 in the paper, δ = 1/255; 17 for
-    the digits, δ = 1/16). mean, variance: μ_θ(x_1, 1) and σ_1². Shapes broadcast. The first and the
+    `x_0`: data with `levels` equally spaced values from −1 to 1 (256 in the paper, δ = 1/255; 17 for
+    the digits, δ = 1/16). `mean`, `variance`: μ_θ(x_1, 1) and σ_1². Shapes broadcast. The first and the
     last bin reach to −∞ and +∞; they are told apart at the middle of the bin edge, so that a rounded
     ±1 still counts as one. Rounding: 2u times the sum of |log p|, of the log-cdf at either end as it
     enters, and of what an error in an end of the bin moves; the difference of the two cancels where the

@@ -57,7 +57,7 @@ def q_variance(at: Step) -> Number:
 def q_sample(x_0: Number, eps: Number, at: Step) -> Number:
     """x_t(x_0, ε), a draw from q(x_t | x_0) of Eq. 4 for ε ~ N(0, I).
 
-    x_0, eps: any shape, data scaled to [−1, 1]; the fields of `at` broadcast against it.
+    `x_0`, `eps`: any shape, data scaled to [−1, 1]; the fields of `at` broadcast against it.
     The result has the common dtype of the arguments. Rounding: 2(1+κ)u.
     """
     return q_mean(x_0, at) + sqrt(q_variance(at)) * eps

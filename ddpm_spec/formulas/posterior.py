@@ -9,7 +9,7 @@ __all__ = ["posterior_mean", "posterior_variance"]
 def posterior_mean(x_0: Number, x_t: Number, at: Step) -> Number:
     """μ̃_t(x_t, x_0), the mean of q(x_{t−1} | x_t, x_0), Eq. 7.
 
-    x_0, x_t: any shape; the fields of `at` broadcast against it. Rounding: 2(1+κ)u.
+    `x_0`, `x_t`: any shape; the fields of `at` broadcast against it. Rounding: 2(1+κ)u.
     """
     return (
         sqrt(at.alpha_bar_prev) * at.beta / at.one_minus_alpha_bar * x_0

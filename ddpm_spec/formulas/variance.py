@@ -30,7 +30,7 @@ def marginal_variance(data_variance: Number, at: Step) -> Number:
 def unscaled_variance(variance_prev: Number, at: Step) -> Number:
     """The variance after one step that adds noise and does not scale by √(1−β_t), as in NCSN (App. C).
 
-    variance_prev: the variance before the step. Rounding: 2(1+κ)u.
+    `variance_prev`: the variance before the step. Rounding: 2(1+κ)u.
     """
     return linear_variance(variance_prev, 1, at.beta)
 
@@ -48,7 +48,7 @@ def optimal_variance(data_variance: Number, at: Step) -> Number:
 def explained_variance(residual: Number, at: Step) -> Number:
     """The best σ_t² of any law from r = E tr Cov(x_0 | x_t) / D: β̃_t of Eq. 7 plus what x_0 leaves open.
 
-    residual: the mean variance of x_0 given x_t, a coordinate. Holds for the exact mean
+    `residual`: the mean variance of x_0 given x_t, a coordinate. Holds for the exact mean
     E[x_{t−1} | x_t]. Rounding: 2(1+κ)u.
     """
     slope = sqrt(at.alpha_bar_prev) * at.beta / at.one_minus_alpha_bar
@@ -67,6 +67,6 @@ def linear_residual(data_variance: Number, at: Step) -> Number:
 def best_step_term(optimal: Number, at: Step) -> Number:
     """½ log(σ*²/β̃_t), the least E L_{t−1} of Eq. 5 for t in 2..T, in nats per coordinate.
 
-    optimal: σ*² = E tr Cov(x_{t−1} | x_t) / D. It is reached by the exact mean with σ_t² = σ*².
+    `optimal`: σ*² = E tr Cov(x_{t−1} | x_t) / D. It is reached by the exact mean with σ_t² = σ*².
     """
     return log(optimal / posterior_variance(at)) / 2

@@ -28,7 +28,7 @@ class GaussianData:
         return alpha_bar**0.5 * self.mean, alpha_bar * self.variance + noise
 
     def eps(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """E[ε | x_t], the network that minimises Eq. 14. x_t: (B, …), t: (B,) in 1..T; float64 inside."""
+        """E[ε | x_t], the network that minimises Eq. 14. `x_t`: (B, …), `t`: (B,) in 1..T; float64 inside."""
         steps = self.schedule.steps
         shape = (len(t),) + (1,) * (x_t.ndim - 1)
         alpha_bar, noise = steps.alpha_bar[t].reshape(shape), steps.one_minus_alpha_bar[t].reshape(shape)

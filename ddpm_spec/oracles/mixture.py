@@ -118,7 +118,7 @@ class Mixture:
         return between + torch.einsum("bk,kij->bij", shares, covariances)
 
     def eps(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """ε*(x_t, t) = E[ε | x_t], the network that minimises Eq. 14. x_t: (B, …), t: (B,) in 1..T."""
+        """ε*(x_t, t) = E[ε | x_t], the network that minimises Eq. 14. `x_t`: (B, …), `t`: (B,) in 1..T."""
         flat = x_t.double().flatten(1)
         out = torch.empty_like(flat)
         for step in sorted(set(t.tolist())):

@@ -52,8 +52,8 @@ def progressive(measure: Measure, weights: str, count: int, times: Sequence[int]
 def received(measure: Measure, weights: str, count: int, rows: Sequence[int], times: Sequence[int]) -> Tensor:
     """What Algorithm 4 shows of held-out images at these times of 1..T: x_t and x̂_0.
 
-    count, rows: of so many images of `Measure.terms`, those at these places. x_t is the one that the curves
-    are measured on.
+    `count`, `rows`: of so many images of `Measure.terms`, those at these places. x_t is the one that the
+    curves are measured on.
 
     Returns:
         uint8, (len(rows), len(times), 2, C, H, W).
@@ -124,7 +124,7 @@ def interpolations(
 ) -> Tensor:
     """Images between the two held-out images of each pair, mixed at each of these times (§4.4).
 
-    pairs: numbers of held-out images, int64, (N, 2). mixing: weights λ on the second. The noise of a pair
+    `pairs`: numbers of held-out images, int64, (N, 2). `mixing`: weights λ on the second. The noise of a pair
     is the same for all weights and times. At time 0 the images themselves are mixed.
 
     Returns:
