@@ -88,13 +88,12 @@ def _inception(results: Results) -> list[Section]:
 
 def bound_picture(curves: Results) -> bytes:
     """L_{t−1} over t on the held-out images, by both conventions, of the first weights."""
-    figure, (axes,) = pictures.panels(1)
+    figure, (axes,) = pictures.panels("term of step $t$ (bits/dim)")
     course = next(iter(curves.values()))["test"]
     for colour, (convention, found) in zip(pictures.COLOURS, course.items(), strict=False):
         axes.plot(range(1, len(found["bits"]) + 1), found["bits"], color=colour, label=convention)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("$t$")
-    axes.set_ylabel("term of step $t$ (bits/dim)")
     pictures.legend(axes)
     return pictures.png(figure)

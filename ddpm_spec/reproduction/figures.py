@@ -48,19 +48,16 @@ def figure_5(plan: Plan) -> Made:
     run = one_run(plan)
     curves, T = run.bound[1]["test"], plan.settings.process.T
     levels = run.measure.model.images.levels
-    figure, (first, second, third) = pictures.panels(3)
+    figure, (first, second, third) = pictures.panels(
+        f"RMSE of 0..{levels - 1}", "rate (bits/dim)", "RMSE over rate"
+    )
     received = range(T - 1, -1, -1)  # T − t for t = 1..T
     for colour, (name, found) in zip(pictures.COLOURS, curves.items(), strict=False):
         first.plot(received, found["distortion"], color=colour, label=name)
         second.plot(received, found["rate"], color=colour)
         third.plot(found["rate"], found["distortion"], color=colour)
-    for axes, x, y in (
-        (first, "reverse steps $T - t$", f"distortion (RMSE of 0..{levels - 1})"),
-        (second, "reverse steps $T - t$", "rate (bits/dim)"),
-        (third, "rate (bits/dim)", "distortion (RMSE)"),
-    ):
+    for axes, x in ((first, "$T - t$"), (second, "$T - t$"), (third, "rate (bits/dim)")):
         axes.set_xlabel(x)
-        axes.set_ylabel(y)
     for axes in (first, third):
         axes.set_ylim(0, levels - 1)
     pictures.legend(first)
@@ -220,14 +217,13 @@ def figure_10(plan: Plan) -> Made:
             "Fréchet, pixels": [judge.distance(drawn[:, k])["train"] for k in range(len(times))],
             "confidence": [judge.figures(drawn[:, k]).confidence for k in range(len(times))],
         }
-    figure, plots = pictures.panels(len(course))
+    figure, plots = pictures.panels(*course)
     taken = [T - t for t in times]
     for axes, (name, values) in zip(plots, course.items(), strict=True):
         axes.plot(taken, values, color=pictures.COLOURS[0], marker="o", markersize=3)
-        axes.set_xlabel("reverse steps $T - t$")
-        axes.set_ylabel(name)
+        axes.set_xlabel("$T - t$")
         if "Fréchet" in name or name == "FID":
-            axes.set_yscale("log")
+            pictures.logarithmic(axes)
     notes = _shown(run, f"Quality of x̂_0 over time, {plan.samples:,} samples of")
     if judges:
         notes += ["The paper shows IS and FID; these are other measures.", *explained(run)]

@@ -13,11 +13,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "INK", "grid", "grid_png", "labelled_grid", "legend", "loss_curve", "panels", "png"]
+__all__ = [
+    "COLOURS",
+    "INK",
+    "grid",
+    "grid_png",
+    "labelled_grid",
+    "legend",
+    "logarithmic",
+    "loss_curve",
+    "panels",
+    "png",
+]
 
 INK = "#7a7f87"
 COLOURS = ("#3b82c4", "#d9822b", "#4a9d5b", "#a46bb8")
 """Legible on light and on dark ground, and apart for the colour-blind."""
+
+LETTERS = 12
+"""Points, of a picture 7.2 inches wide: 8 pixels on a phone, those of the text on a wide screen."""
 
 GAP = 2
 TILE = 40
@@ -51,17 +65,18 @@ def loss_curve(losses: NDArray[np.float32]) -> bytes:
     """The loss of every step and its running mean, as PNG that is legible on light and dark ground."""
     window = max(1, len(losses) // 50)
     mean = np.convolve(losses, np.full(window, 1 / window), mode="valid")
-    figure, (axes,) = panels(1)
+    figure, (axes,) = panels("loss")
     axes.plot(np.arange(1, len(losses) + 1), losses, color=COLOURS[0], alpha=0.3, linewidth=0.6)
     axes.plot(np.arange(window, len(losses) + 1), mean, color=COLOURS[0], linewidth=1.8)
-    axes.set_yscale("log")
+    logarithmic(axes)
     axes.set_xlabel("step")
-    axes.set_ylabel("loss")
     return png(figure)
 
 
-def panels(count: int, aspect: float = 0.42) -> tuple["Figure", list["Axes"]]:
-    """A figure with this many plots side by side, on transparent ground, in ink that any ground bears.
+def panels(*titles: str, aspect: float = 0.42) -> tuple["Figure", list["Axes"]]:
+    """A figure with plots of these titles side by side, on transparent ground, in ink that any ground bears.
+
+    What is plotted upwards stands in the title, where it can be read on a phone.
 
     aspect: height over width of the whole.
     """
@@ -69,22 +84,34 @@ def panels(count: int, aspect: float = 0.42) -> tuple["Figure", list["Axes"]]:
 
     figure = Figure(figsize=(7.2, 7.2 * aspect), dpi=150, layout="constrained")
     figure.patch.set_alpha(0)
-    plots = list(np.atleast_1d(figure.subplots(1, count)))
-    for axes in plots:
+    plots = list(np.atleast_1d(figure.subplots(1, len(titles))))
+    for axes, title in zip(plots, titles, strict=True):
+        axes.set_title(title, color=INK, fontsize=LETTERS, loc="left")
         axes.patch.set_alpha(0)
-        axes.tick_params(colors=INK, which="both")
-        axes.xaxis.label.set_color(INK)
-        axes.yaxis.label.set_color(INK)
+        axes.locator_params(nbins=4)
+        axes.tick_params(colors=INK, which="both", labelsize=LETTERS)
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            label.set(color=INK, fontsize=LETTERS)
         axes.grid(color=INK, alpha=0.25, linewidth=0.5)
         for spine in axes.spines.values():
             spine.set_visible(False)
     return figure, plots
 
 
+def logarithmic(axes: "Axes") -> None:
+    """Counts upwards in ratios, with the numbers 1, 3, 10, 30 … as they are."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def legend(axes: "Axes") -> None:
     """Names the curves, where there are several."""
     if len(axes.get_lines()) > 1:
-        axes.legend(frameon=False, labelcolor=INK)
+        axes.legend(frameon=False, labelcolor=INK, fontsize=LETTERS)
 
 
 def png(figure: "Figure") -> bytes:
@@ -114,7 +141,7 @@ def labelled_grid(
             place = canvas[top : top + tall - gap, left : left + broad - gap]
             place[..., :3] = pixels[row, column]
             place[..., 3] = 255
-    figure, (axes,) = panels(1, aspect=canvas.shape[0] / canvas.shape[1])
+    figure, (axes,) = panels("", aspect=canvas.shape[0] / canvas.shape[1])
     axes.imshow(canvas, interpolation="nearest")
     axes.grid(visible=False)
     axes.xaxis.tick_top()
