@@ -386,7 +386,7 @@ ERRATA: tuple[Erratum, ...] = (
         "prior-term",
         "assumption",
         "§4",
-        "L_T is about 1e-5 bits/dim.",
+        "L_T is about 10⁻⁵ bits/dim.",
         "It is linear in E x_0²: 5.9e-10 at 0, 2.9e-5 at 1.",
         partial(_prior_range, (0.0, 1.0)),
         partial(_prior_range, (0.25, 0.5)),

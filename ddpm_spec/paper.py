@@ -204,7 +204,7 @@ NODES: dict[str, Node] = {
         _algorithm(2, "§3.2", "Sampling", sampling.p_sample, reverse.mean_from_eps, definition=True),
         _algorithm(3, "§4.3", "Sending x_0", algorithms.send, draws.choose),
         _algorithm(4, "§4.3", "Receiving x_0", algorithms.receive, draws.look_up),
-        _claim(1, "§3.1, §4", "L_T does not depend on θ and is about 1e-5 bits/dim", bound.prior_term),
+        _claim(1, "§3.1, §4", "L_T does not depend on θ and is about 10⁻⁵ bits/dim", bound.prior_term),
         _claim(
             2,
             "§3.2",
