@@ -26,7 +26,9 @@ def _row(erratum: Erratum) -> str:
     finding = _finding(erratum)
     if not finding.shown:
         raise SiteError(f"the erratum “{erratum.id}” is not shown by its check: {finding.facts}")
-    measured = "; ".join(f"{name}: {value:.6g}" for name, value in finding.facts.items())
+    measured = "; ".join(
+        f"{name}: {value:.6g}".replace(": -", ": −") for name, value in finding.facts.items()
+    )
     return (
         f'| <span id="erratum-{erratum.id}">**{prose(erratum.where)}**</span> <br> {prose(erratum.says)} '
         f"| {prose(erratum.holds)} <br> <em>{prose(measured)}</em> |"

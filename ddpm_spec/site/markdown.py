@@ -3,6 +3,7 @@
 - `$…$`, `$$…$$` on lines of its own and fences called `math` become KaTeX's HTML;
 - `[@key]` and `[@key; @other]` become links into the References page;
 - `Eq. 7` and `Eqs. 6 and 7` become links to the equations;
+- `x_t`, `ᾱ_{t−1}` and `2^KL`, as docstrings write them, get their indices below and above the line;
 - `[[target]]`, `[[target#heading]]` and `[[target|text]]` become links to pages and sections.
 
 Dollars and brackets inside code stay what they are. The callables that do the work are options
@@ -11,6 +12,7 @@ of the extension.
 
 import re
 from collections.abc import Callable
+from html import escape
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -28,6 +30,9 @@ _INLINE = r"(?<![\\$])\$(?!\s)((?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
 _MARKED_OFF = rf"(\(?){_INLINE}([).,;:?!]*)"
 _CITATION = r"\[@([\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
 EQUATION_NUMBERS = r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*"
+_INDEX = r"(?:\{[^{}]+\}|[A-Za-z0-9½α-ω]+(?![A-Za-z0-9_]))"
+# Not q_sample, which is a function.
+_INDEXED = rf"(?:(?<![\w./])(?![pq]_[a-z]{{2}})(?:[^\W\d_][\u0300-\u036f']*|\d+)|\))(?:_{_INDEX}|\^{_INDEX})+"
 _WIKI_LINK = r"(?<!!)\[\[([^\[\]|\n]+)(?:\|([^\[\]\n]+))?\]\]"
 
 
@@ -113,6 +118,15 @@ def _whole(before: str, formula: str, after: str) -> str:
     return f'<span class="whole">{before}{formula}{after}</span>' if before or after else formula
 
 
+def _indexed(text: str) -> str:
+    """Letters with `_` and `^` as they would be printed, the braces gone."""
+    return re.sub(
+        rf"([_^])({_INDEX})",
+        lambda m: "<{0}>{1}</{0}>".format("sub" if m[1] == "_" else "sup", m[2].strip("{}")),
+        escape(text),
+    )
+
+
 def _linked(text: str, href: str | None) -> str:
     return f'<a href="{href}">{text}</a>' if href else text
 
@@ -147,6 +161,7 @@ class Markup(Extension):
             EQUATION_NUMBERS, md, lambda m: re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), m[0])
         )
         md.inlinePatterns.register(equations, "equation", 50)
+        md.inlinePatterns.register(_Html(_INDEXED, md, lambda m: _indexed(m[0])), "indices", 45)
 
 
 def makeExtension(**kwargs: Any) -> Markup:

@@ -21,15 +21,17 @@ _SYMBOL = re.compile(
     rf"(?<![A-Za-z0-9_])([A-Za-z{''.join(_GREEK)}])([{''.join(_ACCENTS)}]?)_(\w|\{{[^}}]*\}})(²?)(?!\w)"
 )
 
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e-0?(\d+)(?!\w)")
+
 
 def prose(text: str) -> str:
-    """Plain text for a Markdown table, with x_t, ᾱ_t and their like as mathematics.
+    """Plain text for a Markdown table, with x_t, ᾱ_t, 1e-5 and their like as mathematics.
 
     What stands between dollars is mathematics already.
     """
     text = unicodedata.normalize("NFD", escape(text, quote=False)).replace("|", "&#124;")
     parts = text.split("$")
-    parts[::2] = [_SYMBOL.sub(_symbol, part.replace("*", r"\*")) for part in parts[::2]]
+    parts[::2] = [_POWER.sub(_power, _SYMBOL.sub(_symbol, part.replace("*", r"\*"))) for part in parts[::2]]
     return unicodedata.normalize("NFC", "$".join(parts))
 
 
@@ -40,3 +42,8 @@ def _symbol(match: re.Match[str]) -> str:
     index = index.strip("{}").replace("−", "-")
     index = rf"\mathrm{{{index}}}" if re.fullmatch("[a-z]{2,}", index) else index
     return f"${letter}_{{{index}}}{'^2' if square else ''}$"
+
+
+def _power(match: re.Match[str]) -> str:
+    factor = "" if match[1] == "1" else rf"{match[1]} \cdot "
+    return f"${factor}10^{{-{match[2]}}}$"

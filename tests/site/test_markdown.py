@@ -49,6 +49,14 @@ def render(text: str) -> str:
         ),
         ("[Eq. 7](other)", '<p><a href="other">Eq. 7</a></p>'),
         ("`Eq. 7`", "<p><code>Eq. 7</code></p>"),
+        ("q(x_{t−1} | x_t)", "<p>q(x<sub>t−1</sub> | x<sub>t</sub>)</p>"),
+        ("σ_t² and x̂_0", "<p>σ<sub>t</sub>² and x̂<sub>0</sub></p>"),
+        (
+            "*x_0^i*, 2^KL, p(x)^{1+w}",
+            "<p><em>x<sub>0</sub><sup>i</sup></em>, 2<sup>KL</sup>, p(x)<sup>1+w</sup></p>",
+        ),
+        ("Σ_{t>1} D_KL", "<p>Σ<sub>t&gt;1</sub> D<sub>KL</sub></p>"),
+        ("log_p, q_sample, `x_t` and from_x_0", "<p>log_p, q_sample, <code>x_t</code> and from_x_0</p>"),
     ],
 )
 def test_what_becomes_what(text: str, html: str) -> None:

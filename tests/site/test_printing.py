@@ -45,6 +45,7 @@ def test_a_sum_is_cut_between_its_terms(tex: str, cut: list[str]) -> None:
         ("σ_1² = β̃_2, ᾱ_0", r"$\sigma_{1}^2$ = $\tilde{\beta}_{2}$, $\bar{\alpha}_{0}$"),
         ("given $x_0$, a | b", "given $x_0$, a &#124; b"),
         ("σ*² < 1", r"σ\*² &lt; 1"),
+        ("1e-5, or 2.9e-05, of v1e-5", r"$10^{-5}$, or $2.9 \cdot 10^{-5}$, of v1e-5"),
     ],
 )
 def test_symbols_in_plain_text_become_mathematics(text: str, markdown: str) -> None:
