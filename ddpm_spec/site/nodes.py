@@ -315,7 +315,7 @@ def claims() -> str:
 
 def status_table() -> str:
     """Every node with its status, and what the status rests on."""
-    source = f"[The record]({evidence.PATH.name})\n" if evidence.PATH.exists() else ""
+    source = f"All of it is in the [record]({evidence.PATH.name}).\n" if evidence.PATH.exists() else ""
     return source + _table(paper.NODES.values())
 
 
