@@ -21,7 +21,7 @@ __all__ = ["UNet", "time_embedding"]
 def time_embedding(t: Tensor, channels: int) -> Tensor:
     """The sinusoidal embedding of t in 1..T, formed in float32: shape (B, channels).
 
-    sin then cos of (t − 1) · 10⁴^(−i/(h − 1)), i = 0..h − 1, h = channels / 2. This is the one place
+    sin then cos of (t − 1) · 10^{−4i/(h − 1)}, i = 0..h − 1, h = channels / 2. This is the one place
     where time becomes 0-based: trained weights of the field count from 0.
     """
     half = channels // 2

@@ -7,15 +7,15 @@ explains, and the step at which the worst was seen:
 
     from ddpm_spec.laws import check, report
 
-    report(check(Adapter(their_model)))                    # float64 tables and arithmetic
-    report(check(Adapter(their_model), unit=2.0**-24))     # float32
+    report(check(Adapter(their_model)))  # float64 tables and arithmetic
+    report(check(Adapter(their_model), unit=2.0**-24))  # float32
 
 `tests/laws/test_toy.py` plugs in a small implementation that is wrong in three ways: no division by
 1 − ᾱ_t in β̃_t, noise in the last step of the sampler, a smooth L1 loss. All laws hold for it but these:
 
-    Eq. 7: variance of the mean and mean of the variance add up to 1 − ᾱ_{t−1}     7.1e-02   at t = 6
-    Algorithm 2: at t = 1 no noise is added                                        1.9e-01   at t = 1
-    Eq. 14: an error in the noise costs its square, averaged over …                4.8e-01   at t = 4, 1, 10
+    Eq. 7: variance of the mean and mean of the …    7.1e-02  t = 6
+    Algorithm 2: at t = 1 no noise is added          1.9e-01  t = 1
+    Eq. 14: an error in the noise costs its …        4.8e-01  t = 4, 1, 10
 
 A law states its expectation from β_1..β_T alone, by covariances, precisions, signal-to-noise ratios and
 quadrature; it uses nothing from `formulas`. Random numbers are not involved. No two laws are the same: for

@@ -260,7 +260,7 @@ class Line:
 
     form: Form
     reason: str
-    """Why it follows, for the reader; Markdown with $…$."""
+    """Why it follows, for the reader; Markdown, with mathematics between dollars."""
     rule: Rule = field(default_factory=Equal)
     where: tuple[tuple[str, Term], ...] = ()
     """Names that the line uses and what they stand for."""

@@ -295,5 +295,5 @@ def _modules(root: Path, name: str) -> str:
         raise SiteError(f"![[api#{name}]]: there is no such folder")
     package = folder.relative_to(root).as_posix().replace("/", ".")
     modules = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
-    options = "\n    options: {show_source: true}" if name in FORMULAS else ""
+    options = "\n    options: {show_attribute_values: false, show_source: true}" if name in FORMULAS else ""
     return "\n".join(f"::: {package}.{module}{options}" for module in modules)
