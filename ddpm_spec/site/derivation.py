@@ -36,9 +36,17 @@ ROOMS = ("coding", "diffusion", "followups", "formulas", "ops", "paper", "proofs
 # How `typeset.rows` writes a sum of several rows.
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
 
-_TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] |↵|.", re.DOTALL)
-# A divergence is long, and may be broken before its ‖; a bracket over two lines cannot stretch.
+_TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] | -(?=\\)|↵|.", re.DOTALL)
+_SQRT = re.compile(r"(\\sqrt\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}) ?(?=[A-Za-z]|\\(?:alpha|bar|beta|epsilon|hat|sqrt|tilde)\b)")
+# What is long may be broken inside a bracket, which then cannot stretch: a divergence before its ‖, the
+# probability of an interval before its −, and a sum of logarithms.
 _DIVERGENCE = re.compile(r"(D_\{\\mathrm\{KL\}\})\\left\((.*?) (\\,\\\|.*?)\\right\)")
+_PHI = r"\\Phi *\\left\((?:(?!\\Phi).)*?\\right\)"
+_INTERVAL = re.compile(rf"(?<!\{{)(\\log *)\\left([\[(])({_PHI}) - ({_PHI})\\right([\])])(?!\\right)")
+_FLAT = r"(?:(?!\\left|\\right|\\frac).)*"
+_LOGARITHMS = re.compile(rf"\\left\(({_FLAT}\\log{_FLAT} [+-] {_FLAT})\\right\)(?!\^)")
+# The root of a variance is written as the deviation.
+_DEVIATION = re.compile(r"\\sqrt\{(\\sigma_\w)\^(?:2|\{2\})\}")
 # At the start of a piece it has no space before it, unless something stands there.
 _RELATION = re.compile(r"^(?:[=<>]|\\(?:le|ge|leq|geq|approx|propto|sim|leftarrow)(?![A-Za-z]))")
 _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
@@ -141,16 +149,36 @@ def summands(tex: str) -> list[str]:
     tex = _DIVERGENCE.sub(r"\1\\bigl(\2↵\3\\bigr)", tex)
     inside = tex.removeprefix(ROWS_OPEN).removesuffix(ROWS_CLOSE)
     if tex == ROWS_OPEN + inside + ROWS_CLOSE and ROWS_CLOSE not in inside:
-        rows = inside.replace("↵", ROWS_NEXT).split(ROWS_NEXT)
-    else:
-        rows, depth = [""], 0
-        for token in _TOKEN.findall(tex):
-            depth += (token in _OPENING) - (token in _CLOSING)
-            if depth == 0 and token in (" + ", " - ", "↵"):
-                rows.append("")
-            rows[-1] += token.strip("↵")
-    first, *rest = (row.strip() for row in rows)
+        tex = inside.replace(ROWS_NEXT, "↵")
+    first, *rest = (part for row in _cut(tex) for part in _halved(row))
     return [first, *("{}" + row for row in rest)]
+
+
+def _cut(tex: str) -> list[str]:
+    rows, depth = [""], 0
+    for token in _TOKEN.findall(tex):
+        depth += (token in _OPENING) - (token in _CLOSING)
+        if depth == 0 and token in (" + ", " - ", " -", "↵"):
+            rows.append("")
+        rows[-1] += token.strip("↵")
+    return [row.strip() for row in rows]
+
+
+def _halved(row: str) -> list[str]:
+    """The half of a sum of fractions as ½(…): they stay large enough to read, and a line may break in it."""
+    sign, found, rest = row.partition(r"\frac{")
+    if not found or sign.strip(" +-"):
+        return [row]
+    depth, end = 1, 0
+    while depth:
+        depth += (rest[end] == "{") - (rest[end] == "}")
+        end += 1
+    above, after = rest[: end - 1], rest[end:]
+    if r"\frac" not in above or not after.startswith("{2}"):
+        return [row]
+    size = r"\Bigg" if r"\frac{\frac" in above or r"\left" in above else r"\Big"
+    closing = rf"{size}r){after.removeprefix('{2}')}"
+    return _after(rf"{sign}\tfrac12{size}l(", _before(closing, _cut(above)))
 
 
 def _size(tex: str) -> str:
@@ -167,8 +195,9 @@ def _before(closing: str, rows: list[str]) -> list[str]:
 
 def equation(rows: list[str]) -> str:
     """The Markdown of an equation in pieces."""
-    spaced = [*rows[:1], *(_RELATION.sub(r"{}\g<0>", row.strip()) for row in rows[1:])]
-    return _paragraph("rows", " ".join(rf"$\displaystyle {row.strip()}$" for row in spaced)) if rows else ""
+    rows = [_DEVIATION.sub(r"\1", row.strip()) for row in rows]
+    spaced = [*rows[:1], *(_RELATION.sub(r"{}\g<0>", row) for row in rows[1:])]
+    return _paragraph("rows", " ".join(rf"$\displaystyle {row}$" for row in spaced)) if rows else ""
 
 
 def _reason(line: Line) -> str:

@@ -98,5 +98,5 @@ def test_cutting_a_line_loses_nothing(form: Form) -> None:
 
 def _marks(tex: str) -> list[str]:
     """Letters, signs and commands in order, without what only frames or spaces them."""
-    bare = re.sub(r"\\(begin|end)\{aligned\}|\\(left|right|[bB]ig[lr])", "", tex)
+    bare = re.sub(r"\\(begin|end)\{aligned\}|\\(left|right|[bB]igg?[lr])", "", tex)
     return re.findall(r"\\[A-Za-z]+|[\w+-]", bare)

@@ -12,7 +12,7 @@ from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation
 from ddpm_spec.proofs.engine import Form
 from ddpm_spec.site import SiteError, nodes
-from ddpm_spec.site.derivation import pieces, prove, source, steps, summands
+from ddpm_spec.site.derivation import equation, pieces, prove, source, steps, summands
 from ddpm_spec.site.prose import prose
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,16 @@ ROOT = Path(__file__).parents[2]
             r"D_{\mathrm{KL}}\left(q \,\|\, p(x)\right) + c",
             [r"D_{\mathrm{KL}}\bigl(q", r"{}\,\|\, p(x)\bigr)", "{}+ c"],
         ),
+        (
+            r"\log\left[\Phi\left(\frac{a}{b}\right) - \Phi\left(c - \left(-1\right)\right)\right]",
+            [r"\log\Biggl[\Phi\left(\frac{a}{b}\right)", r"{}- \Phi\left(c - \left(-1\right)\right)\Biggr]"],
+        ),
+        (
+            r"e^{\log\left[\Phi\left(a\right) - \Phi\left(b\right)\right]}",
+            [r"e^{\log\left[\Phi\left(a\right) - \Phi\left(b\right)\right]}"],
+        ),
+        (r"\sum \left(\log p - \log q\right)", [r"\sum (\log p", r"{}- \log q)"]),
+        (r"\left(1 - \log q\right)^{2}", [r"\left(1 - \log q\right)^{2}"]),
     ],
 )
 def test_a_sum_is_cut_between_its_terms(tex: str, cut: list[str]) -> None:
@@ -45,17 +55,22 @@ def test_a_sum_is_cut_between_its_terms(tex: str, cut: list[str]) -> None:
         ("σ_1² = β̃_2, ᾱ_0", r"$\sigma_{1}^2$ = $\tilde{\beta}_{2}$, $\bar{\alpha}_{0}$"),
         ("given $x_0$, a | b", "given $x_0$, a &#124; b"),
         ("σ*² < 1", r"σ\*² &lt; 1"),
-        ("1e-5, or 2.9e-05, of v1e-5", r"$10^{-5}$, or $2.9 \cdot 10^{-5}$, of v1e-5"),
+        ("1e-5, or 2.9e-05, of v1e-5", r"${10^{-5}}$, or ${2.9 \cdot 10^{-5}}$, of v1e-5"),
     ],
 )
 def test_symbols_in_plain_text_become_mathematics(text: str, markdown: str) -> None:
     assert prose(text) == markdown
 
 
+def test_the_root_of_a_variance_is_written_as_the_deviation() -> None:
+    rows = [r"x = \frac{y}{\sqrt{\sigma_1^{2}}}", r"{}+ \sqrt{\sigma_t^2} z"]
+    assert r"$\displaystyle x = \frac{y}{\sigma_1}$ $\displaystyle {}+ \sigma_t z$" in equation(rows)
+
+
 def _marks(tex: str) -> list[str]:
     """Letters, signs and commands in order, without what only frames or spaces them."""
     return re.findall(
-        r"\\[A-Za-z]+|[\w+-]", re.sub(r"\\(begin|end)\{aligned\}|\\(left|right|[bB]ig[lr])", "", tex)
+        r"\\[A-Za-z]+|[\w+-]", re.sub(r"\\(begin|end)\{aligned\}|\\(left|right|[bB]igg?[lr])", "", tex)
     )
 
 
