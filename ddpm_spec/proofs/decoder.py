@@ -346,10 +346,6 @@ def _as_noise() -> Derivation:
             reverse.mean_from_eps,
             gaussian.log_density,
         ),
-        assumptions=(
-            r"So Eq. 12's weight at $t = 1$ is the decoder's too; the paper then drops it, $\sigma_1^2$ "
-            r"with it.",
-        ),
     )
 
 

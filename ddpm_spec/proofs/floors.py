@@ -279,7 +279,6 @@ def _information() -> Derivation:
         formulas=(variance.best_step_term, variance.optimal_variance),
         assumptions=(
             r"The exact denoiser with $\sigma_t^2 = \beta_t$, which for $\mathcal{N}(0, I)$ is exact too.",
-            r"Summed over $t = 2..T$ and with $L_T$ the rate is $I(x_0; x_1)$, no more.",
         ),
     )
 

@@ -119,7 +119,8 @@ def _vincent() -> Derivation:
         end_tex=r"\mathbb{E}\left[(\epsilon - \epsilon_\theta)^2 \mid x_t\right]",
         formulas=(objective.simple_loss,),
         assumptions=(
-            r"The two prove it for finitely many, one after the other ($\epsilon_1$ a mean itself).",
+            r"Two noises could have led to $x_t$, the first with probability $r$. More of them follow one "
+            r"after the other, with $\epsilon_1$ a mean itself.",
         ),
     )
 

@@ -131,7 +131,9 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         [
             r"\delta_+(x)",
             r"= \begin{cases} \infty & x = 1 \\ x + \frac{1}{L-1} & x < 1 \end{cases}",
-            r"\quad \delta_-(x)",
+        ],
+        [
+            r"\delta_-(x)",
             r"= \begin{cases} -\infty & x = -1 \\ x - \frac{1}{L-1} & x > -1 \end{cases}",
         ],
     ),
@@ -160,7 +162,12 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "c-4": (
         says(r"\mu_\theta(x_t, t)", score.LANGEVIN.lines[0].form),
         says(DISTANCE, score.SCORE_MATCHING.lines[0].form),
-        *_here(score.LANGEVIN.lines[0], score.SCORE_MATCHING.lines[0]),
+        *_here(
+            score.LANGEVIN.lines[0],
+            score.TWEEDIE.lines[-1],
+            score.SCORE_MATCHING.lines[0],
+            score.SCORE_MATCHING.lines[-1],
+        ),
     ),
     "c-5": (
         [r"\textstyle\sum_{x_0} p_\theta(x_0 \mid x_1)", "= 1"],
@@ -213,6 +220,7 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         says(r"\mathbb{E}[x_0 \mid x_t]", score.TWEEDIE.lines[-1].form),
         *_here(score.TWEEDIE.lines[-1]),
         says(score.VINCENT.end_tex, score.VINCENT.end),
+        *_here(score.VINCENT.lines[1]),
     ),
     "lemma-step-floor": (
         says("L_{t-1}", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED), relation=r"\ge"),
