@@ -117,10 +117,12 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "eq-10": (says(DISTANCE, bounds.TARGET.end),),
     "eq-11": (says(r"\mu_\theta(x_t, t)", reverse.mean_from_eps(X_T, EPS_HAT, AT)),),
     "eq-12": (
-        says(
+        [
             DISTANCE,
-            objective.eps_weight(SIGMA_SQUARED, AT) * objective.simple_loss(EPS, EPS_HAT),
-        ),
+            rf"= \mathbb{{E}}_{{x_0, \epsilon}}\Bigl[{objective.eps_weight(SIGMA_SQUARED, AT).tex}\,",
+            SQUARED_ERROR[0],
+            SQUARED_ERROR[1] + r"\Bigr]",
+        ],
     ),
     "eq-13": (
         [
@@ -246,16 +248,18 @@ _STEP: Term = sampling.p_sample(
 ALGORITHMS: dict[str, tuple[str, ...]] = {
     "alg-1": (
         "Until converged, repeat:",
-        r"draw $x_0 \sim q(x_0)$;",
-        r"draw $t$ uniformly from $1, \dots, T$;",
-        r"draw $\epsilon \sim \mathcal{N}(0, I)$;",
-        rf"step along the gradient $\nabla_\theta {' '.join(SQUARED_ERROR)}$.",
+        r"&emsp;draw $x_0 \sim q(x_0)$;",
+        r"&emsp;draw $t$ uniformly from $1, \dots, T$;",
+        r"&emsp;draw $\epsilon \sim \mathcal{N}(0, I)$;",
+        rf"&emsp;step along the gradient $\nabla_\theta {' '.join(SQUARED_ERROR)}$.",
     ),
     "alg-2": (
         r"Draw $x_T \sim \mathcal{N}(0, I)$.",
         r"For $t = T, \dots, 1$:",
-        r"draw $z \sim \mathcal{N}(0, I)$, but $z = 0$ at $t = 1$;",
-        rf"set $x_{{t-1}} = {_STEP.tex}$",
+        r"&emsp;draw $z \sim \mathcal{N}(0, I)$, but $z = 0$ at $t = 1$;",
+        "&emsp;set "
+        + " ".join(rf"$\displaystyle {piece}$" for piece in _written(says("x_{t-1}", _STEP)))
+        + ".",
         "Return $x_0$.",
     ),
     "alg-3": (
