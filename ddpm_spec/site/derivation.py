@@ -37,7 +37,6 @@ ROOMS = ("coding", "diffusion", "followups", "formulas", "ops", "paper", "proofs
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
 
 _TOKEN = re.compile(r"\\left|\\right|\\begin|\\end|\\[{}]| [+-] | -(?=\\)|↵|.", re.DOTALL)
-_SQRT = re.compile(r"(\\sqrt\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}) ?(?=[A-Za-z]|\\(?:alpha|bar|beta|epsilon|hat|sqrt|tilde)\b)")
 # What is long may be broken inside a bracket, which then cannot stretch: a divergence before its ‖, the
 # probability of an interval before its −, and a sum of logarithms.
 _DIVERGENCE = re.compile(r"(D_\{\\mathrm\{KL\}\})\\left\((.*?) (\\,\\\|.*?)\\right\)")
@@ -47,6 +46,11 @@ _FLAT = r"(?:(?!\\left|\\right|\\frac).)*"
 _LOGARITHMS = re.compile(rf"\\left\(({_FLAT}\\log{_FLAT} [+-] {_FLAT})\\right\)(?!\^)")
 # The root of a variance is written as the deviation.
 _DEVIATION = re.compile(r"\\sqrt\{(\\sigma_\w)\^(?:2|\{2\})\}")
+# The bar of a root ends visibly before the letter that follows.
+_ROOT = re.compile(
+    r"(\\sqrt\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}) ?"
+    r"(?=[A-Za-z]|\\(?:alpha|bar|beta|epsilon|hat|sqrt|tilde)\b)"
+)
 # At the start of a piece it has no space before it, unless something stands there.
 _RELATION = re.compile(r"^(?:[=<>]|\\(?:le|ge|leq|geq|approx|propto|sim|leftarrow)(?![A-Za-z]))")
 _OPENING, _CLOSING = {"{", r"\left", r"\begin"}, {"}", r"\right", r"\end"}
@@ -147,6 +151,8 @@ def pieces(form: Form) -> list[str]:
 def summands(tex: str) -> list[str]:
     """A sum cut before each + and − that is not inside a bracket, fraction or root."""
     tex = _DIVERGENCE.sub(r"\1\\bigl(\2↵\3\\bigr)", tex)
+    tex = _INTERVAL.sub(r"\1\\Biggl\2\3 - \4\\Biggr\5", tex)
+    tex = _LOGARITHMS.sub(r"(\1)", tex)
     inside = tex.removeprefix(ROWS_OPEN).removesuffix(ROWS_CLOSE)
     if tex == ROWS_OPEN + inside + ROWS_CLOSE and ROWS_CLOSE not in inside:
         tex = inside.replace(ROWS_NEXT, "↵")
@@ -176,7 +182,7 @@ def _halved(row: str) -> list[str]:
     above, after = rest[: end - 1], rest[end:]
     if r"\frac" not in above or not after.startswith("{2}"):
         return [row]
-    size = r"\Bigg" if r"\frac{\frac" in above or r"\left" in above else r"\Big"
+    size = r"\Bigg" if r"\frac{\frac" in above or r"\left(\frac" in above else r"\bigg"
     closing = rf"{size}r){after.removeprefix('{2}')}"
     return _after(rf"{sign}\tfrac12{size}l(", _before(closing, _cut(above)))
 
@@ -195,7 +201,7 @@ def _before(closing: str, rows: list[str]) -> list[str]:
 
 def equation(rows: list[str]) -> str:
     """The Markdown of an equation in pieces."""
-    rows = [_DEVIATION.sub(r"\1", row.strip()) for row in rows]
+    rows = [_ROOT.sub(r"\1\\,", _DEVIATION.sub(r"\1", row.strip())) for row in rows]
     spaced = [*rows[:1], *(_RELATION.sub(r"{}\g<0>", row) for row in rows[1:])]
     return _paragraph("rows", " ".join(rf"$\displaystyle {row}$" for row in spaced)) if rows else ""
 
