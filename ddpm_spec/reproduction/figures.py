@@ -123,7 +123,7 @@ def figure_6(plan: Plan) -> Made:
         drawn, run.measure.model.images.levels, columns=[str(t) for t in times], rows=[""] * len(drawn),
         x_label="$t$",
     )  # fmt: skip
-    notes = _shown(run, "Predicted x̂_0 (Eq. 15) at time t of Algorithm 2; at 0 x_0 itself.")
+    notes = _shown(run, "Predicted x̂_0 (Eq. 15) at time t of Algorithm 2; at 0 x_0 itself. Model of")
     return Made(picture=grid, alt="Predicted images, sharper as t falls", notes=notes, runs=[run.source])
 
 
@@ -138,7 +138,8 @@ def figure_7(plan: Plan) -> Made:
         drawn.flatten(0, 1), run.measure.model.images.levels, columns=["$x_t$", *[""] * draws], rows=rows
     )
     notes = _shown(run, f"First column: x_t of {count} paths of Algorithm 2, frozen. Right of it, in each "
-                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t), by the same noise at all t.")  # fmt: skip
+                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t), by the same noise at all t. "
+                        "Model of")  # fmt: skip
     return Made(
         picture=grid, alt="Images drawn from the same frozen x_t, more alike as t falls", notes=notes,
         runs=[run.source],
@@ -180,7 +181,8 @@ def figure_8(plan: Plan) -> Made:
         rows, run.measure.model.images.levels, columns=COLUMNS, rows=[""] * len(rows), x_label="λ"
     )
     notes = _shown(run, f"Two held-out images, their x_t at t = {t} mixed with weight λ on the second, and "
-                        "decoded with the same noise for all λ; at 0 and 1 reconstructions.")  # fmt: skip
+                        "decoded with the same noise for all λ; at 0 and 1 reconstructions. "
+                        "Model of")  # fmt: skip
     return Made(picture=grid, alt="Interpolations between pairs of images", notes=notes, runs=[run.source])
 
 
@@ -194,7 +196,7 @@ def figure_9(plan: Plan) -> Made:
         y_label="$t$",
     )  # fmt: skip
     notes = _shown(run, "One pair of held-out images, mixed at different t: coarse to fine. At t = 0 the "
-                        "images themselves are mixed.")  # fmt: skip
+                        "images themselves are mixed. Model of")  # fmt: skip
     return Made(
         picture=grid, alt="Interpolations of one pair, from new images at large t to cross-fading at 0",
         notes=notes, runs=[run.source],

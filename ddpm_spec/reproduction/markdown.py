@@ -10,13 +10,19 @@ def _plain(text: str) -> str:
     return text.replace("|", r"\|")
 
 
-def markdown(result: dict[str, Any], picture: str, written: Callable[[str], str] = _plain) -> str:
+def markdown(
+    result: dict[str, Any],
+    picture: str,
+    written: Callable[[str], str] = _plain,
+    caption: Callable[[str], str] = str,
+) -> str:
     """Tables, picture, notes, and where they are from.
 
     Args:
         result: what `reproduce` wrote as JSON.
         picture: where the picture is, seen from the text.
         written: how the text of a cell or note is written as Markdown.
+        caption: what is made of the notes and the origin together.
     """
     parts = []
     for table in result["tables"]:
@@ -26,7 +32,7 @@ def markdown(result: dict[str, Any], picture: str, written: Callable[[str], str]
         parts += [written(table["caption"]) + ":", "\n".join([header, rule, *rows])]
     if result["picture"]:
         parts.append(f"![{result['alt']}]({picture})")
-    parts += [*map(written, result["notes"]), origin(result)]
+    parts.append(caption("\n\n".join([*map(written, result["notes"]), origin(result)])))
     return "\n\n".join(parts) + "\n"
 
 

@@ -73,7 +73,7 @@ def explained(run: Run) -> list[str]:
     judge, features = run.judges
     pixels, distance = judge.distance(images.held_out)["train"], features.distance(images.held_out)["train"]
     return [
-        f"{images.name}, {run.plan.samples:,} samples; no number here is an FID or an IS. Conf.: mean "
+        f"{run.plan.samples:,} samples of {images.name}; no number here is an FID or an IS. Conf.: mean "
         "certainty of a classifier, over that of held-out images. Novelty: median distance to the nearest "
         "training image, over that of held-out images; below 0.8 the model stores images. Pixels: Fréchet "
         f"distance to the training images in grey levels (held-out images: {pixels:.1f}). Features: the same "
@@ -193,7 +193,7 @@ def table_3(plan: Plan) -> Made:
     if plan.preset not in LSUN:
         made.numbers = {"quality": run.quality, "bound": run.bound[0]}
         own = Table(
-            f"{plan.preset}, in other units", ("model", *OWN, "from"),
+            f"On {plan.preset}, in other units", ("model", *OWN, "from"),
             (("DDPM (L_simple)", *own_cells(run), run.named),),
         )  # fmt: skip
         made.tables.append(own)

@@ -29,7 +29,7 @@ def section(name: str, folder: Path, seen_from: str) -> str:
         place = _read(folder / f"{first}.json")["place"]
         note = f"The picture is that of [{place}](#{place.lower().replace('. ', '-')}), to the last byte."
         result |= {"picture": None, "notes": [note, *result["notes"]]}
-    text = markdown(result, f"{seen_from}/{name}.png", _written)
+    text = markdown(result, f"{seen_from}/{name}.png", _written, _caption)
     return text.replace(".png)", ".png){ loading=lazy }")  # there are many on one page
 
 
@@ -43,5 +43,24 @@ def _first_with(picture: Path) -> str:
     return next(file.stem for file in sorted(picture.parent.glob("*.png")) if file.read_bytes() == shown)
 
 
+def _caption(text: str) -> str:
+    return f'<div class="caption" markdown>\n\n{text}\n\n</div>'
+
+
 def _written(text: str) -> str:
-    return prose(re.sub(r"\bL_(simple|hybrid|vlb)\b", r"L_{\1}", text))
+    text = re.sub(r"\bL_(simple|hybrid|vlb)\b", r"L_{\1}", text)
+    text = text.replace("not run", "not\N{NO-BREAK SPACE}run").replace("T − t + 1", "$T - t + 1$")
+    text = _NORM.sub(lambda norm: rf"$\lVert {_tex(norm[1])} \rVert^2$", text)
+    return prose(_ALONE.sub(lambda letter: f"${_tex(letter[0])}$", text))
+
+
+_TEX = {"μ̃": r"\tilde{\mu}", "ε": r"\epsilon", "θ": r"\theta", "x̂": r"\hat{x}", "−": "-"}
+_NORM = re.compile("‖([^‖]+)‖²")
+_ALONE = re.compile(r"(?<![^(])(?:μ̃|ε|L|v)(?=[,)]|$)")
+"""A letter that begins a cell or a bracket, with nothing of a word behind it."""
+
+
+def _tex(letters: str) -> str:
+    for letter, tex in _TEX.items():
+        letters = letters.replace(letter, tex)
+    return letters

@@ -38,7 +38,13 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
     result = {
         "target": "table9",
         "preset": "digits",
-        "tables": [{"caption": "Table 9", "header": ["x_t", "ours"], "rows": [["a|b", "not run"]]}],
+        "tables": [
+            {
+                "caption": "Table 9",
+                "header": ["x_t", "ours"],
+                "rows": [["a|b", "not run"], ["ε, L", "‖μ̃ − x̂_0‖² (L)"]],
+            }
+        ],
         "picture": "table9-digits.png",
         "alt": "what it shows",
         "notes": ["L_simple at x_t."],
@@ -56,7 +62,9 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
     (tmp_path / "table9-digits.json").write_text(json.dumps(result))
     (tmp_path / "table9-digits.png").write_bytes(b"a picture")
     shown = section("table9-digits", tmp_path, "../results")
-    assert "| $x_{t}$ | ours |\n|---|---|\n| a&#124;b | not run |" in shown
+    assert "| $x_{t}$ | ours |\n|---|---|\n| a&#124;b | not\xa0run |" in shown
+    assert r"| $\epsilon$, L | $\lVert \tilde{\mu} - \hat{x}_0 \rVert^2$ ($L$) |" in shown
+    assert '<div class="caption" markdown>\n\n$L_{' in shown
     assert "![what it shows](../results/table9-digits.png)" in shown
     assert r"$L_{\mathrm{simple}}$ at $x_{t}$." in shown
     assert (
