@@ -94,7 +94,8 @@ def steps(proof: Proof, part: slice = slice(None)) -> str:
     first, *lines = derivation.lines[part]
     sought = derivation.end_tex
     start = [sought, *_after("= ", pieces(first.form))] if sought else pieces(first.form)
-    items = [_item("line", start, _reason(first))]
+    before = f"Eq. {first.node.removeprefix('eq-')}." if part.start is not None and first.node else ""
+    items = [_item("line", start, before or _reason(first))]
     for line in lines:
         check = proof.checks[derivation.lines.index(line) - 1]
         items.append(

@@ -110,7 +110,7 @@ class _Html(InlineProcessor):
 class _Equations(_Html):
     """The same, but not inside what is clicked on already."""
 
-    ANCESTOR_EXCLUDES = ("a", "summary")
+    ANCESTOR_EXCLUDES = ("a", "autoref", "summary")
 
 
 def _whole(before: str, formula: str, after: str) -> str:

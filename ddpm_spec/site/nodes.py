@@ -136,15 +136,10 @@ def _derivation(node: Node) -> str:
     found = _derivations(node)
     if not found:
         raise SiteError(f"![[{node.id}#derivation]]: ddpm_spec.proofs derives nothing for {node.id}")
-    told = {one.title: _told(one, node) for one in found}
     parts = [f"### Derivation {{ #{node.id}-derivation }}\n"]
-    parts += [(f"\n**{title}**\n\n" if len(found) > 1 else "") + text for title, text in told.items() if text]
-    elsewhere = [(one.title, _place(one)) for one in found if not told[one.title]]
-    if len(found) == 1 and elsewhere:
-        parts.append(f"Told step by step under {elsewhere[0][1]}.\n")
-    elif elsewhere:
-        parts.append("\nTold step by step elsewhere:\n")
-        parts += [f"- {title}: {place}" for title, place in elsewhere] + [""]
+    for one in found:
+        title = f"\n**{one.title}**\n\n" if len(found) > 1 else ""
+        parts.append(title + (_told(one, node) or f"Told step by step under {_place(one)}.\n"))
     return "\n".join(parts)
 
 
