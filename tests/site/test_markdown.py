@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
 from markdown import Markdown
+from mkdocs_autorefs import AutorefsExtension
 
 from ddpm_spec.site import SiteError
 from ddpm_spec.site.markdown import Markup
@@ -55,6 +56,7 @@ def render(text: str) -> str:
             "*x_0^i*, 2^KL, p(x)^{1+w}",
             "<p><em>x<sub>0</sub><sup>i</sup></em>, 2<sup>KL</sup>, p(x)<sup>1+w</sup></p>",
         ),
+        ("2β_1..β_T/x_1", "<p>2β<sub>1</sub>..β<sub>T</sub>/x<sub>1</sub></p>"),
         ("Σ_{t>1} D_KL", "<p>Σ<sub>t&gt;1</sub> D<sub>KL</sub></p>"),
         ("log_p, q_sample, `x_t` and from_x_0", "<p>log_p, q_sample, <code>x_t</code> and from_x_0</p>"),
     ],
@@ -78,3 +80,14 @@ def test_mathematics_in_a_table_and_in_html() -> None:
 def test_a_display_that_is_never_closed_is_refused(text: str) -> None:
     with pytest.raises(SiteError, match="never closed: x"):
         render(text)
+
+
+def test_an_equation_inside_a_cross_reference_is_no_link_of_its_own() -> None:
+    markup = Markup(
+        render=lambda tex, display: tex,
+        cite=str,
+        link=lambda target, text: target,
+        equation=lambda number: f"#eq-{number}",
+    )
+    html = Markdown(extensions=[markup, AutorefsExtension()]).convert("[by Eq. 7 at *x*][ddpm_spec.laws]")
+    assert "by Eq. 7 at <em>x</em></autoref>" in html
