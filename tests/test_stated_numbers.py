@@ -142,7 +142,7 @@ def sentences() -> dict[str, list[str]]:
             f"beside the rate of {PAPER_RATE} that the paper reports",
         ],
         "docs/loss/coding.md": [
-            "with a bound of 9.75 bits take 21.8 bits, five messages each",
+            "with a bound of 9.75 bits take 21.8 bits, in five messages each",
             f"{floor_table.rate_of_unit_normal(PAPER):.2f} bits a coordinate with the paper's schedule",
         ],
         "docs/loss/decoder.md": [
