@@ -11,6 +11,7 @@ from ddpm_spec.proofs.letters import AT, positive
 __all__ = ["FLOW", "MEAN", "ONE_STEP", "SAME_SLOPE", "SLOPE", "START"]
 
 TIME, RATE = positive("t"), positive(r"\beta")
+NORMAL = r"$x_0 \sim \mathcal{N}(0, v)$, so that $x(t) \sim \mathcal{N}(0, V)$, whose score is $-x/V$."
 FIRST, LAST = positive(r"\beta(0)"), positive(r"\beta(1)")
 
 
@@ -102,7 +103,7 @@ def _same_slope() -> Derivation:
         end=Value(vp.variance_slope(variance, RATE)),
         end_tex="V'",
         formulas=(vp.variance_slope, vp.flow_velocity, vp.sde_drift),
-        assumptions=(r"Normal data of mean 0, so that $x(t) \sim \mathcal{N}(0, V)$.",),
+        assumptions=(NORMAL,),
     )
 
 
@@ -130,7 +131,7 @@ def _flow() -> Derivation:
         end=Value(vp.flow_velocity(place, -(place / variance), RATE)),
         end_tex=r"dy/dt",
         formulas=(vp.flow, vp.flow_velocity, vp.sde_drift, vp.variance_slope),
-        assumptions=(r"$x_0 \sim \mathcal{N}(0, v)$, whose score at time $t$ is $-y/V$.",),
+        assumptions=(NORMAL,),
     )
 
 

@@ -13,6 +13,10 @@ from ddpm_spec.proofs.letters import AT, X_T, positive
 __all__ = ["BRIDGE", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
 
 NOISE, DATA = positive(r"\sigma^2"), positive(r"\sigma_d^2")
+IN_OUR_LETTERS = (
+    r"In DDPM's letters: $\sigma_d = 1$, $y = x_t/\sqrt{\bar\alpha_t}$ and $\sigma^2 = "
+    r"(1-\bar\alpha_t)/\bar\alpha_t = 1/\mathrm{SNR}(t)$."
+)
 
 
 def _input() -> Derivation:
@@ -108,7 +112,7 @@ def _label() -> Derivation:
         end=Value(edm.noise_label(named(r"\sigma^2", noise))),
         end_tex=r"c_{\mathrm{noise}}",
         formulas=(edm.noise_label, snr.log_snr),
-        assumptions=(r"$\sigma_d = 1$ and $\sigma^2 = (1-\bar\alpha_t)/\bar\alpha_t = 1/\mathrm{SNR}(t)$.",),
+        assumptions=(IN_OUR_LETTERS,),
     )
 
 
@@ -134,10 +138,7 @@ def _bridge() -> Derivation:
             edm.output_scale,
             v_prediction.x_0_from_v,
         ),
-        assumptions=(
-            r"$\sigma_d = 1$, $y = x_t/\sqrt{\bar\alpha_t}$ and $\sigma^2 = (1-\bar\alpha_t)/\bar\alpha_t = "
-            r"1/\mathrm{SNR}(t)$.",
-        ),
+        assumptions=(IN_OUR_LETTERS,),
     )
 
 

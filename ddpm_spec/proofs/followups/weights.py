@@ -188,7 +188,7 @@ def _cosine() -> Derivation:
         end_tex=r"w(\lambda)",
         formulas=(weights.cosine_weight, weights.cosine_log_snr),
         assumptions=(
-            "The cosine schedule with $s = 0$, in continuous time; $\tau$ is drawn uniformly.",
+            r"The cosine schedule with $s = 0$, in continuous time; $\tau$ is drawn uniformly.",
             r"Kingma and Gao's $L_w$ weighs $\tfrac12 w(\lambda)\,d\lambda$; $L_{\mathrm{simple}}$ is its "
             r"$w = "
             r"p(\lambda)$.",
