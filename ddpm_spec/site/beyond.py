@@ -22,15 +22,18 @@ from ddpm_spec.followups import (
     v_prediction,
     weights,
 )
-from ddpm_spec.ops.typeset import letter
-from ddpm_spec.proofs.calculus import ZERO
+from ddpm_spec.ops.typeset import Level, Term, letter
+from ddpm_spec.proofs.engine import Form
 from ddpm_spec.proofs.followups.absorbing import END, NOW
 from ddpm_spec.proofs.followups.consistency import LEAST, SIGMA
 from ddpm_spec.proofs.followups.diffusion_limit import FIRST, LAST, TIME
+from ddpm_spec.proofs.followups.learned_variance import HYBRID
 from ddpm_spec.proofs.followups.metrics import COUNT
 from ddpm_spec.proofs.followups.preconditioning import DATA, NOISE
 from ddpm_spec.proofs.followups.schedules import ROOT, ROOT_1, ROOT_T
+from ddpm_spec.proofs.followups.weights import MIXTURE
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, X_T, positive
+from ddpm_spec.site.derivation import pieces
 from ddpm_spec.site.statements import Equation, says
 
 __all__ = ["EQUATIONS"]
@@ -40,14 +43,42 @@ VARIANCE, SCORE, ERROR = positive("V"), positive("s"), positive("m")
 SIGMA_SQUARED, SIGMA_SQUARED_Y = positive(r"\sigma^2"), positive(r"\sigma_y^2")
 GAMMA, WEIGHT, FACTOR = positive(r"\gamma"), letter("w"), positive("c")
 
+TO_S = AT._replace(
+    beta=letter(r"\beta_{t|s}", AT.beta.value),
+    alpha_bar_prev=letter(r"\bar\alpha_s", AT.alpha_bar_prev.value),
+    one_minus_alpha_bar_prev=letter(r"1-\bar\alpha_s", AT.one_minus_alpha_bar_prev.value, level=Level.SUM),
+)
+"""A step from t to any s < t."""
+
+SNRS = {r"\mathrm{SNR}(t-1)": snr.snr_prev(AT), r"\mathrm{SNR}(t)": snr.snr(AT)}
+LOG_SNRS = {r"\lambda_s": snr.log_snr_prev(TO_S), r"\lambda_t": snr.log_snr(TO_S)}
+
+
+def _short(term: Term, names: dict[str, Term]) -> Term:
+    """The term with names for parts of it that would be too small to read where they stand."""
+    tex = term.tex
+    for name, part in names.items():
+        tex = tex.replace(part.tex, name)
+    if tex == term.tex:
+        raise ValueError(f"{tex} holds none of {', '.join(names)}")
+    return Term(tex, term.value, term.level)
+
+
+def _after_equals(form: Form) -> list[str]:
+    """What a chain goes on with."""
+    first, *rest = pieces(form)
+    return [f"= {first}", *rest]
+
+
 EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "beyond-ddim": (
-        says(r"\mathbb{E}_\sigma[x_s \mid x_t, x_0]", ddim.ddim_mean(X_0, X_T, SIGMA_SQUARED, AT)),
-        says(r"\sigma^2", ddim.ddim_variance(letter(r"\eta"), AT)),
+        says(r"\mathbb{E}_\sigma[x_s \mid x_t, x_0]", ddim.ddim_mean(X_0, X_T, SIGMA_SQUARED, TO_S)),
+        says(r"\sigma^2", ddim.ddim_variance(letter(r"\eta"), TO_S)),
     ),
     "beyond-solver": (
-        says("x_s", ddim.ddim_mean(X_0_HAT, X_T, ZERO, AT)),
-        says("x_s", ddim.solver_step(X_T, EPS_HAT, AT)),
+        says("x_s", ddim.ddim_mean(X_0_HAT, X_T, SIGMA_SQUARED, TO_S), note=r"\sigma^2 = 0"),
+        says("x_s", _short(ddim.solver_step(X_T, EPS_HAT, TO_S), LOG_SNRS)),
+        says(r"\lambda_t", snr.log_snr(AT)),
     ),
     "beyond-multistep": (
         says(
@@ -80,9 +111,10 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "beyond-snr": (
         [
             "L_{t-1}",
-            rf"= {snr.x_0_snr_weight(AT).tex}\,(x_0 - \hat x_0)^2",
-            rf"= {snr.eps_snr_weight(AT).tex}\,(\epsilon - \epsilon_\theta)^2",
+            rf"= {_short(snr.x_0_snr_weight(AT), SNRS).tex}\,(x_0 - \hat x_0)^2",
+            rf"= {_short(snr.eps_snr_weight(AT), SNRS).tex}\,(\epsilon - \epsilon_\theta)^2",
         ],
+        says(r"\mathrm{SNR}(t)", snr.snr(AT)),
     ),
     "beyond-ends": (
         says(
@@ -97,6 +129,7 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
             learned_variance.interpolated_variance(V, letter(r"\tilde\beta_t"), letter(r"\beta_t")),
         ),
     ),
+    "beyond-hybrid": ([*says(HYBRID.end_tex, HYBRID.lines[0].form), *_after_equals(HYBRID.lines[-1].form)],),
     "beyond-best-variance": (
         says(r"\sigma_t^{*2}", learned_variance.analytic_variance(SCORE, AT)),
         [r"\tilde\beta_t", r"\le \sigma_t^{*2}", r"\le \beta_t/\alpha_t"],
@@ -133,8 +166,8 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         ),
         says(
             "x(t)",
-            diffusion_limit.flow(letter("x(0)"), positive("V_0"), positive("V_t")),
-            note=r"x_0 \sim \mathcal{N}(0, V_0)",
+            diffusion_limit.flow(letter("x(0)"), positive("v"), VARIANCE),
+            note=r"x_0 \sim \mathcal{N}(0, v)",
         ),
     ),
     "beyond-perturbation": (
@@ -145,12 +178,13 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     ),
     "beyond-weights": (
         says(r"\text{on } v:\ w", weights.v_weight(AT)),
-        says(r"\text{Min-SNR: } w", weights.min_snr_weight(GAMMA, AT)),
-        says(r"\text{P2: } w", weights.p2_weight(positive("k"), GAMMA, AT)),
+        says(r"\text{Min-SNR: } w", _short(weights.min_snr_weight(GAMMA, AT), SNRS)),
+        says(r"\text{P2: } w", _short(weights.p2_weight(positive("k"), GAMMA, AT), SNRS)),
         [
             r"w\,(\epsilon - \epsilon_\theta)^2",
-            rf"= {weights.on_x_0(letter('w'), AT).tex}\,(x_0 - \hat x_0)^2",
+            rf"= {_short(weights.on_x_0(WEIGHT, AT), SNRS).tex}\,(x_0 - \hat x_0)^2",
         ],
+        says(r"\mathrm{SNR}(t)", snr.snr(AT)),
     ),
     "beyond-velocity": (
         says("v", v_prediction.velocity(X_0, EPS, AT)),
@@ -168,6 +202,10 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         says(r"\lambda(\sigma)", preconditioning.edm_weight(NOISE, DATA)),
     ),
     "beyond-implied-weight": (says(r"w(\lambda)", weights.cosine_weight(letter(r"\lambda"))),),
+    "beyond-weighted-bound": (
+        [*says(MIXTURE.end_tex, MIXTURE.lines[0].form), *_after_equals(MIXTURE.end)],
+        ["K_t", r"= L_T + \textstyle\sum_{s>t} L_{s-1}"],
+    ),
     "beyond-guidance": (
         says(
             r"\tilde\epsilon",

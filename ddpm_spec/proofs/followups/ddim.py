@@ -45,7 +45,8 @@ def _marginal() -> Derivation:
             r"$0 \le \sigma^2 \le 1-\bar\alpha_s$, and $x_t$ has the law of Eq. 4; so by induction from $T$ "
             r"down "
             "every $x_s$ has it.",
-            r"The step leads from $t$ to any $s < t$; $\bar\alpha_{t-1}$ stands for $\bar\alpha_s$.",
+            r"The step leads from $t$ to any $s < t$, with $\beta_{t|s} = 1-\bar\alpha_t/\bar\alpha_s$. In "
+            r"the lines below $t-1$ stands for $s$, and $\beta_t$ for $\beta_{t|s}$.",
         ),
     )
 
