@@ -28,7 +28,7 @@ GROUPS = {
     "gap-variance": "Learned variance",
     "gap-schedule": "Noise schedules",
     "gap-weighting": "Weighting of the loss",
-    "gap-discretisation": "Discrete data",
+    "gap-discretisation": "Discretisation",
     "gap-guidance": "Guidance and conditioning",
     "gap-resolution": "High resolution",
     "gap-architecture": "Architecture",
@@ -95,7 +95,7 @@ class Bibliography:
         for key in keys:
             label, title = self.label(key), _plain(self._entry(key).fields["title"])
             links.append(f'<a href="{escape(href(anchor(key)))}" title="{escape(title)}">{escape(label)}</a>')
-        return f'<span class="cite">({"; ".join(links)})</span>'
+        return f'<span class="cite"><span>(</span>{"; ".join(links)}<span>)</span></span>'
 
     def note_cited(self, key: str, url: str, title: str) -> None:
         """Remember that a page cites an entry."""

@@ -55,7 +55,7 @@ def test_a_citation_links_there_and_back(bibliography: Bibliography) -> None:
         '<a href="r/#ref-ho2020ddpm" title="Denoising Diffusion Probabilistic Models">Ho et al., 2020</a>'
         in html
     )
-    assert html.startswith('<span class="cite">(')
+    assert html.startswith('<span class="cite"><span>(</span><a ')
     bibliography.note_cited("ho2020ddpm", "summary/", "Summary")
     page = bibliography.fill_cited_on(bibliography.page(), lambda url: f"../{url}")
     assert page.count("Cited on") == 1
