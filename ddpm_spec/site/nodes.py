@@ -72,8 +72,8 @@ def part(node_id: str, name: str, root: Path) -> str:
         "derivation": lambda: _derivation(node),
         "code": lambda: f"### Code {{ #{node_id}-code }}\n\n{derivation.code(node.formulas, root)}",
         # On the page of a gap the literature stands before the results, so nothing comes between these two.
-        "evidence": lambda: _evidence(node) + (f"\n{_used(node)}" if isinstance(node, Followup) else ""),
-        "used": lambda: _used(node),
+        "evidence": lambda: _evidence(node) + (_used(node, "") if isinstance(node, Followup) else ""),
+        "used": lambda: _used(node, "Nothing else."),
     }
     if name not in parts:
         raise SiteError(f"![[{node_id}#{name}]]: a node has the parts {', '.join(parts)}")
@@ -110,7 +110,7 @@ def _statement(node: Node) -> str:
     where = f"Paper, {node.where}, {node.name}"
     if isinstance(node, Followup):
         works = "; ".join(f"@{work}" for work in node.works)
-        where = f"{f'[{works}] ' if works else ''}{prose(node.where)}"
+        where = f"{f'[{works}]: ' if works else ''}{prose(node.where)}"
     elif node.kind == "lemma":
         where = f"{node.name}, {node.where}"
     lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))
@@ -186,8 +186,11 @@ def _evidence(node: Node) -> str:
     return head + (table if rows else "Nothing is recorded for it.\n")
 
 
-def _used(node: Node) -> str:
-    """What rests on a node: other statements, as in the graph, and what of the model calls its formulas."""
+def _used(node: Node, nothing: str) -> str:
+    """What rests on a node: other statements, as in the graph, and what of the model calls its formulas.
+
+    `nothing`: what to say where nothing does; if that is nothing, the section is left out.
+    """
     below = graph.rests_on()
     others = [
         other
@@ -199,13 +202,15 @@ def _used(node: Node) -> str:
     )
     items = [f"- {link(other)}: {prose(other.title)}" for other in others]
     items += [_caller(caller) for caller in callers]
-    listed = "\n".join(items) or "Nothing else."
+    listed = "\n".join(items) or nothing
+    if not listed:
+        return ""
     if len(items) > FEW:
         listed = (
             '<details class="laws" data-search-exclude markdown>\n'
             f"<summary>{len(items)} places</summary>\n\n{listed}\n\n</details>"
         )
-    return f"### Used by {{ #{node.id}-used }}\n\n{listed}\n"
+    return f"\n### Used by {{ #{node.id}-used }}\n\n{listed}\n"
 
 
 def _builds_on(other: Node, node: Node) -> bool:
@@ -346,10 +351,10 @@ def gap_table() -> str:
     rows = []
     for gap, name in GAPS.items():
         results = [
-            f"{link(node)} {badge(_statuses()[node.id])} <br> {prose(node.title)}"
+            f'<span class="result">{link(node)} {badge(_statuses()[node.id])} <br> {prose(node.title)}</span>'
             for node in followups_of(gap)
         ]
-        rows.append(f"| [{name}][gap-{gap}] | {' <br> '.join(results) or 'read, not run'} |")
+        rows.append(f"| [{name}][gap-{gap}] | {''.join(results) or 'read, not run'} |")
     return "| gap | what is verified here |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
