@@ -9,6 +9,7 @@ from functools import cache, wraps
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
@@ -55,6 +56,9 @@ _UNSEARCHED = re.compile(
     re.DOTALL,
 )
 """What the API repeats of the source and of other pages. None holds another element of its own kind."""
+
+ACCENTS = {"^": "\u0302", "~": "\u0303", "ˉ": "\u0304"}
+"""What KaTeX draws over a letter, and what stands over it in plain text."""
 
 FORMULAS = ("ddpm_spec/formulas", "ddpm_spec/followups")
 """The rooms whose source the API shows: it is short, and the point."""
@@ -118,6 +122,15 @@ class Site:
     def whole(self, page: str) -> str:
         """The page with all that belongs in its places."""
         return _PLACE.sub(lambda place: self.whole(self.places[place["name"]]), page)
+
+    def missing(self, page: str) -> str:
+        """The page that is served where there is none, with a way on."""
+        home = urlsplit(self.config.site_url or "/").path
+        return page.replace(
+            "<h1>404 - Not found</h1>",
+            f'<h1>There is no such page</h1>\n<p>Begin at the <a href="{home}">front page</a>, or search: '
+            "for an equation by its number, as <i>eq 7</i>, or for a function by its name.</p>",
+        )
 
     # ------------------------------------------------------------------------------------------ files
 
@@ -284,8 +297,9 @@ def _package() -> Any:
 
 @cache
 def _letters(html: str) -> str:
-    """What a reader sees of a drawn formula, without its arrangement."""
-    return re.sub(r"<[^>]*>", "", html.partition('<span class="katex-html"')[2].partition(">")[2])
+    """What a reader sees of a drawn formula, without its arrangement but for accents."""
+    letters = re.sub(r"<[^>]*>", "", html.partition('<span class="katex-html"')[2].partition(">")[2])
+    return re.sub(r"(?<=[^\W\d_])[\^~ˉ]", lambda accent: ACCENTS[accent[0]], letters)
 
 
 def _modules(root: Path, name: str) -> str:

@@ -71,6 +71,11 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     return State.site.whole(output)
 
 
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """A page outside of the navigation is about to be written."""
+    return State.site.missing(output_content) if template_name == "404.html" else output_content
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """All is written."""
     State.site.keep()
