@@ -14,12 +14,14 @@ import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
 
 from ddpm_spec.site import SiteError
 
@@ -32,7 +34,8 @@ _CITATION = r"\[@([\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
 EQUATION_NUMBERS = r"\bEqs?\.\s\d+(?:(?:, | and |–)\d+)*"
 _INDEX = r"(?:\{[^{}]+\}|[A-Za-z0-9½α-ω]+(?![A-Za-z0-9_]))"
 # Not q_sample, which is a function.
-_INDEXED = rf"(?:(?<![\w./])(?![pq]_[a-z]{{2}})(?:[^\W\d_][\u0300-\u036f']*|\d+)|\))(?:_{_INDEX}|\^{_INDEX})+"
+_LETTER = r"(?<![^\W\d])(?<!(?<!\.)\.)(?![pq]_[a-z]{2})[^\W\d_][\u0300-\u036f']*"
+_INDEXED = rf"(?:{_LETTER}|(?<![\w.])\d+|\))(?:_{_INDEX}|\^{_INDEX})+"
 _WIKI_LINK = r"(?<!!)\[\[([^\[\]|\n]+)(?:\|([^\[\]\n]+))?\]\]"
 
 
@@ -113,6 +116,19 @@ class _Equations(_Html):
     ANCESTOR_EXCLUDES = ("a", "autoref", "summary")
 
 
+class Options(Treeprocessor):
+    """Keeps a word of code such as `--beta-1` in one piece; a browser would break it behind a hyphen."""
+
+    def run(self, root: Element) -> None:
+        """Wrap each such word of code in a line of text."""
+        for code in [code for code in root.iter("code") if code.text and not len(code)]:
+            first, *pieces = re.split(r"((?:(?<=\s)|^)-[\w-]+)", code.text)
+            code.text = AtomicString(first)
+            for word, behind in zip(pieces[::2], pieces[1::2], strict=True):
+                whole = SubElement(code, "span", {"class": "whole"})
+                whole.text, whole.tail = AtomicString(word), AtomicString(behind)
+
+
 def _whole(before: str, formula: str, after: str) -> str:
     """A formula that no line break parts from its punctuation; a browser would break there."""
     return f'<span class="whole">{before}{formula}{after}</span>' if before or after else formula
@@ -161,6 +177,7 @@ class Markup(Extension):
             EQUATION_NUMBERS, md, lambda m: re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), m[0])
         )
         md.inlinePatterns.register(equations, "equation", 50)
+        md.treeprocessors.register(Options(md), "options", 15)  # behind inline patterns (20)
         md.inlinePatterns.register(_Html(_INDEXED, md, lambda m: _indexed(m[0])), "indices", 45)
 
 

@@ -46,4 +46,4 @@ def _symbol(match: re.Match[str]) -> str:
 
 def _power(match: re.Match[str]) -> str:
     factor = "" if match[1] == "1" else rf"{match[1]} \cdot "
-    return f"${factor}10^{{-{match[2]}}}$"
+    return f"${{{factor}10^{{-{match[2]}}}}}$"
