@@ -122,7 +122,7 @@ class Options(Treeprocessor):
     def run(self, root: Element) -> None:
         """Wrap each such word of code in a line of text."""
         for code in [code for code in root.iter("code") if code.text and not len(code)]:
-            first, *pieces = re.split(r"((?:(?<=\s)|^)-[\w-]+)", code.text)
+            first, *pieces = re.split(r"((?:(?<=\s)|^)-[\w-]+)", code.text or "")
             code.text = AtomicString(first)
             for word, behind in zip(pieces[::2], pieces[1::2], strict=True):
                 whole = SubElement(code, "span", {"class": "whole"})
