@@ -82,9 +82,8 @@ def _beta() -> Derivation:
                     )
                     / 2
                 ),
-                r"$\tilde\beta_t/\beta_t = (1-\bar\alpha_{t-1})/(1-\bar\alpha_t)$. Summed over $t = 2..T$ "
-                r"the "
-                r"logarithms are $\tfrac12\log\frac{1-\bar\alpha_T}{1-\bar\alpha_1}$.",
+                r"$\tilde\beta_t/\beta_t = (1-\bar\alpha_{t-1})/(1-\bar\alpha_t)$. Summed over "
+                r"$t = 2, \dots, T$ the logarithms are $\tfrac12\log\frac{1-\bar\alpha_T}{1-\bar\alpha_1}$.",
             ),
         ),
         end=Value(floors.step_floor(forward.q_step_variance(AT), AT)),

@@ -102,7 +102,8 @@ def _inverse() -> Derivation:
         lines=(
             Line(
                 Value(X_0),
-                r"The image whose posterior mean at $x_t$ is $\tilde\mu_t$.",
+                r"The image whose posterior mean at $x_t$ is $\tilde\mu_t$: a network that predicts the mean "
+                "gives it too, so that it can be clipped.",
                 where=((r"\tilde\mu_t", mean),),
             ),
             Line(
@@ -114,9 +115,6 @@ def _inverse() -> Derivation:
         end=Value(reverse.x_0_from_mean(X_T, named(r"\tilde\mu_t", mean), AT)),
         end_tex=r"\hat x_0",
         formulas=(reverse.x_0_from_mean, posterior.posterior_mean),
-        assumptions=(
-            r"A network that predicts $\tilde\mu_t$ gives this $\hat x_0$, so that it can be clipped.",
-        ),
     )
 
 

@@ -78,7 +78,10 @@ def _reverse() -> Derivation:
         end=Normal(X_PREV, mean, variance.optimal_variance(v, AT)),
         end_tex=r"\log q(x_{t-1} \mid x_t)",
         formulas=(variance.optimal_variance, variance.marginal_variance),
-        assumptions=(r"$x_0 \sim \mathcal{N}(0, v)$ in every coordinate; a mean shifts $m$ only.",),
+        assumptions=(
+            r"Where the data are normal: $x_0 \sim \mathcal{N}(0, v)$ in every coordinate. A mean "
+            "would shift that of the step only.",
+        ),
     )
 
 
@@ -129,7 +132,7 @@ def _mean_step() -> Derivation:
         end_tex=r"\mathbb{E}_q[L_{t-1}]",
         formulas=(variance.best_step_term, bound.variance_mismatch, gaussian.kl),
         assumptions=(
-            "The data have any law with a variance; in more coordinates $w$ and $s$ are means over them.",
+            "Elsewhere: any law with a variance; variances are averaged over the coordinates.",
             r"$2 \le t \le T$.",
         ),
     )
@@ -164,9 +167,7 @@ def _best() -> Derivation:
         ),
         end=Value((SIGMA_SQUARED - variance.explained_variance(r, AT)) / (2 * SIGMA_SQUARED**2)),
         formulas=(variance.explained_variance, posterior.posterior_variance, bound.variance_mismatch),
-        assumptions=(
-            r"The exact mean; any law of the data with $r = \mathbb{E}\,\mathrm{Var}(x_0 \mid x_t)$.",
-        ),
+        assumptions=(r"The mean of the step is exact, and $r = \mathbb{E}\,\mathrm{Var}(x_0 \mid x_t)$.",),
     )
 
 
@@ -307,7 +308,7 @@ def _residual() -> Derivation:
         end=Value(variance.linear_residual(v, AT)),
         end_tex=r"\mathbb{E}(x_0 - a x_t)^2",
         formulas=(variance.linear_residual, variance.marginal_variance),
-        assumptions=("The data have any law with variance $v$.",),
+        assumptions=("The data have any law with variance $v$ in each coordinate.",),
     )
 
 
@@ -348,8 +349,7 @@ def _upper() -> Derivation:
         end_tex=r"\sigma_t^{*2}",
         formulas=(variance.explained_variance, variance.optimal_variance, variance.linear_residual),
         assumptions=(
-            r"The data have any law with variance at most 1 in each coordinate; so has every law on $[-1, "
-            r"1]$.",
+            r"For the upper bound $v \le 1$, as for every law on $[-1, 1]$.",
             "Among all functions of $x_t$ the conditional mean has the least squared error.",
             "The entropy of a variable of given variance is largest for the normal law, and conditioning "
             r"on $x_0$ lowers it: so $\tfrac12\log 2\pi e\tilde\beta_t$ and $\tfrac12\log 2\pi e\beta_t$ "
