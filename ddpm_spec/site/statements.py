@@ -17,7 +17,7 @@ from ddpm_spec.formulas import (
     sampling,
     variance,
 )
-from ddpm_spec.ops import log
+from ddpm_spec.ops import log, sqrt
 from ddpm_spec.ops.typeset import T, Term, letter, t
 from ddpm_spec.proofs import autoregressive, coding, path, scale, score
 from ddpm_spec.proofs import bound as bounds
@@ -80,7 +80,7 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     "eq-3": (
         [
             *pieces(bounds.PATH.lines[0].form),
-            *says(r"\le", bounds.PATH.lines[2].form, relation=""),
+            *says("", bounds.PATH.lines[2].form, relation=r"\le")[1:],
             "=: L",
         ],
         says("L", bounds.PATH.lines[4].form),
@@ -201,11 +201,9 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         says("V_t - 1", scale.TOWARDS_ONE.lines[0].form),
     ),
     "lemma-gaussian-sum": (
-        says(r"\mathbb{E}[a y + z]", gaussian.linear_mean(letter(r"\mu"), letter("a"))),
-        says(
-            r"\operatorname{Var}[a y + z]",
-            gaussian.linear_variance(positive(r"\sigma^2"), positive("a^2"), positive("s^2")),
-        ),
+        [r"x = \sqrt{a} y + z,", r"\quad y \sim \mathcal{N}(m, r),", r"\quad z \sim \mathcal{N}(0, s)"],
+        says(r"\mathbb{E}[x]", gaussian.linear_mean(letter("m"), sqrt(positive("a")))),
+        says(r"\operatorname{Var}[x]", gaussian.linear_variance(positive("r"), positive("a"), positive("s"))),
     ),
     "lemma-jensen": ([r"-\log \mathbb{E}[R]", r"\le \mathbb{E}[-\log R]", r"\quad (R > 0)"],),
     "lemma-bayes": (
@@ -214,8 +212,8 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     ),
     "lemma-gaussian-kl": (
         says(
-            r"D_{\mathrm{KL}}",
-            gaussian.kl(letter(r"\mu"), positive(r"\sigma^2"), letter(r"\mu_p"), positive(r"\sigma_p^2")),
+            r"D_{\mathrm{KL}}\bigl(\mathcal{N}(m, v) \,\|\, \mathcal{N}(m_p, v_p)\bigr)",
+            gaussian.kl(letter("m"), positive("v"), letter("m_p"), positive("v_p")),
         ),
     ),
     "lemma-vincent": (
