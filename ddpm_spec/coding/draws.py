@@ -1,6 +1,6 @@
 """Sending one draw from q to a receiver who knows p, with shared randomness.
 
-Both sides know a sequence x_1, x_2, … of draws from p and a Poisson process T_1 < T_2 < …. The sender
+Both sides know a sequence x_1, x_2, … of draws from p and a Poisson process T_1 < T_2 < …; the sender
 picks K, the index that minimises T_k / r(x_k) with r = q/p, and sends K; the receiver reads off x_K.
 
 *Exact.* The points (x, T/r(x)) form a Poisson process of intensity q × Lebesgue, so its lowest point has

@@ -6,7 +6,8 @@ variances, and logarithms of such with rational factors besides one that all sha
 a letter of its own, the same where the arguments are the same. For them:
 
 1. *Refute.* Evaluate at two rational points with 30 digits; a value that is not zero ends the matter.
-2. *Logarithms.* Collect f Σ qᵢ log Aᵢ with rational qᵢ and one factor f, and show Π Aᵢ^qᵢ = 1.
+2. *Logarithms.* Collect f Σ_i q_i log A_i with rational q_i and one factor f, and show that the
+   product of the A_i, each to the power q_i, is 1.
 3. *Roots.* Write each radicand as a product of irreducible factors that are positive on the domain,
    give each factor f one generator g with g² = f, and reduce. Roots of distinct irreducible factors
    are linearly independent over the rational functions, so the remainder is 0 exactly when the
