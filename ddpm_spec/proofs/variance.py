@@ -117,7 +117,7 @@ def _mean_step() -> Derivation:
                         (s_name / SIGMA_SQUARED - 1 - log(s_name / SIGMA_SQUARED)) / 2,
                     )
                 ),
-                r"Set $s = \tilde\beta_t + w$, the variance of $x_{t-1}$ given $x_t$. The second row is "
+                r"Set $s = \tilde\beta_t + w$, the variance of $x_{t-1}$ given $x_t$. The last term is "
                 r"$D_\mathrm{KL}(\mathcal{N}(0, s) \Vert \mathcal{N}(0, \sigma_t^2))$: not negative, and 0 "
                 r"only for $\sigma_t^2 = s$.",
                 where=(("s", s),),

@@ -49,7 +49,7 @@ _DEVIATION = re.compile(r"\\sqrt\{(\\sigma_\w)\^(?:2|\{2\})\}")
 # The bar of a root ends visibly before the letter that follows.
 _ROOT = re.compile(
     r"(\\sqrt\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}) ?"
-    r"(?=[A-Za-z]|\\(?:alpha|bar|beta|epsilon|hat|sqrt|tilde)\b)"
+    r"(?=[A-Za-z]|\\(?:alpha|bar|beta|epsilon|hat|sqrt|tilde)(?![A-Za-z]))"
 )
 # At the start of a piece it has no space before it, unless something stands there.
 _RELATION = re.compile(r"^(?:[=<>]|\\(?:le|ge|leq|geq|approx|propto|sim|leftarrow)(?![A-Za-z]))")
@@ -172,7 +172,7 @@ def _cut(tex: str) -> list[str]:
 
 
 def _halved(row: str) -> list[str]:
-    """The half of a sum of fractions as ½(…): they stay large enough to read, and a line may break in it."""
+    """Half a sum that is long or has fractions, as ½(…): all of it can be read, and a line may break in it."""
     sign, found, rest = row.partition(r"\frac{")
     if not found or sign.strip(" +-"):
         return [row]
@@ -181,11 +181,14 @@ def _halved(row: str) -> list[str]:
         depth += (rest[end] == "{") - (rest[end] == "}")
         end += 1
     above, after = rest[: end - 1], rest[end:]
-    if r"\frac" not in above or not after.startswith("{2}"):
+    inner = _cut(above)
+    if not after.startswith("{2}") or (r"\frac" not in above and len(inner) < 4):
         return [row]
-    size = r"\Bigg" if r"\frac{\frac" in above or r"\left(\frac" in above else r"\bigg"
+    size = r"\bigg" if r"\frac" in above else r"\big"
+    if r"\frac{\frac" in above or r"\left(\frac" in above:
+        size = r"\Bigg"
     closing = rf"{size}r){after.removeprefix('{2}')}"
-    return _after(rf"{sign}\tfrac12{size}l(", _before(closing, _cut(above)))
+    return _after(rf"{sign}\tfrac12{size}l(", _before(closing, inner))
 
 
 def _size(tex: str) -> str:

@@ -143,6 +143,12 @@ def _indexed(text: str) -> str:
     )
 
 
+def _numbers(text: str, equation: Callable[[str], str | None]) -> str:
+    """Equation numbers with their links; no line break parts the first from its "Eq."."""
+    linked = re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), text)
+    return re.sub(r"^Eqs?\.\s(?:<a [^>]*>)?\d+(?:</a>)?", r'<span class="whole">\g<0></span>', linked)
+
+
 def _linked(text: str, href: str | None) -> str:
     return f'<a href="{href}">{text}</a>' if href else text
 
@@ -173,9 +179,7 @@ class Markup(Extension):
         wiki_link = _Html(_WIKI_LINK, md, lambda m: link(m[1].strip(), m[2] and m[2].strip()))
         md.inlinePatterns.register(wiki_link, "wiki-link", 174)
         # Below every kind of link (120–170), so that the text of a link is known to be one.
-        equations = _Equations(
-            EQUATION_NUMBERS, md, lambda m: re.sub(r"\d+", lambda n: _linked(n[0], equation(n[0])), m[0])
-        )
+        equations = _Equations(EQUATION_NUMBERS, md, lambda m: _numbers(m[0], equation))
         md.inlinePatterns.register(equations, "equation", 50)
         md.treeprocessors.register(Options(md), "options", 15)  # behind inline patterns (20)
         md.inlinePatterns.register(_Html(_INDEXED, md, lambda m: _indexed(m[0])), "indices", 45)

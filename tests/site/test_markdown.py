@@ -44,10 +44,10 @@ def render(text: str) -> str:
         ("`[@key]` [@no key]", "<p><code>[@key]</code> [@no key]</p>"),
         ("[[ddpm#Summary|here]]", "<p><a href='ddpm#Summary'>here</a></p>"),
         ("`[[x]]` [[x]]", "<p><code>[[x]]</code> <a href='x'>x</a></p>"),
-        ("By Eq. 7.", '<p>By Eq. <a href="#eq-7">7</a>.</p>'),
+        ("By Eq. 7.", '<p>By <span class="whole">Eq. <a href="#eq-7">7</a></span>.</p>'),
         (
             "Eqs. 6, 7 and 99",
-            '<p>Eqs. <a href="#eq-6">6</a>, <a href="#eq-7">7</a> and 99</p>',
+            '<p><span class="whole">Eqs. <a href="#eq-6">6</a></span>, <a href="#eq-7">7</a> and 99</p>',
         ),
         ("[Eq. 7](other)", '<p><a href="other">Eq. 7</a></p>'),
         ("`Eq. 7`", "<p><code>Eq. 7</code></p>"),

@@ -41,6 +41,7 @@ ROOT = Path(__file__).parents[2]
         ),
         (r"-\frac{\frac{a}{b} - 1}{2} x + c", [r"-\tfrac12\biggl(\frac{a}{b}", r"{}- 1\biggr) x", "{}+ c"]),
         (r"\frac{a + b}{2}", [r"\frac{a + b}{2}"]),
+        (r"\frac{a + b - c + d}{2}", [r"\tfrac12\bigl(a", "{}+ b", "{}- c", r"{}+ d\bigr)"]),
         (r"a -\log b", ["a", r"{}-\log b"]),
         (r"\begin{aligned}&a + b \\ &- c\end{aligned}", ["a", "{}+ b", "{}- c"]),
         (r"\sum \left(\log p - \log q\right)", [r"\sum (\log p", r"{}- \log q)"]),
@@ -72,10 +73,10 @@ def test_the_root_of_a_variance_is_written_as_the_deviation() -> None:
 
 
 def test_a_root_ends_before_the_next_letter() -> None:
-    rows = [r"\sqrt{\bar\alpha_{t-1}} x_0", r"{}+ \sqrt{\frac{a}{b_{t}}}\epsilon + \sqrt{s}"]
+    rows = [r"\sqrt{\bar\alpha_{t-1}} x_0", r"{}+ \sqrt{\frac{a}{b_{t}}}\epsilon_t + \sqrt{s}"]
     assert equation(rows) == (
         r'<p class="rows" markdown="span">$\displaystyle \sqrt{\bar\alpha_{t-1}}\,x_0$ '
-        r"$\displaystyle {}+ \sqrt{\frac{a}{b_{t}}}\,\epsilon + \sqrt{s}$</p>" + "\n"
+        r"$\displaystyle {}+ \sqrt{\frac{a}{b_{t}}}\,\epsilon_t + \sqrt{s}$</p>" + "\n"
     )
 
 
@@ -90,7 +91,7 @@ def _marks(tex: str) -> list[str]:
     "form", [form for d in DERIVATIONS for form in (*(line.form for line in d.lines), d.end)]
 )
 def test_cutting_a_line_loses_nothing(form: Form) -> None:
-    whole = re.sub(r"\\tfrac12\\([bB]igg)l\((.*?)\\\1r\)", r"\\frac{\2}{2}", "".join(pieces(form)))
+    whole = re.sub(r"\\tfrac12\\([bB]igg?)l\((.*?)\\\1r\)", r"\\frac{\2}{2}", "".join(pieces(form)))
     assert _marks(whole) == _marks(form.tex)
 
 
