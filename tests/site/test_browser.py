@@ -244,6 +244,18 @@ def test_the_first_load_of_a_page_is_light(visits: list[Visit]) -> None:
     assert {v.path: v.sizes for v in visits if sum(v.sizes.values()) > 450_000} == {}
 
 
+def test_source_code_keeps_its_lines(browser: Any, address: str) -> None:
+    tab = browser.new_page(viewport=DESKTOP)
+    tab.goto(address + "api/formulas/")
+    lines = """[...document.querySelectorAll(".mkdocstrings-source")].slice(0, 9).map((source) => {
+        source.open = true;
+        const code = source.querySelector("pre code");
+        return [code.textContent.trim().split("\\n").length, code.getBoundingClientRect().height];
+    })"""
+    assert [height for count, height in tab.evaluate(lines) if height < 12 * count] == []
+    tab.close()
+
+
 def test_a_faint_text_among_thousands_is_found(browser: Any, address: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     tab = browser.new_page(viewport=DESKTOP, reduced_motion="reduce")
