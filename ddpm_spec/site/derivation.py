@@ -172,7 +172,7 @@ def _cut(tex: str) -> list[str]:
 
 
 def _halved(row: str) -> list[str]:
-    """Half a sum that is long or has fractions, as ½(…): all of it can be read, and a line may break in it."""
+    """Half a sum that is long or has fractions, as ½(…): it can be read, and a line may break in it."""
     sign, found, rest = row.partition(r"\frac{")
     if not found or sign.strip(" +-"):
         return [row]
