@@ -129,7 +129,7 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
             learned_variance.interpolated_variance(V, letter(r"\tilde\beta_t"), letter(r"\beta_t")),
         ),
     ),
-    "beyond-hybrid": ([*says(HYBRID.end_tex, HYBRID.lines[0].form), *_after_equals(HYBRID.lines[-1].form)],),
+    "beyond-hybrid": ([*says(HYBRID.end_tex, HYBRID.lines[0].form), f"= {HYBRID.lines[-1].form.tex}"],),
     "beyond-best-variance": (
         says(r"\sigma_t^{*2}", learned_variance.analytic_variance(SCORE, AT)),
         [r"\tilde\beta_t", r"\le \sigma_t^{*2}", r"\le \beta_t/\alpha_t"],
