@@ -150,6 +150,16 @@ def test_the_weight_of_eq_12_is_least_where_the_page_says(page, address) -> None
     assert start["t"] == 1 + weights.index(min(weights))
 
 
+@pytest.mark.slow
+@pytest.mark.browser
+def test_an_axis_ends_where_all_numbers_are_one_power_of_ten(page, address) -> None:
+    code = """async source => {
+        const { draw, start } = await import(source);
+        return draw({ ...start, T: 10, t: 1, beta_1: 1e-5, beta_T: 1e-5 }).plates;
+    }"""
+    assert "10⁻⁵" in page.evaluate(code, script(address, "schedule-explorer"))
+
+
 def script(address: str, name: str) -> str:
     return f"{address}assets/figures/{name}.js"
 

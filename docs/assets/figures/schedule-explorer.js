@@ -47,12 +47,13 @@ function chosen(T) {
 /** Whole decades around some positive numbers, at most so many. */
 function decades(numbers, most = 9) {
   const logs = numbers.filter((x) => x > 0 && Number.isFinite(x)).map(Math.log10);
-  const high = Math.ceil(Math.max(...logs) - 1e-9);
-  const low = Math.max(Math.floor(Math.min(...logs) + 1e-9), high - most);
+  const top = Math.ceil(Math.max(...logs) - 1e-9);
+  const low = Math.max(Math.floor(Math.min(...logs) + 1e-9), top - most);
+  const high = Math.max(top, low + 1); // all may be one power of ten
   const by = Math.ceil((high - low) / 4);
   const ticks = [];
   for (let n = high; n >= low; n -= by) ticks.push([10 ** n, power(n)]);
-  return { range: [10 ** low, 10 ** Math.max(high, low + 1)], ticks };
+  return { range: [10 ** low, 10 ** high], ticks };
 }
 
 export function draw(settings) {
@@ -63,7 +64,7 @@ export function draw(settings) {
   const at = chosen(T);
   const points = (name) => at.map((u) => [u, all[u - 1][name]]);
   const every = (...names) => all.flatMap((q) => names.map((name) => q[name]));
-  const label = (u) => Math.max(1, Math.round(u * T));
+  const label = (u) => Math.max(2, Math.round(u * T)); // at t = 1 some have no finite value
   const ends = [[1, "t = 1"], [T, String(T)]];
   const plate = (title, { range, ticks, log = true }, label) =>
     new Plate(title, { x: [1, T], y: range, log, ticks: { x: ends, y: ticks }, label }).cursor(t);
@@ -79,7 +80,8 @@ export function draw(settings) {
   curve(variances, "two", "posterior_variance", "β̃_t", 0.02, { dx: 14, dy: 14 });
 
   const left = plate("What is left of the image’s variance", unit, "Alpha bar over t");
-  curve(left, "one", "alpha_bar", "ᾱ_t", 0.3, { dx: 8, dy: -2 });
+  const high = all[label(0.3) - 1].alpha_bar > 0.85; // there is no room above
+  curve(left, "one", "alpha_bar", "ᾱ_t", 0.3, high ? { dy: 18 } : { dx: 8, dy: -2 });
 
   const ratio = plate("Signal-to-noise ratio", decades(every("snr")), "Signal-to-noise ratio over t");
   curve(ratio, "one", "snr", "ᾱ_t/(1−ᾱ_t)", 0.45, { dx: 4, dy: -8 });
@@ -102,8 +104,10 @@ export function draw(settings) {
   loss.words("level", "L_simple, scaled to agree at t", T, now.weight, { dy: 14, anchor: "end" });
   curve(loss, "two", "weight_tilde", "σ_t² = β̃_t", 1.5 / T, { dx: 12, dy: 4 });
   curve(loss, "one", "weight", "σ_t² = β_t", 1, { dy: -10, anchor: "end" });
-
-  loss.dot("least", lowest, bottom).words("level", `least at t = ${lowest}`, lowest, bottom, { dy: -9, anchor: "middle" });
+  loss.dot("least", lowest, bottom);
+  // Not over other words; the sentence below says it too.
+  const free = lowest > 0.2 * T && lowest < 0.7 * T && Math.abs(loss.y(now.weight) - loss.y(bottom) + 23) > 14;
+  if (free) loss.words("level", `least at t = ${lowest}`, lowest, bottom, { dy: -9, anchor: "middle" });
 
   const rows = [
     ["β_t", now.beta],
