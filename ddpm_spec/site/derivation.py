@@ -94,7 +94,7 @@ def steps(proof: Proof, part: slice = slice(None)) -> str:
     first, *lines = derivation.lines[part]
     sought = derivation.end_tex
     start = [sought, *_after("= ", pieces(first.form))] if sought else pieces(first.form)
-    before = f"Eq. {first.node.removeprefix('eq-')}." if part.start is not None and first.node else ""
+    before = f"Eq. {first.node.removeprefix('eq-')}." if part.start else ""
     items = [_item("line", start, before or _reason(first))]
     for line in lines:
         check = proof.checks[derivation.lines.index(line) - 1]
