@@ -243,6 +243,12 @@ _STEP: Term = sampling.p_sample(
     reverse.mean_from_eps(X_T, letter(r"\epsilon_\theta(x_t, t)"), AT), SIGMA_SQUARED, letter("z")
 )
 
+
+def _written(equation: Equation) -> Equation:
+    """With σ_t for the root of its square."""
+    return [piece.replace(r"\sqrt{\sigma_t^2}", r"\sigma_t") for piece in equation]
+
+
 ALGORITHMS: dict[str, tuple[str, ...]] = {
     "alg-1": (
         "Until converged, repeat:",
