@@ -47,10 +47,17 @@ def test_codelength_and_fid_rank_iddpms_objectives_the_other_way():
     assert fids == sorted(fids)
 
 
-def test_the_note_says_the_same():
-    note = (Path(__file__).parents[2] / "notes" / "ddpm.md").read_text(encoding="utf-8")
+def test_the_notes_say_the_same():
+    notes = Path(__file__).parents[2] / "notes"
+    paper, sampling, likelihood = (
+        (notes / name).read_text(encoding="utf-8")
+        for name in ("ddpm.md", "literature/sampling.md", "literature/likelihood.md")
+    )
     ddim, noisy = ({row[0]: row[k] for row in DDIM.rows} for k in (1, 2))
-    assert f"FID {ddim['50']} in 50 steps and {ddim['10']} in 10" in note
-    assert f"gives {noisy['10']} in 10" in note
+    assert f"in 10 steps its FID is {ddim['10']}, where DDPM's larger variance gives {noisy['10']}" in paper
+    *fids, last = (row[1] for row in DDIM.rows)
+    *steps, most = (row[0] for row in DDIM.rows)
+    assert f"FID {', '.join(fids)} and {last} in {', '.join(steps)} and {most} steps" in sampling
     (_, *hybrid), (_, *vlb) = IDDPM.rows[1:]
-    assert f"{vlb[0]} bits/dim at FID {vlb[1]}, or {hybrid[0]} at FID {hybrid[1]}" in note
+    assert f"on the bound: {vlb[0]} bits/dim at FID {vlb[1]}" in likelihood
+    assert f"of both losses: {hybrid[0]} at FID {hybrid[1]}" in likelihood
