@@ -14,7 +14,7 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.kept import Kept, package
+from ddpm_spec.site.kept import Kept, libraries
 
 __all__ = ["Bibliography", "UnknownCitation"]
 
@@ -143,7 +143,7 @@ class Bibliography:
 def _formatted(path: Path, _: float) -> tuple[BibliographyData, dict[str, str]]:
     """The entries of a file and their HTML, done once for each state of the file."""
     data = parse_file(str(path))
-    kept = Kept("references", [path, Path(__file__), *package(libraries=["pybtex"])])
+    kept = Kept("references", [path, Path(__file__), *libraries("pybtex")])
     texts = {key: kept.get(key, partial(_as_html, key, entry)) for key, entry in data.entries.items()}
     kept.write()
     return data, texts

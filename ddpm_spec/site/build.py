@@ -19,9 +19,10 @@ from mkdocs.utils import get_relative_url
 
 from ddpm_spec.site import SiteError, katex
 from ddpm_spec.site.bibliography import Bibliography
-from ddpm_spec.site.kept import Kept, package
+from ddpm_spec.site.kept import Kept, libraries
 from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
 from ddpm_spec.site.rendered import Rendered
+from ddpm_spec.site.sources import Sources
 from ddpm_spec.site.symbols import Symbols
 
 __all__ = ["Site"]
@@ -91,8 +92,11 @@ class Site:
             *sorted(self.docs.glob("assets/figures/*.js")),
             *sorted(self.docs.glob("check/*.json")),
             *sorted(self.docs.glob("results/*.json")),
+            *sorted(self.docs.glob("results/*.png")),
         ]
-        self.kept = Kept("printed", [*package("", libraries=("networkx", "sympy", "torch")), *records])
+        self.sources = Sources()
+        code = self.sources.code("ddpm_spec.site.printed"), sorted(Path(__file__).parent.glob("*.mjs"))
+        self.kept = Kept("printed", [*code[0], *code[1], *records, *libraries("networkx", "sympy", "torch")])
         self.pages: dict[str, str] = self.kept.get("pages", lambda: _package().PAGES)
         notation = self.docs / NOTATION
         self.symbols = Symbols.read(notation.read_text("utf-8") if notation.exists() else "")
@@ -158,7 +162,7 @@ class Site:
                 if outside and match:
                     self.shown[match["note"], match["part"].casefold()] = file
         answers: list[Callable[..., Any]] = [self.render, self.cite, self.link, self.equation]
-        self.rendered = Rendered(self.config, files, map(self._naming_notes, answers))
+        self.rendered = Rendered(self.config, files, map(self._naming_notes, answers), self.sources)
         return files
 
     # ----------------------------------------------------------------------------------------- embeds

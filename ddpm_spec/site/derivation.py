@@ -1,15 +1,19 @@
 """Derivations as Markdown: printed from the objects that were just checked."""
 
 import ast
+import hashlib
 import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ddpm_spec.evidence import derivation_hash
+from sympy import Basic, Symbol, srepr
+from sympy.core.function import AppliedUndef
+
 from ddpm_spec.proofs.engine import (
     By,
     Check,
@@ -25,13 +29,14 @@ from ddpm_spec.proofs.engine import (
 )
 from ddpm_spec.proofs.zero import Verdict
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.kept import Kept, package
+from ddpm_spec.site.kept import Kept, libraries
 from ddpm_spec.site.prose import prose
+from ddpm_spec.site.sources import Sources
 
 __all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
 
-ROOMS = ("coding", "diffusion", "followups", "formulas", "ops", "paper", "proofs", "schedule")
-"""The code that a derivation depends on."""
+SAID = frozenset({"assumptions", "formulas", "nodes", "reason", "seconds"})
+"""What no step of a derivation is decided by."""
 
 # How `typeset.rows` writes a sum of several rows.
 ROWS_OPEN, ROWS_NEXT, ROWS_CLOSE = r"\begin{aligned}&", r" \\ &", r"\end{aligned}"
@@ -63,16 +68,55 @@ def prove(derivation: Derivation) -> Proof:
     Raises:
         SiteError: at a false step.
     """
-    name = f"{derivation.title} {derivation_hash(derivation)}"
-    found = proofs().get(name, lambda: _checked(derivation))
-    *checks, end = (Check(Verdict(outcome, method), seconds) for outcome, method, seconds in found)
+    modules: set[str] = set()
+    content = written(derivation, modules)
+    digest = hashlib.sha256("\n".join([content, *_code(frozenset(modules))]).encode()).hexdigest()
+    known = proofs().find(derivation.title)
+    if known is None or known["of"] != digest:
+        known = {"of": digest, "found": _checked(derivation)}
+        proofs().put(derivation.title, known)
+    *checks, end = (Check(Verdict(outcome, method), seconds) for outcome, method, seconds in known["found"])
     return Proof(derivation, tuple(checks), end)
 
 
 @cache
 def proofs() -> Kept:
-    """What was found for each line, for the code as it is now."""
-    return Kept("proofs", package(*ROOMS, libraries=("mpmath", "networkx", "sympy")))
+    """What was found for each line of a derivation, for what it says and the code that decides."""
+    return Kept("proofs", [Path(__file__), *libraries("mpmath", "networkx", "sympy")])
+
+
+@cache
+def _sources() -> Sources:
+    return Sources()
+
+
+@cache
+def _code(modules: frozenset[str]) -> list[str]:
+    return _sources().code(*modules)
+
+
+def written(part: Any, modules: set[str]) -> str:
+    """All of a derivation by which its steps are decided; the modules of what decides are added to `modules`.
+
+    Formulas have been run when there is a derivation: what counts is what they gave.
+    """
+    modules.add(str(type(part).__module__))
+    match part:
+        case Basic():
+            inside = part.atoms(Symbol, AppliedUndef)
+            modules.update(str(type(atom).__module__) for atom in inside)
+            # sympy does not write what is assumed of a function that has only a name.
+            assumed = sorted({f"{f.func} {f.func._kwargs}" for f in inside if isinstance(f, AppliedUndef)})
+            return " ".join([srepr(part), *assumed])
+        case None | str() | int():
+            return repr(part)
+        case tuple():
+            return f"({', '.join(written(item, modules) for item in part)})"
+    if not is_dataclass(part):
+        raise TypeError(f"it is not known what decides a step of a {type(part).__name__}")
+    named = (field.name for field in fields(part) if field.name not in SAID)
+    items = (f"{name}={written(getattr(part, name), modules)}" for name in named)
+    return f"{type(part).__name__}({', '.join(items)})"
 
 
 def _checked(derivation: Derivation) -> list[tuple[str, str, float]]:

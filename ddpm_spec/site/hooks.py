@@ -1,11 +1,11 @@
 """MkDocs' way into `ddpm_spec.site`: each event is handed on, nothing is decided here."""
 
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jinja2.bccache import Bucket, BytecodeCache
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import Files
@@ -14,21 +14,43 @@ from mkdocs.structure.pages import Page
 PACKAGE = Path(__file__).parents[1]
 
 
+def _written() -> dict[Path, float]:
+    """When each file of the package was written."""
+    return {file: file.stat().st_mtime for file in PACKAGE.rglob("*.py")}
+
+
+class Templates(BytecodeCache):
+    """The templates of the theme, as they were compiled."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Find a template again; the bucket refuses it where its text has changed."""
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
 class State:
     """What outlives a rebuild under `mkdocs serve`."""
 
     site: Any = None
     katex: Any = None
-    read_at: float = time.time()
+    templates = Templates()
+    read = _written()
 
 
 def on_config(config: MkDocsConfig) -> None:
     """Start a build with the formulas and proofs as they are on disk now."""
-    changed_at = max(file.stat().st_mtime for file in PACKAGE.rglob("*.py"))
-    if changed_at > State.read_at:
+    written = _written()
+    if written != State.read:
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE.name]:
             del sys.modules[name]
-        State.read_at = changed_at
+        State.read = written
 
     from ddpm_spec.site import katex
     from ddpm_spec.site.build import Site
@@ -55,7 +77,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_env(env: Any, config: MkDocsConfig, files: Files) -> None:
-    """Every page is rendered."""
+    """Every page is rendered, and no template is compiled."""
+    env.bytecode_cache = State.templates
     State.site.finish()
 
 

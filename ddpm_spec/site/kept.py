@@ -12,18 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Kept", "package"]
+__all__ = ["Kept", "libraries"]
 
 PACKAGE = Path(__file__).parents[1]
 
 
-def package(*rooms: str, libraries: Iterable[str]) -> list[Path | str]:
-    """What a result depends on that comes from code: rooms and modules of the package, libraries, Python."""
-    places = [
-        place for room in rooms for place in (*PACKAGE.glob(f"{room}.py"), *(PACKAGE / room).rglob("*.*"))
-    ]
-    files = sorted(file for file in places if file.suffix in (".py", ".mjs"))
-    return [*files, *(f"{name} {version(name)}" for name in libraries), platform.python_version()]
+def libraries(*names: str) -> list[str]:
+    """What a result depends on that is installed: libraries, and Python."""
+    return [*(f"{name} {version(name)}" for name in names), platform.python_version()]
 
 
 class Kept:

@@ -3,7 +3,8 @@
 A page is rendered anew unless its Markdown, with all that is embedded, is what it was, and each formula,
 citation and link on it gets the answer that it got. To ask again does what asking does: formulas are drawn,
 it is noted what is cited where, and what is wrong stops the build. A page of the API is also rendered anew
-after any change of the package; one that something was warned about, in every build.
+after any change of the modules that it shows, or of what is seen of another module from outside; a page that
+something was warned about, in every build.
 
 References from page to page are resolved by the plugins in every build, when all pages are there. What a page
 told them while it was rendered is kept with it, and told again.
@@ -26,11 +27,12 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink, get_toc
 from mkdocs.utils import CountHandler
 
-from ddpm_spec.site.kept import Kept, package
+from ddpm_spec.site.kept import Kept, libraries
+from ddpm_spec.site.sources import Sources
 
 __all__ = ["Rendered"]
 
-_AUTODOC = re.compile(r"^#* *::: ", re.MULTILINE)
+_AUTODOC = re.compile(r"^#* *::: +(\S+)", re.MULTILINE)
 
 
 class Rendered:
@@ -40,14 +42,23 @@ class Rendered:
         config: of the build, with its plugins.
         files: all files of the site.
         answers: the options of the Markdown extension, by their names.
+        sources: the modules of the package.
     """
 
-    def __init__(self, config: MkDocsConfig, files: Files, answers: Iterable[Callable[..., Any]]) -> None:
-        libraries = Path(mkdocs.__file__).parents[1].glob("*.dist-info")
-        names = sorted(folder.name for folder in libraries), sorted(file.src_uri for file in files)
-        sources = [Path(config.config_file_path), json.dumps(names), *package("site", libraries=())]
-        self._pages = Kept("pages", sources)
-        self._api = Kept("api", [*sources, *package("", libraries=())])
+    def __init__(
+        self,
+        config: MkDocsConfig,
+        files: Files,
+        answers: Iterable[Callable[..., Any]],
+        sources: Sources,
+    ) -> None:
+        installed = Path(mkdocs.__file__).parents[1].glob("*.dist-info")
+        names = sorted(folder.name for folder in installed), sorted(file.src_uri for file in files)
+        site = sorted(Path(__file__).parent.glob("*.py"))
+        known: list[Path | str] = [Path(config.config_file_path), json.dumps(names), *site, *libraries()]
+        self._sources = sources
+        self._pages = Kept("pages", known)
+        self._names = Kept("names", [*known, *sources.shown()])
         self._asked: list[Any] = []
         self._told: list[Any] = []
         self._answers = {answer.__name__: answer for answer in answers}
@@ -57,6 +68,10 @@ class Rendered:
         }
         if {"autorefs", "mkdocstrings"} <= set(config.plugins):
             self._listen(config, config.plugins["autorefs"], config.plugins["mkdocstrings"])
+        self._searched = Kept("searched", known)
+        plugins: dict[str, Any] = dict(config.plugins)
+        if "material/search" in plugins:
+            self._read_once(plugins["material/search"].search_index)
 
     def _listen(self, config: MkDocsConfig, autorefs: Any, mkdocstrings: Any) -> None:
         """Hear what a page tells the plugins: its anchors, and the objects that it describes."""
@@ -71,7 +86,23 @@ class Rendered:
         handler = mkdocstrings.get_handler("python")
         handler.update_env(config)
         aliases = handler.get_aliases
-        handler.get_aliases = lambda name: self._api.get(f"other names of {name}", lambda: aliases(name))
+        handler.get_aliases = lambda name: self._names.get(name, lambda: list(aliases(name)))
+
+    def _read_once(self, index: Any) -> None:
+        """Let search read only the pages that have changed; it takes as long as all else."""
+        read = index.add_entry_from_context
+
+        def read_once(page: Page) -> None:
+            state = [page.content, page.url, page.title, page.meta, [_token(item) for item in page.toc]]
+            digest, before = _digest(state), len(index.entries)
+            found = self._searched.find(page.file.src_uri)
+            if found and found["of"] == digest:
+                index.entries += found["entries"]
+                return
+            read(page)
+            self._searched.put(page.file.src_uri, {"of": digest, "entries": index.entries[before:]})
+
+        index.add_entry_from_context = read_once
 
     def _ask(self, question: str, *args: Any, **options: Any) -> Any:
         answer = self._answers[question](*args, **options)
@@ -84,15 +115,16 @@ class Rendered:
 
     def render(self, page: Page, config: MkDocsConfig, files: Files) -> None:
         """As `Page.render`, which it calls where it has to."""
-        kept = self._api if _AUTODOC.search(page.markdown or "") else self._pages
-        text = hashlib.sha256(json.dumps([page.markdown, page.meta], default=str).encode()).hexdigest()
-        found = kept.find(page.file.src_uri)
+        modules = _AUTODOC.findall(page.markdown or "")
+        shown = self._sources.shown(*modules) if modules else []
+        text = _digest([page.markdown, page.meta, shown])
+        found = self._pages.find(page.file.src_uri)
         if not (found and found["text"] == text and self._holds(found)):
             self._asked, self._told = [], []
             with _warnings() as warnings:
                 Page.render(page, config, files)
             if not warnings.get_counts():
-                kept.put(page.file.src_uri, {"text": text, **self._state(page)})
+                self._pages.put(page.file.src_uri, {"text": text, **self._state(page)})
             return
         page.content = found["content"]
         page.title = found["title"]
@@ -120,7 +152,8 @@ class Rendered:
     def write(self) -> None:
         """Keep what was rendered for the next build."""
         self._pages.write()
-        self._api.write()
+        self._names.write()
+        self._searched.write()
 
 
 @contextmanager
@@ -133,6 +166,10 @@ def _warnings() -> Iterator[CountHandler]:
         yield counter
     finally:
         logger.removeHandler(counter)
+
+
+def _digest(state: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(state, default=str).encode()).hexdigest()
 
 
 def _token(item: AnchorLink) -> dict[str, Any]:

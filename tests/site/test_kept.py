@@ -1,15 +1,21 @@
 """What a build keeps for the next: found while nothing has changed, and only then."""
 
-import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sympy as sp
 
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
-from ddpm_spec.site import derivation, kept
-
-PACKAGE = Path(derivation.__file__).parents[1]
+from ddpm_spec.ops.typeset import Term
+from ddpm_spec.proofs import DERIVATIONS
+from ddpm_spec.proofs.calculus import AtLeast, Calculus
+from ddpm_spec.proofs.engine import By, Derivation, Equal, Line, Proof, Rule, Value
+from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
+from ddpm_spec.proofs.zero import UnitInterval
+from ddpm_spec.site import SiteError, kept
+from ddpm_spec.site import derivation as derivation_page
 
 
 @pytest.fixture
@@ -43,24 +49,81 @@ def test_in_ci_nothing_is_kept(source: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [keep(source, 2), keep(source, 3)] == [2, 3]
 
 
-def imported(module: str) -> set[str]:
-    """The modules of the package that a module imports, by reading it."""
-    path = PACKAGE.parent / (module.replace(".", "/") + ".py")
-    tree = ast.parse((path if path.exists() else path.with_suffix("") / "__init__.py").read_text())
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ddpm_spec."):
-            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
-                file = PACKAGE.parent / name.replace(".", "/")
-                names |= {name} if file.is_dir() or file.with_suffix(".py").exists() else set()
-    return names
+def content(derivation: Derivation) -> tuple[str, set[str]]:
+    modules: set[str] = set()
+    return derivation_page.written(derivation, modules), modules
 
 
-def test_a_proof_depends_on_no_code_that_is_not_watched() -> None:
-    reached, todo = set(), {"ddpm_spec.proofs", "ddpm_spec.proofs.followups"}
-    while todo:
-        module = todo.pop()
-        reached.add(module)
-        todo |= imported(module) - reached
-    assert len(reached) > 40
-    assert {module.split(".")[1] for module in reached} <= set(derivation.ROOMS)
+X, Y = sp.Symbol("x", real=True), sp.Symbol("x", positive=True)
+F, G = (sp.Function("f", **{known: True}) for known in ("real", "positive"))
+PLAIN = Derivation("A title", ("eq-1",), (Line(Value(Term("x", X)), "Given."),), Value(Term("x", X)))
+
+
+def line(term: Term, rule: Rule | None = None) -> Derivation:
+    return replace(PLAIN, lines=(Line(Value(term), "Given.", rule or Equal()),))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (PLAIN, line(Term("x", 2 * X))),
+        (PLAIN, line(Term("x", Y))),
+        (PLAIN, line(Term("y", X))),
+        (PLAIN, replace(PLAIN, end=Value(Term("x", X + 1)))),
+        (PLAIN, replace(PLAIN, lines=PLAIN.lines * 2)),
+        (line(Term("f", F(X))), line(Term("f", G(X)))),
+        (line(Term("x", X), Equal()), line(Term("x", X), Calculus())),
+        (line(Term("x", X), By(PLAIN)), line(Term("x", X), By(line(Term("x", Y))))),
+    ],
+)
+def test_a_proof_is_known_by_all_that_decides_it(one: Derivation, other: Derivation) -> None:
+    assert content(one)[0] != content(other)[0]
+
+
+def test_what_is_said_to_the_reader_decides_nothing() -> None:
+    said = replace(PLAIN, lines=(replace(PLAIN.lines[0], reason="As is given."),), assumptions=("None.",))
+    assert content(said) == content(PLAIN)
+
+
+def test_the_code_of_rules_and_symbols_decides() -> None:
+    rule = line(Term("x", 2 * UnitInterval("x")), AtLeast(Term("x", X)))
+    modules = content(rule)[1]
+    assert {"ddpm_spec.proofs.engine", "ddpm_spec.proofs.calculus", "ddpm_spec.proofs.zero"} <= modules
+    noted = " ".join(derivation_page._code(frozenset(modules)))
+    assert all(f"ddpm_spec.{name} " in noted for name in ("ops.symbolic", "proofs.sums", "formulas.gaussian"))
+    assert "ddpm_spec.formulas.posterior " not in noted
+
+
+def test_it_is_known_of_every_derivation_what_decides_it() -> None:
+    everything = [content(derivation)[0] for derivation in (*DERIVATIONS, *BEYOND)]
+    assert len(set(everything)) == len(everything) > 100
+
+
+def test_a_proof_is_kept_under_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "PACKAGE", tmp_path / "package")
+    monkeypatch.delenv("CI", raising=False)
+    checked: list[Derivation] = []
+    check = Derivation.check
+
+    def noting(derivation: Derivation) -> Proof:
+        checked.append(derivation)
+        return check(derivation)
+
+    monkeypatch.setattr(Derivation, "check", noting)
+
+    def prove(derivation: Derivation) -> bool:
+        for function in (derivation_page.prove, derivation_page.proofs):
+            function.cache_clear()
+        proved = derivation_page.prove(derivation).proved
+        derivation_page.proofs().write()
+        return proved
+
+    try:
+        assert prove(PLAIN)
+        assert prove(replace(PLAIN, assumptions=("None.",)))
+        assert checked == [PLAIN]
+        with pytest.raises(SiteError, match="a false step"):
+            prove(replace(PLAIN, end=Value(Term("x", X + 1))))
+    finally:
+        derivation_page.proofs.cache_clear()
+        derivation_page.prove.cache_clear()

@@ -25,7 +25,7 @@ hooks: [{ROOT / "ddpm_spec/site/hooks.py"}]
 exclude_docs: "*.json\\n*.bib"
 validation: {{anchors: warn}}
 plugins:
-  - search
+  - material/search: {{lang: en, separator: " ", pipeline: []}}
   - autorefs
   - mkdocstrings:
       handlers:
@@ -135,9 +135,28 @@ def test_only_what_changed_is_rendered(site: Path, build: Build) -> None:
     change(site / "demo/inner.py", "The mean", "Half of the mean")
     assert build() == ({"api.md"}, [])
     assert "Half of the mean" in (site / "site/api/index.html").read_text()
+    assert "Half of the mean" in (site / "site/search/search_index.json").read_text()
     change(site / "docs/references.bib", "Ann Ant", "Bob Bee")
     assert build() == ({"index.md", "references.md"}, [])
     assert "Bee, 2020" in (site / "site/index.html").read_text()
+
+
+def test_a_page_of_the_api_is_rendered_where_it_would_differ(site: Path, build: Build) -> None:
+    half = 'def half(x: float) -> float:\n    """Half."""\n    return mean(x) / 2\n'
+    (site / "demo/other.py").write_text(f'from demo.inner import mean\n\n__all__ = ["half"]\n\n\n{half}')
+    (site / "demo/again.py").write_text('from demo.inner import mean\n\n__all__ = ["mean"]\n')
+    for name, module in {"inner": "inner", "half": "other", "again": "again"}.items():
+        (site / f"docs/{name}.md").write_text(f"# {name}\n\n::: demo.{module}\n")
+    assert build()[1] == []
+    change(site / "demo/other.py", "Half.", "One half.")
+    assert build() == ({"api.md", "half.md"}, [])
+    change(site / "demo/inner.py", "The mean", "Half of the mean")
+    assert build() == ({"api.md", "inner.md", "again.md"}, [])
+    assert "Half of the mean" in (site / "site/again/index.html").read_text()
+    change(site / "demo/inner.py", "return x", "return +x")
+    assert build() == ({"api.md", "inner.md", "again.md"}, [])
+    change(site / "demo/inner.py", "x: float", "x: int")
+    assert build() == ({"api.md", "inner.md", "half.md", "again.md"}, [])
 
 
 @pytest.mark.parametrize(
@@ -161,6 +180,30 @@ def test_what_goes_wrong_on_pages_that_are_kept_is_said_in_every_build(
         assert any(warning in line for line in build()[1])
     change(site / file, new, old)
     assert build()[1] == []
+
+
+def test_what_is_kept_is_what_a_fresh_build_writes(
+    site: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site / "demo/again.py").write_text('"""See [it][demo.again.mean]."""\n\n__all__ = ["mean"]\n')
+    (site / "docs/again.md").write_text("# Again\n\n[One][demo.mean]\n\n::: demo.again\n")
+    build()
+    changes = [
+        ("demo/again.py", '\n\n__all__ = ["mean"]', '\n\nfrom demo.inner import mean\n\n__all__ = ["mean"]'),
+        ("demo/inner.py", "The mean", "A mean"),
+        ("demo/__init__.py", '["mean"]', '["mean", "C"]\n\nC = 3\n"""[It][demo.again.mean]"""'),
+        ("demo/inner.py", "def mean", "def other() -> None:\n    pass\n\n\ndef mean"),
+        ("docs/index.md", "## Here", "## Here, too { #here }"),
+        ("notes/note.md", "A note", "Another note"),
+    ]
+    for name, old, new in changes:
+        change(site / name, old, new)
+        build()
+        found = written(site)
+        with monkeypatch.context() as fresh:
+            fresh.setenv("CI", "true")
+            build()
+        assert written(site) == found
 
 
 def test_a_page_that_is_gone_is_missed(site: Path, build: Build) -> None:
