@@ -86,7 +86,7 @@ def picture(statuses: Mapping[str, tuple[str, str]], address: Mapping[str, str])
     graph.add_nodes_from(NODES)
     centres = _places(graph)
     height = max(y for _, y in centres.values()) + HEIGHT
-    lines = [_line(above, below, centres) for above, below in nx.transitive_reduction(graph).edges]
+    lines = [_line(above, below, centres) for above, below in sorted(nx.transitive_reduction(graph).edges)]
     boxes = [_box(NODES[name], *statuses[name], address.get(name, ""), *centres[name]) for name in NODES]
     return (
         # In a block of its own, in which Markdown finds no equations to link.

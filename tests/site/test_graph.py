@@ -56,3 +56,9 @@ def test_no_two_boxes_overlap() -> None:
         assert x + width <= graph.WIDTH
         for u, v, _ in boxes[n + 1 :]:
             assert y != v or not x - 1e-6 <= u < x + width
+
+
+def test_the_lines_stand_in_the_same_order_in_every_build() -> None:
+    lines = re.findall(r'data-from="(.+?)" data-to="(.+?)"', nodes.picture(lambda page: page))
+    assert lines
+    assert lines == sorted(lines)
