@@ -71,11 +71,8 @@ def prove(derivation: Derivation) -> Proof:
     modules: set[str] = set()
     content = written(derivation, modules)
     digest = hashlib.sha256("\n".join([content, *_code(frozenset(modules))]).encode()).hexdigest()
-    known = proofs().find(derivation.title)
-    if known is None or known["of"] != digest:
-        known = {"of": digest, "found": _checked(derivation)}
-        proofs().put(derivation.title, known)
-    *checks, end = (Check(Verdict(outcome, method), seconds) for outcome, method, seconds in known["found"])
+    found = proofs().get(f"{derivation.title} {digest}", lambda: _checked(derivation))
+    *checks, end = (Check(Verdict(outcome, method), seconds) for outcome, method, seconds in found)
     return Proof(derivation, tuple(checks), end)
 
 

@@ -121,7 +121,9 @@ def test_a_proof_is_kept_under_its_content(tmp_path: Path, monkeypatch: pytest.M
     try:
         assert prove(PLAIN)
         assert prove(replace(PLAIN, assumptions=("None.",)))
-        assert checked == [PLAIN]
+        same_title = replace(PLAIN, lines=PLAIN.lines * 2)
+        assert all(prove(derivation) for derivation in (same_title, PLAIN, same_title))
+        assert checked == [PLAIN, same_title]
         with pytest.raises(SiteError, match="a false step"):
             prove(replace(PLAIN, end=Value(Term("x", X + 1))))
     finally:
