@@ -27,6 +27,9 @@ from ddpm_spec.site import SiteError
 
 __all__ = ["EQUATION_NUMBERS", "Markup", "makeExtension"]
 
+SHORT = 12
+"""Letters of TeX in a formula that a phone's width is not too narrow for."""
+
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`]*)$")
 _INLINE = r"(?<![\\$])\$(?!\s)((?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)"
 _MARKED_OFF = rf"(\(?){_INLINE}([).,;:?!]*)"
@@ -129,9 +132,13 @@ class Options(Treeprocessor):
                 whole.text, whole.tail = AtomicString(word), AtomicString(behind)
 
 
-def _whole(before: str, formula: str, after: str) -> str:
-    """A formula that no line break parts from its punctuation; a browser would break there."""
-    return f'<span class="whole">{before}{formula}{after}</span>' if before or after else formula
+def _whole(before: str, formula: str, after: str, tex: str) -> str:
+    """A formula that no line break parts from its punctuation; a browser would break there.
+
+    One of a few letters is not broken inside either, since a browser that may do that parts its end too.
+    """
+    kind = "whole short" if len(tex) <= SHORT else "whole"
+    return f'<span class="{kind}">{before}{formula}{after}</span>' if before or after else formula
 
 
 def _indexed(text: str) -> str:
@@ -172,9 +179,9 @@ class Markup(Extension):
         render, cite, link, equation = (self.getConfig(name) for name in self.config)
         md.ESCAPED_CHARS.append("$")
         md.preprocessors.register(DisplayMath(md, render), "display-math", 28)
-        inline = _Html(_MARKED_OFF, md, lambda m: _whole(m[1], render(m[2], display=False), m[3]))
+        inline = _Html(_MARKED_OFF, md, lambda m: _whole(m[1], render(m[2], display=False), m[3], m[2]))
         md.inlinePatterns.register(inline, "inline-math", 185)
-        citation = _Html(_CITATION, md, lambda m: cite([key.strip(" @") for key in m[1].split(";")]))
+        citation = _Html(_CITATION, md, lambda m: cite([key.strip("@ \n") for key in m[1].split(";")]))
         md.inlinePatterns.register(citation, "citation", 175)
         wiki_link = _Html(_WIKI_LINK, md, lambda m: link(m[1].strip(), m[2] and m[2].strip()))
         md.inlinePatterns.register(wiki_link, "wiki-link", 174)
