@@ -27,7 +27,7 @@ from ddpm_spec.site import SiteError
 
 __all__ = ["EQUATION_NUMBERS", "Markup", "makeExtension"]
 
-SHORT = 12
+SHORT = 24
 """Letters of TeX in a formula that a phone's width is not too narrow for."""
 
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`]*)$")

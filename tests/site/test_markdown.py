@@ -31,7 +31,7 @@ def render(text: str) -> str:
         (r"$x<y$, $\{a\}$", r'<p><span class="whole short">⟦x<y⟧,</span> ⟦\{a\}⟧</p>'),
         ("`$x$` and $y$", "<p><code>$x$</code> and ⟦y⟧</p>"),
         ("`x-y --a-b <c>`", '<p><code>x-y <span class="whole">--a-b</span> &lt;c&gt;</code></p>'),
-        ("$a+b+c+d+e+f+g$.", '<p><span class="whole">⟦a+b+c+d+e+f+g⟧.</span></p>'),
+        ("$a + b + c + d + e + f + g$.", '<p><span class="whole">⟦a + b + c + d + e + f + g⟧.</span></p>'),
         (r"\$5 and \$6", "<p>$5 and $6</p>"),
         ("costs $5 or $6 each", "<p>costs $5 or $6 each</p>"),
         ("costs $5–$6 each", "<p>costs $5–$6 each</p>"),
