@@ -5,12 +5,13 @@ import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, wraps
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from markdown import Markdown
 from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -162,7 +163,7 @@ class Site:
                 if outside and match:
                     self.shown[match["note"], match["part"].casefold()] = file
         answers: list[Callable[..., Any]] = [self.render, self.cite, self.link, self.equation]
-        self.rendered = Rendered(self.config, files, map(self._naming_notes, answers), self.sources)
+        self.rendered = Rendered(self.config, files, answers, self.sources)
         return files
 
     # ----------------------------------------------------------------------------------------- embeds
@@ -186,24 +187,31 @@ class Site:
         if name in PRINTED or name in self.pages:
             return self._printed(name, part)
         text = Note.read(self.root / "notes", name).part(part, level + 1)
-        self.texts[name] = self.texts.get(name, "") + text
+        self.texts[name] = self.texts.get(name, "") + "\n\n" + text
         return re.sub(r"\]\(\.\./docs/([^)\s]+)\)", lambda m: f"]({self._relative_source(m[1])})", text)
 
-    def _naming_notes(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        """The same answer, but what is wrong with the text of a note is said to stand there."""
+    def draw(self, page: Page, *args: Any) -> None:
+        """Render a page; of what is wrong it is said in which note it stands.
 
-        @wraps(answer)
-        def named(asked: Any, *args: Any, **options: Any) -> Any:
-            try:
-                return answer(asked, *args, **options)
-            except SiteError as error:
-                words = [asked] if isinstance(asked, str) else asked
-                holding = [name for name, text in self.texts.items() if all(word in text for word in words)]
-                if not holding or "" in holding:
-                    raise
-                raise type(error)(f"{error}, in {' or '.join(f'notes/{n}.md' for n in holding)}") from None
+        Raises:
+            SiteError: if something is wrong.
+        """
+        try:
+            self.rendered.render(page, *args)
+        except SiteError as error:
+            wrong = [name for name, text in self.texts.items() if self._fails(text) == str(error)]
+            if not wrong or "" in wrong:
+                raise
+            raise type(error)(f"{error}, in {' or '.join(f'notes/{name}.md' for name in wrong)}") from None
 
-        return named
+    def _fails(self, text: str) -> str:
+        """What is wrong with a text that stands alone."""
+        extensions, options = self.config.markdown_extensions, self.config.mdx_configs
+        try:
+            Markdown(extensions=extensions, extension_configs=options).convert(text)
+        except SiteError as error:
+            return str(error)
+        return ""
 
     def _printed(self, name: str, part: str) -> str:
         page = self._here.file.src_uri

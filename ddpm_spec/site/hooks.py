@@ -67,7 +67,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_pre_page(page: Page, config: MkDocsConfig, files: Files) -> Page:
     """Render what is not kept."""
-    page.render = partial(State.site.rendered.render, page)  # type: ignore[method-assign]
+    page.render = partial(State.site.draw, page)  # type: ignore[method-assign]
     return page
 
 

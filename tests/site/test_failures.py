@@ -122,6 +122,10 @@ def test_what_is_wrong_is_named(build: Build, markdown: str, line: str) -> None:
         ("$$\n\\frac{1\n$$", r"`\frac{1`: Unexpected end of input"),
         ("[@ho2020ddpm; @nobody1999]", "unknown citation [@nobody1999]: docs/references.bib has no such key"),
         ("[[nowhere]]", "[[nowhere]] leads nowhere"),
+        ("- An item, $x\n  \\notacommand$", "Undefined control sequence"),
+        ("> In a quotation, $x\n> \\notacommand$", "Undefined control sequence"),
+        ("> [@ho2020ddpm;\n> @nobody1999]", "unknown citation [@nobody1999]"),
+        ("$$\nx", "a formula between $$ and $$ is never closed: x"),
     ],
 )
 def test_what_is_wrong_in_a_note_is_named(build: Build, tmp_path: Path, text: str, line: str) -> None:
