@@ -49,4 +49,7 @@ def _time(result: dict[str, Any]) -> str:
     """Seconds of the call, and of the training behind it, which may have been another call's."""
     training = sum(run["trained"]["seconds"] for run in result["runs"] if run.get("trained"))
     call = result["provenance"]["seconds"]
-    return f"this call took {call:.0f} s (finished batches are kept), training its runs {training:.0f} s"
+    return (
+        f"this call took {call:.0f}\N{NO-BREAK SPACE}s (finished batches are kept), "
+        f"training its runs {training:.0f}\N{NO-BREAK SPACE}s"
+    )

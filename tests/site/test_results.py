@@ -69,8 +69,8 @@ def test_every_cell_is_shown(tmp_path: Path) -> None:
     assert r"$L_{\mathrm{simple}}$ at $x_{t}$." in shown
     assert (
         "`python -m ddpm_spec.reproduce table9`, commit 0123456789ab with changes, "
-        "a processor, 2 cores, torch 2, this call took 3 s (finished batches are kept), "
-        "training its runs 61 s." in shown
+        "a processor, 2 cores, torch 2, this call took 3\xa0s (finished batches are kept), "
+        "training its runs 61\xa0s." in shown
     )
 
 
