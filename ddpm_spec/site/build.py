@@ -229,12 +229,19 @@ class Site:
         assert self.page is not None  # noqa: S101 (set before any page is rendered)
         return self.page
 
+    @property
+    def _name(self) -> str:
+        """The title of the page, with that of its section where another page has the same."""
+        here = self._here
+        alike = [f for f in self.files.documentation_pages() if f.page and f.page.title == here.title]
+        return f"{here.title} ({here.parent.title})" if here.parent and len(alike) > 1 else str(here.title)
+
     # ------------------------------------------------------------------------------------------ links
 
     def cite(self, keys: list[str]) -> str:
         """The HTML of a citation on the current page."""
         for key in keys:
-            self.bibliography.note_cited(key, self._here.url, str(self._here.title))
+            self.bibliography.note_cited(key, self._here.url, self._name)
         return self.bibliography.cite(keys, lambda target: f"{self._url('references.md')}#{target}")
 
     def link(self, target: str, text: str | None) -> str:

@@ -87,3 +87,13 @@ def _entries(html: str) -> dict[str, str]:
 def test_an_unknown_key_is_named(bibliography: Bibliography) -> None:
     with pytest.raises(UnknownCitation, match=r"\[@nobody1999\]"):
         bibliography.cite(["nobody1999"], str)
+
+
+@pytest.mark.slow
+def test_a_work_is_cited_on_pages_of_different_names(site: Path) -> None:
+    html = (site / "references/index.html").read_text()
+    lists = re.findall(r'<span class="?cited-on"?>(.*?)</span>', html)
+    assert len(lists) > 100
+    for pages in lists:
+        names = re.findall(r">([^<]+)</a>", pages)
+        assert len(set(names)) == len(names), names
