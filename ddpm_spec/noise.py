@@ -64,10 +64,21 @@ def row_keys(seed: int, stream: str, step: int, positions: Tensor) -> Tensor:
     return fold(fold(fold(seed, name), step), positions)
 
 
+def _multiples(count: int, device: torch.device) -> Tensor:
+    """1, 2, …, `count` times γ, modulo 2^64, in two parts of which no product overflows (`count` < 2^26).
+
+    `torch.compile` writes the loop in C++. There one product would overflow at each turn, which a compiler
+    may take for the loop's end: GCC 12 then writes past the array. Both factors need more than 32 bits, since
+    one that does not is multiplied as such.
+    """
+    high, low = divmod((_GAMMA % (1 << 64)) - (1 << 33), 1 << 28)
+    index = torch.arange(1, count + 1, device=device)
+    return ((index * high) << 28) + index * (low + (1 << 33))
+
+
 def bits(keys: Tensor, count: int) -> Tensor:
     """`count` words of 64 random bits for each key: int64, shape (B, count)."""
-    index = torch.arange(1, count + 1, device=keys.device)
-    return _mix(keys[:, None] + index * _GAMMA)
+    return _mix(keys[:, None] + _multiples(count, keys.device))
 
 
 def uniform(keys: Tensor, count: int) -> Tensor:

@@ -73,3 +73,11 @@ def test_numbers_are_uniform_and_normal():
     half = x.unflatten(1, (2, 128))
     for a, b in ((x, later), (x, x.roll(1, 0)), (x, x.roll(1, 1)), (half[:, 0], half[:, 1])):
         assert abs((a * b).mean().item()) < limit * math.sqrt(n / a.numel())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [33, 1000])
+def test_a_compiled_draw_is_the_same(count: int) -> None:
+    keys = row_keys(0, "dropout", 7, torch.arange(3))
+    compiled = torch.compile(bits, fullgraph=True)
+    assert torch.equal(compiled(keys, count), bits(keys, count))
