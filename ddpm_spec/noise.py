@@ -65,7 +65,9 @@ def row_keys(seed: int, stream: str, step: int, positions: Tensor) -> Tensor:
 
 
 def _multiples(count: int, device: torch.device) -> Tensor:
-    """1, 2, …, `count` times γ, modulo 2^64, in two parts of which no product overflows (`count` < 2^26).
+    """1, 2, …, `count` times γ, modulo 2^64: int64, shape (count,), for `count` < 2^26.
+
+    It is added up from two parts of which no product overflows.
 
     `torch.compile` writes the loop in C++. There one product would overflow at each turn, which a compiler
     may take for the loop's end: GCC 12 then writes past the array. Both factors need more than 32 bits, since

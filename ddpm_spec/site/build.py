@@ -96,8 +96,9 @@ class Site:
             *sorted(self.docs.glob("results/*.png")),
         ]
         self.sources = Sources()
-        code = self.sources.code("ddpm_spec.site.printed"), sorted(Path(__file__).parent.glob("*.mjs"))
-        self.kept = Kept("printed", [*code[0], *code[1], *records, *libraries("networkx", "sympy", "torch")])
+        scripts = sorted(Path(__file__).parent.glob("*.mjs"))
+        code: list[Path | str] = [*self.sources.code("ddpm_spec.site.printed"), *scripts]
+        self.kept = Kept("printed", [*code, *records, *libraries("networkx", "sympy", "torch")])
         self.pages: dict[str, str] = self.kept.get("pages", lambda: _package().PAGES)
         notation = self.docs / NOTATION
         self.symbols = Symbols.read(notation.read_text("utf-8") if notation.exists() else "")

@@ -33,7 +33,7 @@ from ddpm_spec.site.kept import Kept, libraries
 from ddpm_spec.site.prose import prose
 from ddpm_spec.site.sources import Sources
 
-__all__ = ["code", "dotted", "equation", "prove", "steps", "summands"]
+__all__ = ["code", "deviations", "dotted", "equation", "prove", "steps", "summands"]
 
 SAID = frozenset({"assumptions", "formulas", "nodes", "reason", "seconds"})
 """What no step of a derivation is decided by."""
@@ -49,7 +49,6 @@ _PHI = r"\\Phi *\\left\((?:(?!\\Phi).)*?\\right\)"
 _INTERVAL = re.compile(rf"(?<!\{{)(\\log *)\\left([\[(])({_PHI}) - ({_PHI})\\right([\])])(?!\\right)")
 _FLAT = r"(?:(?!\\left|\\right|\\frac).)*"
 _LOGARITHMS = re.compile(rf"\\left\(({_FLAT}\\log{_FLAT} [+-] {_FLAT})\\right\)(?!\^)")
-# The root of a variance is written as the deviation.
 _DEVIATION = re.compile(r"\\sqrt\{(\\sigma_\w)\^(?:2|\{2\})\}")
 # The bar of a root ends visibly before the letter that follows.
 _ROOT = re.compile(
@@ -202,6 +201,11 @@ def summands(tex: str) -> list[str]:
     return [first, *("{}" + row for row in rest)]
 
 
+def deviations(tex: str) -> str:
+    """With the deviation in the place of the root of a variance."""
+    return _DEVIATION.sub(r"\1", tex)
+
+
 def _cut(tex: str) -> list[str]:
     rows, depth = [""], 0
     for token in _TOKEN.findall(tex):
@@ -246,7 +250,7 @@ def _before(closing: str, rows: list[str]) -> list[str]:
 
 def equation(rows: list[str]) -> str:
     """The Markdown of an equation in pieces."""
-    rows = [_ROOT.sub(r"\1\\,", _DEVIATION.sub(r"\1", row.strip())) for row in rows]
+    rows = [_ROOT.sub(r"\1\\,", deviations(row.strip())) for row in rows]
     spaced = [*rows[:1], *(_RELATION.sub(r"{}\g<0>", row) for row in rows[1:])]
     return _paragraph("rows", " ".join(rf"$\displaystyle {row}$" for row in spaced)) if rows else ""
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from html import escape
 
-__all__ = ["prose"]
+__all__ = ["prose", "tex"]
 
 _GREEK = {
     "α": "alpha",
@@ -21,6 +21,7 @@ _SYMBOL = re.compile(
     rf"(?<![A-Za-z0-9_])([A-Za-z{''.join(_GREEK)}])([{''.join(_ACCENTS)}]?)_(\w|\{{[^}}]*\}})(²?)(?!\w)"
 )
 
+_LETTER = re.compile(rf"([A-Za-z{''.join(_GREEK)}])([{''.join(_ACCENTS)}]?)")
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e-0?(\d+)(?!\w)")
 
 
@@ -35,13 +36,22 @@ def prose(text: str) -> str:
     return unicodedata.normalize("NFC", "$".join(parts))
 
 
+def tex(text: str) -> str:
+    """Letters and signs of plain mathematics, such as μ̃ − ε_θ, in TeX."""
+    return _LETTER.sub(_letter, unicodedata.normalize("NFD", text)).replace("−", "-")
+
+
+def _letter(match: re.Match[str]) -> str:
+    letter, accent = match.groups()
+    letter = rf"\{_GREEK[letter]}" if letter in _GREEK else letter
+    return rf"\{_ACCENTS[accent]}{{{letter}}}" if accent else letter
+
+
 def _symbol(match: re.Match[str]) -> str:
     letter, accent, index, square = match.groups()
-    letter, index = (rf"\{_GREEK[x]}" if x in _GREEK else x for x in (letter, index))
-    letter = rf"\{_ACCENTS[accent]}{{{letter}}}" if accent else letter
-    index = index.strip("{}").replace("−", "-")
-    index = rf"\mathrm{{{index}}}" if re.fullmatch("[a-z]{2,}", index) else index
-    return f"${letter}_{{{index}}}{'^2' if square else ''}$"
+    index = index.strip("{}")
+    index = rf"\mathrm{{{index}}}" if re.fullmatch("[a-z]{2,}", index) else tex(index)
+    return f"${tex(letter + accent)}_{{{index}}}{'^2' if square else ''}$"
 
 
 def _power(match: re.Match[str]) -> str:

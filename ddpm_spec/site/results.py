@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ddpm_spec.reproduction.markdown import markdown
-from ddpm_spec.site.prose import prose
+from ddpm_spec.site.prose import prose, tex
 
 __all__ = ["section"]
 
@@ -50,17 +50,10 @@ def _caption(text: str) -> str:
 def _written(text: str) -> str:
     text = re.sub(r"\bL_(simple|hybrid|vlb)\b", r"L_{\1}", text)
     text = text.replace("not run", "not\N{NO-BREAK SPACE}run").replace("T − t + 1", "$T - t + 1$")
-    text = _NORM.sub(lambda norm: rf"$\lVert {_tex(norm[1])} \rVert^2$", text)
-    return prose(_ALONE.sub(lambda letter: f"${_tex(letter[0])}$", text))
+    text = _NORM.sub(lambda norm: rf"$\lVert {tex(norm[1])} \rVert^2$", text)
+    return prose(_ALONE.sub(lambda letter: f"${tex(letter[0])}$", text))
 
 
-_TEX = {"μ̃": r"\tilde{\mu}", "ε": r"\epsilon", "θ": r"\theta", "x̂": r"\hat{x}", "−": "-"}
 _NORM = re.compile("‖([^‖]+)‖²")
 _ALONE = re.compile(r"(?<![^(])(?:μ̃|ε|L|v)(?=[,)]|$)")
 """A letter that begins a cell or a bracket, with nothing of a word behind it."""
-
-
-def _tex(letters: str) -> str:
-    for letter, tex in _TEX.items():
-        letters = letters.replace(letter, tex)
-    return letters

@@ -25,7 +25,7 @@ from ddpm_spec.proofs import decoder as bins
 from ddpm_spec.proofs import floors as least
 from ddpm_spec.proofs.engine import Derivation, Form, Line
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_0, X_PREV, X_T, positive
-from ddpm_spec.site.derivation import pieces, summands
+from ddpm_spec.site.derivation import deviations, pieces, summands
 
 __all__ = ["ALGORITHMS", "EQUATIONS", "Equation", "says"]
 
@@ -244,11 +244,6 @@ _STEP: Term = sampling.p_sample(
 )
 
 
-def _written(equation: Equation) -> Equation:
-    """With σ_t for the root of its square."""
-    return [piece.replace(r"\sqrt{\sigma_t^2}", r"\sigma_t") for piece in equation]
-
-
 ALGORITHMS: dict[str, tuple[str, ...]] = {
     "alg-1": (
         "Until converged, repeat:",
@@ -262,7 +257,7 @@ ALGORITHMS: dict[str, tuple[str, ...]] = {
         r"For $t = T, \dots, 1$:",
         r"&emsp;draw $z \sim \mathcal{N}(0, I)$, but $z = 0$ at $t = 1$;",
         "&emsp;set "
-        + " ".join(rf"$\displaystyle {piece}$" for piece in _written(says("x_{t-1}", _STEP)))
+        + " ".join(rf"$\displaystyle {deviations(piece)}$" for piece in says("x_{t-1}", _STEP))
         + ".",
         "Return $x_0$.",
     ),
