@@ -17,12 +17,12 @@ from ddpm_spec.training import pictures
 __all__ = ["figure_5", "figure_6", "figure_7", "figure_8", "figure_9", "figure_10", "samples"]
 
 
-def _shown(run: Run, what: str) -> list[str]:
-    """What is to be said under a picture."""
+def _shown(run: Run, said: str = "", of: str = "Model of") -> list[str]:
+    """What is to be said under a picture: a sentence, if there is one, and of which model it is what."""
     model = run.measure.model
     return [
-        f"{what} {model.images.name}, {model.origin['step']:,} updates, averaged weights, convention "
-        f"{run.measure.diffusion().convention}, unselected. From {run.named}."
+        f"{said} {of} {model.images.name}, {model.origin['step']:,} updates, averaged weights, convention "
+        f"{run.measure.diffusion().convention}, unselected. From {run.named}.".lstrip()
     ]
 
 
@@ -37,7 +37,7 @@ def samples(data: str) -> Callable[[Plan], Made]:
         stand = (
             "" if plan.preset in LSUN else f"The paper shows {data} here; these are samples of another set."
         )
-        notes = [*_shown(run, f"{count} samples of"), *filter(None, [stand])]
+        notes = [*_shown(run, of=f"{count} samples of"), *filter(None, [stand])]
         return Made(picture=grid, alt=f"{count} generated images of {name}", notes=notes, runs=[run.source])
 
     return make
@@ -61,7 +61,7 @@ def figure_5(plan: Plan) -> Made:
     for axes in (first, third):
         axes.set_ylim(0, levels - 1)
     pictures.legend(first)
-    notes = _shown(run, f"{run.count['test']} held-out images of")
+    notes = _shown(run, of=f"{run.count['test']} held-out images of")
     largest = max(curves["paper"]["distortion"])
     notes.append(
         "Rate and distortion as in Table 4. Official: x̂_0 clipped to [−1, 1]; unclipped, an error of the "
@@ -123,7 +123,7 @@ def figure_6(plan: Plan) -> Made:
         drawn, run.measure.model.images.levels, columns=[str(t) for t in times], rows=[""] * len(drawn),
         x_label="$t$",
     )  # fmt: skip
-    notes = _shown(run, "Predicted x̂_0 (Eq. 15) at time t of Algorithm 2; at 0 x_0 itself. Model of")
+    notes = _shown(run, "Predicted x̂_0 (Eq. 15) at time t of Algorithm 2; at 0 x_0 itself.")
     return Made(picture=grid, alt="Predicted images, sharper as t falls", notes=notes, runs=[run.source])
 
 
@@ -138,8 +138,7 @@ def figure_7(plan: Plan) -> Made:
         drawn.flatten(0, 1), run.measure.model.images.levels, columns=["$x_t$", *[""] * draws], rows=rows
     )
     notes = _shown(run, f"First column: x_t of {count} paths of Algorithm 2, frozen. Right of it, in each "
-                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t), by the same noise at all t. "
-                        "Model of")  # fmt: skip
+                        f"row, {draws} images x_0 ~ p_θ(x_0 | x_t), by the same noise at all t.")  # fmt: skip
     return Made(
         picture=grid, alt="Images drawn from the same frozen x_t, more alike as t falls", notes=notes,
         runs=[run.source],
@@ -181,8 +180,7 @@ def figure_8(plan: Plan) -> Made:
         rows, run.measure.model.images.levels, columns=COLUMNS, rows=[""] * len(rows), x_label="λ"
     )
     notes = _shown(run, f"Two held-out images, their x_t at t = {t} mixed with weight λ on the second, and "
-                        "decoded with the same noise for all λ; at 0 and 1 reconstructions. "
-                        "Model of")  # fmt: skip
+                        "decoded with the same noise for all λ; at 0 and 1 reconstructions.")  # fmt: skip
     return Made(picture=grid, alt="Interpolations between pairs of images", notes=notes, runs=[run.source])
 
 
@@ -196,7 +194,7 @@ def figure_9(plan: Plan) -> Made:
         y_label="$t$",
     )  # fmt: skip
     notes = _shown(run, "One pair of held-out images, mixed at different t: coarse to fine. At t = 0 the "
-                        "images themselves are mixed. Model of")  # fmt: skip
+                        "images themselves are mixed.")  # fmt: skip
     return Made(
         picture=grid, alt="Interpolations of one pair, from new images at large t to cross-fading at 0",
         notes=notes, runs=[run.source],
@@ -226,7 +224,7 @@ def figure_10(plan: Plan) -> Made:
         axes.set_xlabel("$T - t$")
         if "Fréchet" in name or name == "FID":
             pictures.logarithmic(axes)
-    notes = _shown(run, f"Quality of x̂_0 over time, {plan.samples:,} samples of")
+    notes = _shown(run, of=f"Quality of x̂_0 over time, {plan.samples:,} samples of")
     if judges:
         notes += ["The paper shows IS and FID; these are other measures.", *explained(run)]
     return Made(
