@@ -2,7 +2,7 @@
 
 import sys
 
-from ddpm_spec.training.console import run_command
+from ddpm_spec.terminal.console import run_command
 
 
 def _evaluate(args: list[str]) -> None:

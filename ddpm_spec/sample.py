@@ -2,11 +2,11 @@
 
 import sys
 
-from ddpm_spec.training.console import run_command
+from ddpm_spec.terminal.console import run_command
 
 
 def _sample(args: list[str]) -> None:
-    from ddpm_spec.training.commands import sample  # torch takes seconds; Ctrl-C works meanwhile
+    from ddpm_spec.evaluation.sampling import sample  # torch takes seconds; Ctrl-C works meanwhile
 
     sample(args)
 

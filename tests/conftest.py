@@ -50,7 +50,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_START] = time.monotonic()
 
 
-MACHINERY = {"data", "evaluation", "interop", "reproduction", "site", "training", "unet"}
+MACHINERY = {
+    "benchmark", "data", "evaluation", "interop", "machine", "older", "reproduction", "runs", "site",
+    "training", "unet",
+}  # fmt: skip
 """The folders of tests that are not about the mathematics."""
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ddpm_spec.training.settings import Network
+from ddpm_spec.runs.settings import Network
 
 diffusers = pytest.importorskip("diffusers", reason="needs diffusers: pip install -e '.[interop]'")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ddpm_spec.data import Images
-from ddpm_spec.training import checkpoints
+from ddpm_spec.machine.accelerator import accelerator_for
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.settings import Evaluation, Machine, Network, Process, Settings, Training
 from ddpm_spec.training.loop import Trainer
-from ddpm_spec.training.machine import accelerator_for
-from ddpm_spec.training.settings import Evaluation, Machine, Network, Process, Settings, Training
 
 __all__ = ["FLAGS", "SMALL", "finished", "same", "small", "trainer"]
 

@@ -19,8 +19,8 @@ from ddpm_spec.followups.diffusion_limit import limit_alpha_bar
 from ddpm_spec.formulas import bound, floors, forward, interpolation, objective, posterior, variance
 from ddpm_spec.oracles.gaussian import GaussianData
 from ddpm_spec.proofs.decoder import LOWER
+from ddpm_spec.runs.presets import preset
 from ddpm_spec.schedule import Schedule, cosine_schedule, evenly, linear_schedule
-from ddpm_spec.training.presets import preset
 
 ROOT = Path(__file__).parents[1]
 PAPER = linear_schedule()

@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
+from ddpm_spec import pictures
 from ddpm_spec.evaluation import report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
 from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
 from ddpm_spec.evaluation.results import evaluate as measured
-from ddpm_spec.training import pictures, processes
-from ddpm_spec.training.console import Interrupt, console
-from ddpm_spec.training.runs import unwritable, write_atomically
+from ddpm_spec.machine import processes
+from ddpm_spec.runs.folders import unwritable, write_atomically
+from ddpm_spec.terminal.console import Interrupt, console
 
 __all__ = ["evaluate"]
 

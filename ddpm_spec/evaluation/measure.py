@@ -15,7 +15,7 @@ from ddpm_spec.evaluation.bound import Terms, spread, terms
 from ddpm_spec.evaluation.draw import Progress, draw
 from ddpm_spec.evaluation.model import Model
 from ddpm_spec.evaluation.parts import Parts, Tensors
-from ddpm_spec.training.console import Interrupt
+from ddpm_spec.terminal.console import Interrupt
 
 __all__ = ["CONVENTIONS", "Measure", "Split"]
 

@@ -14,10 +14,11 @@ from torch import nn
 from ddpm_spec import data
 from ddpm_spec.data import Images
 from ddpm_spec.errors import InputError
-from ddpm_spec.training import checkpoints, processes
-from ddpm_spec.training.machine import accelerator_for, compiled, resolved
-from ddpm_spec.training.presets import preset
-from ddpm_spec.training.settings import Machine, Settings
+from ddpm_spec.machine import processes
+from ddpm_spec.machine.accelerator import accelerator_for, compiled, resolved
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.presets import preset
+from ddpm_spec.runs.settings import Machine, Settings
 
 __all__ = ["Device", "Dtype", "Model", "located", "open_model", "open_run"]
 

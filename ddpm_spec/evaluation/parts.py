@@ -21,9 +21,9 @@ from torch import Tensor
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.draw import Progress
-from ddpm_spec.training import processes
-from ddpm_spec.training.console import Interrupt, progress_bar
-from ddpm_spec.training.runs import write_atomically
+from ddpm_spec.machine import processes
+from ddpm_spec.runs.folders import write_atomically
+from ddpm_spec.terminal.console import Interrupt, progress_bar
 
 __all__ = ["Make", "Parts", "Tensors"]
 

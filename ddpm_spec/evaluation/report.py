@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from ddpm_spec import pictures
 from ddpm_spec.evaluation.results import Results
-from ddpm_spec.training import pictures
-from ddpm_spec.training.report import Section, print_sections
+from ddpm_spec.terminal.sections import Section, print_sections
 
 __all__ = ["bound_picture", "print_results"]
 

@@ -16,9 +16,9 @@ from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.inception import fid_and_is, inception_weights
 from ddpm_spec.evaluation.measure import Measure, Split
 from ddpm_spec.evaluation.model import Model
-from ddpm_spec.evaluation.provenance import provenance
 from ddpm_spec.evaluation.quality import Judge, has_judge
-from ddpm_spec.training import processes
+from ddpm_spec.machine import processes
+from ddpm_spec.runs.provenance import provenance
 
 __all__ = ["Results", "bounds", "evaluate", "judges_of", "quality"]
 

@@ -7,7 +7,7 @@ not have is refused by name.
 from typing import Any
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.training.settings import Network, Process
+from ddpm_spec.runs.settings import Network, Process
 
 __all__ = ["read_scheduler", "read_unet", "scheduler_config", "unet_config"]
 

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.configuration import scheduler_config, unet_config
 from ddpm_spec.interop.names import DIFFUSERS, names
-from ddpm_spec.training import checkpoints
-from ddpm_spec.training.console import console
-from ddpm_spec.training.options import parse
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import console
+from ddpm_spec.terminal.options import parse
 from ddpm_spec.unet import UNet
 
 __all__ = ["ExportOptions", "export", "write_pipeline"]

@@ -18,7 +18,7 @@ from torch import Tensor
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.configuration import read_scheduler, read_unet
 from ddpm_spec.interop.names import DIFFUSERS, DIFFUSERS_OLD, PORT, Layout, names
-from ddpm_spec.training.settings import Network, Process, Settings, without_dashes
+from ddpm_spec.runs.settings import Network, Process, Settings, without_dashes
 from ddpm_spec.unet import UNet
 
 __all__ = ["OpenWeights", "open_weights"]

@@ -9,17 +9,18 @@ from rich.text import Text
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.model import located
-from ddpm_spec.evaluation.provenance import commit
+from ddpm_spec.machine import processes
+from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.reproduction import output
 from ddpm_spec.reproduction.options import ReproduceOptions, command, parse_reproduce
 from ddpm_spec.reproduction.plan import Plan
 from ddpm_spec.reproduction.runs import images_of
 from ddpm_spec.reproduction.targets import TARGETS
-from ddpm_spec.training import processes, runs
-from ddpm_spec.training.console import Interrupt, console
-from ddpm_spec.training.machine import accelerator_for
-from ddpm_spec.training.presets import preset
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs import folders
+from ddpm_spec.runs.presets import preset
+from ddpm_spec.runs.provenance import commit, environment
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import Interrupt, console
 
 __all__ = ["reproduce"]
 
@@ -55,7 +56,7 @@ def reproduce(args: list[str]) -> None:
                 "command": command(options),
                 "commit": commit(),
                 "seconds": round(time.monotonic() - start, 1),
-                **runs.environment(accelerator.device, accelerator.num_processes),
+                **environment(accelerator.device, accelerator.num_processes),
             }
             result = output.as_json(options.target, target, options.preset, made, provenance)
             path = output.write(result, made.picture, folder)
@@ -74,7 +75,7 @@ def _made(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise runs.unwritable(folder, error, "name another with --out") from None
+        raise folders.unwritable(folder, error, "name another with --out") from None
 
 
 def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 import torch
 
+from ddpm_spec import pictures
 from ddpm_spec.diffusion import Convention, Prediction, Variance
 from ddpm_spec.evaluation.measure import CONVENTIONS
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, Table, one_run, open_for
 from ddpm_spec.reproduction.runs import trained
 from ddpm_spec.reproduction.tables import NOT_RUN, OWN, beside, elsewhere, explained, own_cells
+from ddpm_spec.runs.settings import Settings
 from ddpm_spec.schedule import evenly
-from ddpm_spec.training import pictures
-from ddpm_spec.training.settings import Settings
 
 __all__ = ["followups"]
 

@@ -8,7 +8,7 @@ import tyro
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.reproduction.targets import TARGETS
-from ddpm_spec.training.options import Count, Folder, Name, parse
+from ddpm_spec.terminal.options import Count, Folder, Name, parse
 
 __all__ = ["ReproduceOptions", "command", "parse_reproduce"]
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ddpm_spec.reproduction.markdown import markdown, origin
 from ddpm_spec.reproduction.plan import Made
 from ddpm_spec.reproduction.targets import Target
-from ddpm_spec.training.runs import write_atomically
+from ddpm_spec.runs.folders import write_atomically
 
 __all__ = ["as_json", "show", "write"]
 

@@ -15,10 +15,10 @@ from ddpm_spec.evaluation.measure import Measure, Split
 from ddpm_spec.evaluation.model import open_run
 from ddpm_spec.evaluation.quality import Judge
 from ddpm_spec.evaluation.results import Results, bounds, judges_of, quality
+from ddpm_spec.machine import processes
 from ddpm_spec.reproduction.runs import MADE_BY, trained
-from ddpm_spec.training import processes
-from ddpm_spec.training.console import Interrupt
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import Interrupt
 
 __all__ = ["WEIGHTS", "Made", "Plan", "Run", "Table", "one_run", "open_for"]
 

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.evaluation.provenance import commit
-from ddpm_spec.training import checkpoints, processes
+from ddpm_spec.machine import processes
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.folders import numbered_folder, write_atomically
+from ddpm_spec.runs.provenance import commit, environment
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import Interrupt, console
 from ddpm_spec.training.commands import DIVERGED, fit
-from ddpm_spec.training.console import Interrupt, console
 from ddpm_spec.training.loop import Diverged
 from ddpm_spec.training.options import TrainOptions
-from ddpm_spec.training.runs import environment, numbered_folder, write_atomically
-from ddpm_spec.training.settings import Settings
 
 __all__ = ["MADE_BY", "Found", "find", "images_of", "trained"]
 

@@ -12,8 +12,8 @@ from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import Made, Plan, Run, Table, one_run, open_for
 from ddpm_spec.reproduction.published import Published
 from ddpm_spec.reproduction.runs import find, trained
-from ddpm_spec.training.presets import preset
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs.presets import preset
+from ddpm_spec.runs.settings import Settings
 
 __all__ = [
     "LSUN",

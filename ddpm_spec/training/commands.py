@@ -1,36 +1,34 @@
-"""The commands `ddpm_spec.train` and `ddpm_spec.sample`, from options to files."""
+"""The command `ddpm_spec.train`, from options to files."""
 
 import contextlib
 import functools
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 
-from ddpm_spec import data
+from ddpm_spec import data, pictures
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
 from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
 from ddpm_spec.evaluation.draw import draw
-from ddpm_spec.schedule import evenly
-from ddpm_spec.training import checkpoints, pictures, processes, report, runs
-from ddpm_spec.training.console import STARTED, Interrupt, Interrupted, console, notice, progress_bar
+from ddpm_spec.machine import processes
+from ddpm_spec.machine.accelerator import accelerator_for, description, resolved, say_what_differs
+from ddpm_spec.runs import checkpoints, folders, provenance
+from ddpm_spec.runs.presets import preset
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import STARTED, Interrupt, Interrupted, console, notice, progress_bar
+from ddpm_spec.training import report
 from ddpm_spec.training.log import Log
 from ddpm_spec.training.loop import Diverged, Trainer
-from ddpm_spec.training.machine import accelerator_for, compiled, description, resolved, say_what_differs
-from ddpm_spec.training.options import SampleOptions, TrainOptions, parse_sample, parse_train
-from ddpm_spec.training.presets import preset
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.training.options import TrainOptions, parse_train
 
-__all__ = ["DIVERGED", "fit", "sample", "train"]
+__all__ = ["DIVERGED", "fit", "train"]
 
 DIVERGED = "diverged.json"
 """In the folder of a run that came to no end: the first bad step, what was not finite, its value."""
@@ -158,9 +156,9 @@ def _open_run(options: TrainOptions, trainer: Trainer) -> Path:
         else:
             notice(f"{run} holds no checkpoint yet; it starts from its beginning")
     elif options.run:
-        run = runs.new_folder(options.run)
+        run = folders.new_folder(options.run)
     else:
-        run = runs.numbered_folder(Path("runs"), options.preset)
+        run = folders.numbered_folder(Path("runs"), options.preset)
     settings.save(run / "settings.json")
     console.print(
         f"{run}: {settings.data} on {trainer.accelerator.device.type}, {_count(trainer):,} parameters"
@@ -197,7 +195,7 @@ def _fit(trainer: Trainer, run: Path, interrupt: Interrupt) -> float:
                     log.look(look, rate)
         except Diverged as end:
             noted = {"step": end.step, "cause": end.cause, "value": str(end.value)}
-            runs.write_atomically(run / DIVERGED, (json.dumps(noted, indent=2) + "\n").encode())
+            folders.write_atomically(run / DIVERGED, (json.dumps(noted, indent=2) + "\n").encode())
             steps = checkpoints.steps_in(run)
             saved = f" (checkpoint-{steps[-1]} is from before)" if steps else " (nothing was saved)"
             raise Diverged(end.step, end.cause, end.value, saved) from None
@@ -232,7 +230,7 @@ def _draw_grid(trainer: Trainer, run: Path, interrupt: Interrupt, log: Log | Non
             progress=lambda rows: interrupt.check("no time for a grid"),
         )  # fmt: skip
         png = pictures.grid_png(samples, trainer.levels)
-        runs.write_atomically(run / f"grid-{trainer.step}.png", png)
+        folders.write_atomically(run / f"grid-{trainer.step}.png", png)
         if log:
             log.grid(png, trainer.step)
 
@@ -268,8 +266,8 @@ def _evaluate(
             )  # fmt: skip
     seconds["bound"], start = time.monotonic() - start, time.monotonic()
     losses = trainer.losses[: trainer.step].cpu().numpy()
-    runs.write_atomically(run / "samples.png", pictures.grid_png(samples, images.levels))
-    runs.write_atomically(run / "loss.png", pictures.loss_curve(losses))
+    folders.write_atomically(run / "samples.png", pictures.grid_png(samples, images.levels))
+    folders.write_atomically(run / "loss.png", pictures.loss_curve(losses))
     figures, seed = {}, settings.training.seed
     if quality.has_judge(images):
         judge = quality.Judge(images)
@@ -292,7 +290,7 @@ def _evaluate(
         histogram=histogram_bits(images, held_out) if figures else None,
         bin_in_sigmas=_bin_in_sigmas(trainer.diffusion, images.levels),
         seconds=seconds,
-        environment=runs.environment(device, trainer.accelerator.num_processes),
+        environment=provenance.environment(device, trainer.accelerator.num_processes),
         settings=settings,
     )
 
@@ -304,75 +302,3 @@ def _bin_in_sigmas(diffusion: Diffusion, levels: int) -> float | None:
     nothing = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
     _, variance = diffusion.reverse_law(lambda x_t, t: x_t, nothing, torch.ones(1, dtype=torch.int64))
     return 2 / (levels - 1) / float(variance) ** 0.5
-
-
-def sample(args: list[str]) -> None:
-    """`python -m ddpm_spec.sample`: the images are not needed, only the run.
-
-    Raises:
-        InputError: for anything the user can mend.
-        Interrupted: by SIGINT or SIGTERM.
-        StoppedElsewhere: where another process has failed.
-    """
-    with Interrupt() as interrupt:
-        processes.join()
-        options = processes.from_first(lambda: parse_sample(args))
-        settings = processes.from_first(lambda: Settings.load(options.run / "settings.json"))
-        times = processes.from_first(lambda: _times(options, settings))
-        accelerator = accelerator_for(settings)
-        checkpoint = processes.from_first(lambda: checkpoints.latest(options.run))
-        shape, levels = processes.from_first(lambda: checkpoints.image_format(checkpoint))
-        network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
-        processes.from_first(lambda: checkpoints.fill(network, checkpoint, options.weights))
-        processes.share(network.parameters())
-        compiled(network, resolved(settings, accelerator))
-        folder = processes.from_first(
-            lambda: (
-                runs.new_folder(options.out) if options.out else runs.numbered_folder(options.run, "samples")
-            )
-        )
-        first, end = processes.my_share(options.n)
-        T = len(times) or settings.process.T
-        with progress_bar("sampling", T * -(-(end - first) // options.batch)) as bar, processes.together():
-
-            def advance(rows: int) -> None:
-                bar.advance(rows / T)
-                interrupt.check(f"stopped; nothing was written to {folder}")
-
-            mine = torch.empty(0, *shape, dtype=torch.uint8)  # more processes than images
-            with accelerator.autocast():
-                mine = mine if first == end else draw(
-                    network, settings.diffusion(), shape, levels, start=first, count=end, batch=options.batch,
-                    seed=options.seed, device=accelerator.device, progress=advance, times=times,
-                    eta=options.eta,
-                )  # fmt: skip
-        drawn = torch.cat(processes.gathered(mine))
-        if processes.is_first():
-            array = io.BytesIO()
-            np.save(array, drawn.numpy(), allow_pickle=False)
-            runs.write_atomically(folder / "samples.npy", array.getvalue())
-            runs.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
-            made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
-            made |= {"run": str(options.run), "checkpoint": checkpoint.name}
-            runs.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
-            size = "×".join(map(str, drawn.shape))
-            console.print(f"{folder}: samples.npy {size}, samples.png")
-        accelerator.end_training()
-
-
-def _times(options: SampleOptions, settings: Settings) -> list[int]:
-    """The times to visit; none for all of them.
-
-    Raises:
-        InputError: if there are not so many, or the run's variance is that of single steps.
-    """
-    T = settings.process.T
-    if options.steps in (None, T):
-        return []
-    if not 2 <= options.steps <= T:
-        raise InputError(f"--steps is {options.steps}; it must be from 2 to {T}, the T of the run")
-    if settings.process.variance == "learned" and options.eta is None:
-        raise InputError(
-            f"{options.run} has learned the variance of single steps; leave --steps away, or give --eta"
-        )
-    return evenly(T, options.steps)

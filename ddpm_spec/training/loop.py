@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from ddpm_spec.data import Batches, Images, to_unit
 from ddpm_spec.errors import InputError
+from ddpm_spec.machine import processes
+from ddpm_spec.machine.accelerator import compiled, description
 from ddpm_spec.noise import normal, row_keys, uniform
-from ddpm_spec.training import ema, processes
-from ddpm_spec.training.checkpoints import Checkpoint
-from ddpm_spec.training.machine import compiled, description
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs.checkpoints import Checkpoint
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.training import ema
 
 __all__ = ["Diverged", "Look", "Trainer", "belongs_to"]
 

@@ -9,17 +9,14 @@ from typing import Any
 
 import jinja2
 import markupsafe
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ddpm_spec.evaluation.bound import Bound
 from ddpm_spec.evaluation.quality import Figures
-from ddpm_spec.training.runs import write_atomically
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs.folders import write_atomically
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.sections import Section, print_sections
 
-__all__ = ["Report", "Section", "print_report", "print_sections", "sections", "write"]
+__all__ = ["Report", "print_report", "sections", "write"]
 
 TARGETS = {"confidence": 0.97, "rarest_class": 0.03, "frechet": 52.0, "novelty": 0.8}
 """What a sound run of the digits reaches; frechet from above, the others from below."""
@@ -50,22 +47,6 @@ class Report:
     seconds: dict[str, float]
     environment: dict[str, Any]
     settings: Settings
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table, an image, or both, with what is to be said of them."""
-
-    title: str
-    header: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[str, ...] = ()
-    image: str = ""
-    alt: str = ""
-    mark: int = -1
-    """The row that matters most."""
-    aside: bool = False
-    """Details that a page may fold away."""
 
 
 def sections(r: Report) -> list[Section]:
@@ -223,28 +204,6 @@ def _settings(r: Report) -> Section:
 def print_report(report: Report) -> None:
     """The report as text on stdout."""
     print_sections(_headline(report), sections(report), Path(report.run))
-
-
-def print_sections(headline: str, sections: list[Section], folder: Path) -> None:
-    """Tables and notes as text on stdout; an image by its path in the folder."""
-    out = Console(highlight=False)
-    out.print(Text(f"\n{headline}", style="bold"))
-    for section in sections:
-        out.print(Text(f"\n{section.title}", style="bold"))
-        if section.image:
-            out.print(Text(f"  {folder / section.image}"), soft_wrap=True)
-        if section.rows:
-            table = Table(
-                *section.header, box=box.SIMPLE_HEAD, show_header=any(section.header), pad_edge=True
-            )
-            for column in table.columns[1:]:
-                column.justify = "left" if section.title in ("Settings", "Machine and versions") else "right"
-            for place, row in enumerate(section.rows):
-                style = "bold" if place == section.mark else ""
-                table.add_row(*(Text(cell) for cell in row), style=style)
-            out.print(table)
-        for note in section.notes:
-            out.print(Text(note))
 
 
 def _maths(text: str) -> markupsafe.Markup:

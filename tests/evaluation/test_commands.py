@@ -20,7 +20,7 @@ from ddpm_spec.evaluation.commands import evaluate
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import open_model, open_run
 from ddpm_spec.evaluation.quality import frechet, vectors
-from ddpm_spec.training.console import Interrupt
+from ddpm_spec.terminal.console import Interrupt
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_damaged_weights_and_other_data(run):
 def test_weights_without_a_run(run, tmp_path, monkeypatch):
     """Other people's weights need a preset for their images, and must fit them."""
     from ddpm_spec.interop import OpenWeights
-    from ddpm_spec.training import presets
+    from ddpm_spec.runs import presets
 
     monkeypatch.setitem(presets.PRESETS, "small", SMALL)
     network = open_run(run, "cpu").networks["ema"]

@@ -68,7 +68,7 @@ def test_the_numbers_are_torch_fidelitys(tmp_path):
     """On PNG files, by its own command, with random weights; grey images as it would read them."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    from ddpm_spec.training.pictures import grid
+    from ddpm_spec.pictures import grid
 
     torch.manual_seed(0)
     random = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)

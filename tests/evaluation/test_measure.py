@@ -15,7 +15,7 @@ from ddpm_spec.evaluation.bound import curves, spread, summary, terms
 from ddpm_spec.evaluation.draw import draw, keyed
 from ddpm_spec.evaluation.measure import CONVENTIONS, Measure
 from ddpm_spec.evaluation.model import open_run
-from ddpm_spec.training.console import Interrupt, Interrupted
+from ddpm_spec.terminal.console import Interrupt, Interrupted
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import parts as module
 from ddpm_spec.evaluation.parts import Parts
-from ddpm_spec.training.console import Interrupt, Interrupted
+from ddpm_spec.terminal.console import Interrupt, Interrupted
 
 PURPOSE = {"kind": "squares", "seed": 0}
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.interop import open_weights
 from ddpm_spec.interop.export import write_pipeline
+from ddpm_spec.runs.settings import Network, Process, Settings
 from ddpm_spec.schedule import evenly, linear_schedule
-from ddpm_spec.training.settings import Network, Process, Settings
 from ddpm_spec.unet import UNet, time_embedding
 
 OLD = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}

@@ -19,8 +19,8 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.interop import open_weights
 from ddpm_spec.interop.export import export, write_pipeline
 from ddpm_spec.noise import normal, row_keys
-from ddpm_spec.training import checkpoints
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.settings import Settings
 
 SHAPE = (1, 8, 8)
 

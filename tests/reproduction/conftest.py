@@ -7,7 +7,7 @@ from accelerated import clean_accelerate  # noqa: F401 (a fixture)
 from small_run import SMALL
 
 from ddpm_spec.evaluation import features
-from ddpm_spec.training import presets
+from ddpm_spec.runs import presets
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,8 @@ from ddpm_spec.formulas.step import Step
 from ddpm_spec.reproduction import followups, published, runs
 from ddpm_spec.reproduction.commands import reproduce
 from ddpm_spec.reproduction.tables import OWN
-from ddpm_spec.training import presets
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.runs import presets
+from ddpm_spec.runs.settings import Settings
 
 BASE = small(process={"beta_1": 0.02, "beta_T": 0.4})
 """Wide steps: it matters how many there are."""

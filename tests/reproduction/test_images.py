@@ -9,7 +9,7 @@ from ddpm_spec.evaluation.draw import keyed
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import open_run
 from ddpm_spec.reproduction.images import evenly, from_latents, interpolations, progressive, received
-from ddpm_spec.training.console import Interrupt
+from ddpm_spec.terminal.console import Interrupt
 
 ROWS = torch.arange(3)
 

@@ -9,8 +9,8 @@ from small_run import SMALL, small
 
 from ddpm_spec.reproduction import runs
 from ddpm_spec.reproduction.runs import MADE_BY, find, trained
-from ddpm_spec.training import checkpoints
-from ddpm_spec.training.console import Interrupt, Interrupted
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.terminal.console import Interrupt, Interrupted
 
 
 @pytest.fixture(scope="module")

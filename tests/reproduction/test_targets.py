@@ -10,7 +10,7 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.reproduction import published, runs, tables
 from ddpm_spec.reproduction.commands import reproduce
 from ddpm_spec.reproduction.targets import TARGETS
-from ddpm_spec.training import presets
+from ddpm_spec.runs import presets
 
 PUBLISHED = {
     "table1": published.TABLE_1,

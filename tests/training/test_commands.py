@@ -20,12 +20,14 @@ from small_run import FLAGS, SMALL, finished, same
 
 from ddpm_spec.data import from_unit
 from ddpm_spec.evaluation.draw import keyed
-from ddpm_spec.training import checkpoints, report
-from ddpm_spec.training.commands import sample, train
-from ddpm_spec.training.console import run_command
+from ddpm_spec.evaluation.sampling import sample
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.presets import PRESETS
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import run_command
+from ddpm_spec.training import report
+from ddpm_spec.training.commands import train
 from ddpm_spec.training.options import parse_train
-from ddpm_spec.training.presets import PRESETS
-from ddpm_spec.training.settings import Settings
 
 
 @pytest.fixture(scope="module")

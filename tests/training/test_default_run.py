@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from ddpm_spec.evaluation.quality import Figures
+from ddpm_spec.machine.accelerator import accelerator_for
+from ddpm_spec.runs.settings import Settings
 from ddpm_spec.training.loop import Trainer
-from ddpm_spec.training.machine import accelerator_for
 from ddpm_spec.training.report import OURS, missed_targets
-from ddpm_spec.training.settings import Settings
 
 
 def test_the_first_steps_are_those_of_the_run_that_was_measured(images):

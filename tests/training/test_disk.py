@@ -10,7 +10,7 @@ import pytest
 from small_run import FLAGS, finished, same
 
 import ddpm_spec
-from ddpm_spec.training import checkpoints
+from ddpm_spec.runs import checkpoints
 
 COMMAND = [sys.executable, "-m", "ddpm_spec.train"]
 

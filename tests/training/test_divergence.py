@@ -6,9 +6,9 @@ import math
 import pytest
 from small_run import FLAGS, small
 
-from ddpm_spec.training import checkpoints
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.terminal.console import run_command
 from ddpm_spec.training.commands import DIVERGED, train
-from ddpm_spec.training.console import run_command
 from ddpm_spec.training.loop import Trainer
 
 

@@ -11,7 +11,7 @@ import pytest
 from small_run import FLAGS, finished, same
 
 from ddpm_spec.data import Images
-from ddpm_spec.training import checkpoints
+from ddpm_spec.runs import checkpoints
 
 WORDS = [*FLAGS, "--steps", "1000000", "--save-every", "1", "--channels", "8", "--multipliers", "1"]
 """Most of the time goes into saving."""

@@ -9,7 +9,8 @@ from small_run import SMALL, finished, same, trainer
 
 from ddpm_spec.data import to_unit
 from ddpm_spec.errors import InputError
-from ddpm_spec.training import checkpoints, ema, loop
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.training import ema, loop
 from ddpm_spec.training.loop import Diverged
 
 

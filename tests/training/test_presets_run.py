@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddpm_spec.training import checkpoints
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.terminal.console import run_command
 from ddpm_spec.training.commands import train
-from ddpm_spec.training.console import run_command
 
 WORDS = """
 --channels 8 --groups 4 --blocks 1 --attention 4 --T 6 --batch 4 --warmup 1 --save-every 2 --sample-every 0

@@ -6,10 +6,10 @@ import pytest
 
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evaluation.bound import Bound
+from ddpm_spec.runs.settings import Process, Settings, Training
 from ddpm_spec.schedule import cosine_schedule, linear_schedule
 from ddpm_spec.training.commands import _bin_in_sigmas
 from ddpm_spec.training.report import Report, sections
-from ddpm_spec.training.settings import Process, Settings, Training
 
 BOUND = Bound(2e-5, 3.3, 1e-5, 3.32, 0.04, 64, 12, 0.49)
 

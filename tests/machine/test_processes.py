@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from small_run import FLAGS, finished, same
 
-from ddpm_spec.training import checkpoints
-from ddpm_spec.training.commands import sample
-from ddpm_spec.training.console import run_command
+from ddpm_spec.evaluation.sampling import sample
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.terminal.console import run_command
 
 pytestmark = pytest.mark.cli
 

@@ -2,11 +2,11 @@
 
 import sys
 
-from ddpm_spec.training.console import run_command
+from ddpm_spec.terminal.console import run_command
 
 
 def _benchmark(args: list[str]) -> None:
-    from ddpm_spec.interop.benchmark import benchmark  # torch takes seconds; Ctrl-C works meanwhile
+    from ddpm_spec.benchmark.commands import benchmark  # torch takes seconds; Ctrl-C works meanwhile
 
     benchmark(args)
 

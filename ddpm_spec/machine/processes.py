@@ -16,7 +16,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.training.console import StoppedElsewhere
+from ddpm_spec.terminal.console import StoppedElsewhere
 
 __all__ = [
     "alike",

@@ -7,11 +7,11 @@ import pytest
 import torch
 from foreign import wild
 
+from ddpm_spec.benchmark import commands as command
+from ddpm_spec.benchmark import races
+from ddpm_spec.benchmark.contestants import Ours, Plan, Theirs
+from ddpm_spec.benchmark.timing import Spread, forward_flops, matmul, ratio, take_turns
 from ddpm_spec.errors import InputError
-from ddpm_spec.interop import benchmark as command
-from ddpm_spec.interop import races
-from ddpm_spec.interop.contestants import Ours, Plan, Theirs
-from ddpm_spec.interop.timing import Spread, forward_flops, matmul, ratio, take_turns
 from ddpm_spec.unet import UNet
 
 SMALL = {

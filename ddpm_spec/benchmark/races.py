@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from ddpm_spec.benchmark.contestants import Ours, Plan, Theirs
+from ddpm_spec.benchmark.timing import Piece, Spread, forward_flops, matmul, ratio, take_turns
 from ddpm_spec.errors import InputError
-from ddpm_spec.interop.contestants import Ours, Plan, Theirs
-from ddpm_spec.interop.timing import Piece, Spread, forward_flops, matmul, ratio, take_turns
-from ddpm_spec.training.runs import peak_memory
+from ddpm_spec.runs.provenance import peak_memory
 
 __all__ = ["Row", "apart", "overhead", "race", "sampling_memory", "training_memory"]
 

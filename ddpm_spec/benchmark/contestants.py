@@ -16,11 +16,11 @@ from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evaluation.draw import draw
 from ddpm_spec.interop.configuration import unet_config
 from ddpm_spec.interop.names import DIFFUSERS, names
+from ddpm_spec.machine.accelerator import accelerator_for, resolved
+from ddpm_spec.runs.presets import preset
+from ddpm_spec.runs.settings import Settings
 from ddpm_spec.schedule import linear_schedule
 from ddpm_spec.training.loop import Trainer
-from ddpm_spec.training.machine import accelerator_for, resolved
-from ddpm_spec.training.presets import preset
-from ddpm_spec.training.settings import Settings
 from ddpm_spec.unet import UNet
 
 __all__ = ["Contestant", "Ours", "Plan", "Theirs", "random_images"]

@@ -8,9 +8,9 @@ from accelerate import Accelerator
 from torch import nn
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.training import processes
-from ddpm_spec.training.console import notice
-from ddpm_spec.training.settings import Settings
+from ddpm_spec.machine import processes
+from ddpm_spec.runs.settings import Settings
+from ddpm_spec.terminal.console import notice
 
 __all__ = ["accelerator_for", "compiled", "description", "resolved", "say_what_differs"]
 

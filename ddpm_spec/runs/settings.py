@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from ddpm_spec.data import DataName, Source
 from ddpm_spec.diffusion import LEARNED, Convention, Diffusion, Prediction, Variance
 from ddpm_spec.errors import InputError
+from ddpm_spec.runs.folders import write_atomically
 from ddpm_spec.schedule import (
     Schedule,
     constant_schedule,
@@ -23,7 +24,6 @@ from ddpm_spec.schedule import (
     linear_schedule,
     quadratic_schedule,
 )
-from ddpm_spec.training.runs import write_atomically
 from ddpm_spec.unet import UNet
 
 __all__ = ["Evaluation", "Machine", "Network", "Process", "Settings", "Training", "without_dashes"]

@@ -10,8 +10,8 @@ import torch
 from small_run import same, trainer
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.training import checkpoints
-from ddpm_spec.training.checkpoints import Checkpoint
+from ddpm_spec.runs import checkpoints
+from ddpm_spec.runs.checkpoints import Checkpoint
 
 
 def tiny(step: int) -> Checkpoint:

@@ -5,7 +5,7 @@ import torch
 from small_run import small, trainer
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.training.machine import accelerator_for, resolved, say_what_differs
+from ddpm_spec.machine.accelerator import accelerator_for, resolved, say_what_differs
 
 
 @pytest.mark.slow

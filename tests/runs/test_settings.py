@@ -11,11 +11,12 @@ from small_run import SMALL
 from ddpm_spec.diffusion import LEARNED
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.commands import evaluate
+from ddpm_spec.evaluation.sampling import sample
 from ddpm_spec.reproduction.commands import reproduce
-from ddpm_spec.training.commands import sample, train
+from ddpm_spec.runs.presets import PRESETS, preset
+from ddpm_spec.runs.settings import Process, Settings, Training
+from ddpm_spec.training.commands import train
 from ddpm_spec.training.options import parse_train
-from ddpm_spec.training.presets import PRESETS, preset
-from ddpm_spec.training.settings import Process, Settings, Training
 
 SHAPES = {"digits": (1, 8), "fashion-mnist": (1, 28), "cifar10": (3, 32)}
 """Channels and side; the others are 3 and 256."""

@@ -1,19 +1,12 @@
-"""The run folder, and what ran there."""
+"""The folder of a run, and files in it that are whole or absent."""
 
-import contextlib
 import itertools
 import os
-import platform
-import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from ddpm_spec.errors import InputError
 
-__all__ = ["environment", "new_folder", "numbered_folder", "peak_memory", "unwritable", "write_atomically"]
+__all__ = ["new_folder", "numbered_folder", "unwritable", "write_atomically"]
 
 
 def new_folder(path: Path) -> Path:
@@ -78,41 +71,3 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise InputError(
             f"{path} could not be written ({error.strerror}); free some disk and repeat"
         ) from None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, in GB."""
-    with contextlib.suppress(OSError, StopIteration):
-        # Linux counts in ru_maxrss what the process that started this one had.
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
-
-
-def environment(device: torch.device, processes: int) -> dict[str, Any]:
-    """Hardware and versions, for the report."""
-    cuda = device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(device) if cuda else "CPU",
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "processes": processes,
-        "peak_memory_gb": round(peak_memory(), 2),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("ddpm_spec", "torch", "accelerate", "numpy", "scikit-learn")},
-    }

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.evaluation.provenance import commit
-from ddpm_spec.training import runs
-from ddpm_spec.training.console import console
-from ddpm_spec.training.options import parse
+from ddpm_spec.runs import folders, provenance
+from ddpm_spec.runs.provenance import commit
+from ddpm_spec.terminal.console import console
+from ddpm_spec.terminal.options import parse
 
 __all__ = ["BenchmarkOptions", "benchmark"]
 
@@ -59,7 +59,7 @@ def benchmark(args: list[str]) -> None:
     if options.device == "cuda" and not gpu:
         raise InputError("--device is cuda, but torch sees no GPU here; use --device cpu")
     on_gpu = gpu and options.device != "cpu"
-    from ddpm_spec.interop import races  # imports diffusers
+    from ddpm_spec.benchmark import races  # imports diffusers
 
     parts = _parts(on_gpu, options.rounds)
     chosen = {name: part for name, part in parts.items() if options.only in name}
@@ -75,7 +75,7 @@ def benchmark(args: list[str]) -> None:
 
 def _parts(on_gpu: bool, rounds: int) -> dict[str, Callable[[], list[Row]]]:
     """The races in their order; the one between defaults comes last."""
-    from ddpm_spec.interop import races  # imports diffusers
+    from ddpm_spec.benchmark import races  # imports diffusers
 
     device = "cuda" if on_gpu else "cpu"
     small = CIFAR10 | {
@@ -121,7 +121,7 @@ def _parts(on_gpu: bool, rounds: int) -> dict[str, Callable[[], list[Row]]]:
 
 
 def _save(options: BenchmarkOptions, on_gpu: bool, rows: list[Row]) -> None:
-    environment = runs.environment(torch.device("cuda" if on_gpu else "cpu"), 1)
+    environment = provenance.environment(torch.device("cuda" if on_gpu else "cpu"), 1)
     del environment["peak_memory_gb"]
     report = {
         "commit": commit(),
@@ -130,7 +130,7 @@ def _save(options: BenchmarkOptions, on_gpu: bool, rows: list[Row]) -> None:
         "diffusers": version("diffusers"),
         "rows": rows,
     }
-    runs.write_atomically(options.out, (json.dumps(report, indent=1) + "\n").encode())
+    folders.write_atomically(options.out, (json.dumps(report, indent=1) + "\n").encode())
 
 
 def _print(rows: list[Row]) -> None:

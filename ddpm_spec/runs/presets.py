@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ddpm_spec.data import Source
 from ddpm_spec.errors import InputError
-from ddpm_spec.training.settings import Evaluation, Machine, Network, Process, Settings, Training
+from ddpm_spec.runs.settings import Evaluation, Machine, Network, Process, Settings, Training
 
 __all__ = ["PRESETS", "preset"]
 

@@ -1,0 +1,1 @@
+"""What a person types and sees: options, progress, errors of one line, tables."""
