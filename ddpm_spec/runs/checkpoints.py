@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.runs.settings import BEFORE
 
 __all__ = ["Checkpoint", "fill", "flush", "image_format", "latest", "read", "reserve", "steps_in", "write"]
 
@@ -207,19 +208,22 @@ def _tensors(folder: Path, name: str) -> Tensors:
 def read(folder: Path, belongs_to: dict[str, Any], place: str = "this set") -> Checkpoint:
     """The checkpoint in this folder, which must belong to these settings and to the images of this place.
 
+    A setting that it does not name is newer than the checkpoint, which was made with its default.
+
     Raises:
         InputError: if it is damaged, or another run's.
     """
     state = _state(folder)
+    known = BEFORE | state["belongs_to"]
     for name, value in belongs_to.items():
-        if state["belongs_to"].get(name) != value:
+        if known.get(name) != value:
             if name == "data":  # a digest, which tells nobody anything
                 raise InputError(
                     f"the images of {place} are not those that {folder} was trained on; "
                     "put them back, with the --cache-gb of then, or start a new run"
                 )
             raise InputError(
-                f"{folder} was made with {name} {state['belongs_to'].get(name)}, here it is {value}; "
+                f"{folder} was made with {name} {known.get(name)}, here it is {value}; "
                 "it is another run's: put back what it was made with, or start a new run"
             )
     ema, raw, moments = (_tensors(folder, name) for name in ("ema", "raw", "resume"))

@@ -2,6 +2,9 @@
 
 A preset is a `Settings`; options on the command line replace single fields; what results is saved
 with the run as `settings.json`. The docstring under a field is its `--help`.
+
+Runs outlive versions. Who adds a field gives it, in these classes, the default that was in force before the
+field existed: that is what an older run is read with, which lacks it. A preset may choose otherwise.
 """
 
 import dataclasses
@@ -13,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+import ddpm_spec
 from ddpm_spec.data import DataName, Source
 from ddpm_spec.diffusion import LEARNED, Convention, Diffusion, Prediction, Variance
 from ddpm_spec.errors import InputError
@@ -26,7 +30,7 @@ from ddpm_spec.schedule import (
 )
 from ddpm_spec.unet import UNet
 
-__all__ = ["Evaluation", "Machine", "Network", "Process", "Settings", "Training", "without_dashes"]
+__all__ = ["BEFORE", "Evaluation", "Machine", "Network", "Process", "Settings", "Training", "without_dashes"]
 
 
 @dataclass(frozen=True)
@@ -238,27 +242,35 @@ class Settings:
         return {"data": self.data} | {k: v for k, v in values.items() if k not in may_change}
 
     def save(self, path: Path) -> None:
-        """As JSON, in the field order."""
-        write_atomically(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
+        """As JSON: the version of this package, then the fields in their order."""
+        content = {"version": ddpm_spec.__version__, **asdict(self)}
+        write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "Settings":
-        """What `save` wrote, checked.
+        """What `save` wrote, in this version or an older one, checked.
+
+        A field that the file lacks is newer than the run and has its default.
 
         Raises:
-            InputError: if the file is missing, damaged, of another version of this project, or was edited
-                to what no run can have.
+            InputError: if the file is missing, damaged, has a field that is unknown here, or was edited to
+                what no run can have.
         """
         try:
-            settings: Settings = _from_json(cls, _object(path.read_text(encoding="utf-8")), "it")
+            content = _object(path.read_text(encoding="utf-8"))
+            version = content.pop("version", None)
+            if unknown := _unknown(cls, content):
+                raise InputError(
+                    f"{path} has a field {unknown}, which ddpm_spec {ddpm_spec.__version__} does not know; "
+                    + (f"use version {version}, which wrote it" if version else "take it out, or restore it")
+                )
+            settings: Settings = _from_json(cls, content, "it")
         except OSError as error:
             raise InputError(
                 f"{path.parent} is not a run folder: {path.name} cannot be read ({error.strerror})"
             ) from None
         except ValueError as error:
-            raise InputError(
-                f"{path} is damaged or from another version ({error}); restore it, or start a new run"
-            ) from None
+            raise InputError(f"{path} is damaged ({error}); restore it, or start a new run") from None
         try:
             settings.check()
         except InputError as error:
@@ -270,6 +282,14 @@ _MAY_CHANGE = {"steps", "save_every", "sample_every", "accumulate", "checkpointi
 """What does not enter the updates already made; a squared error knows neither variance nor convention."""
 
 
+BEFORE: dict[str, Any] = {
+    name: list(value) if isinstance(value, tuple) else value
+    for group in (Network(), Process(), Training())
+    for name, value in vars(group).items()
+}
+"""What an update was made with before there was a field to say so, as JSON has it."""
+
+
 def _shown(value: Any) -> str:
     return (" ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
@@ -279,21 +299,34 @@ def without_dashes(line: str) -> str:
     return re.sub(r"--(\w[\w-]*)", lambda option: option[1].replace("-", "_"), line)
 
 
-def _object(text: str) -> Any:
+def _object(text: str) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        values = json.loads(text)
     except ValueError:
         raise ValueError("it is not JSON") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"it is {values!r}")
+    return values
+
+
+def _unknown(cls: type[Any], values: dict[str, Any]) -> str:
+    """The first field that this dataclass, or one inside it, has not, as `training.momentum`; or nothing."""
+    types = get_type_hints(cls)
+    for name, value in values.items():
+        if name not in types:
+            return name
+        if dataclasses.is_dataclass(types[name]) and isinstance(value, dict):
+            inner = _unknown(types[name], value)
+            if inner:
+                return f"{name}.{inner}"
+    return ""
 
 
 def _from_json(cls: type[Any], values: Any, name: str) -> Any:
-    """The dataclass of these values: exactly its fields, each of its type."""
+    """The dataclass of these values, each of its type; what is absent has its default."""
     types = get_type_hints(cls)
     if not isinstance(values, dict):
         raise ValueError(f"{name} is {values!r}")
-    if set(values) != set(types):
-        odd = set(values) ^ set(types)
-        raise ValueError(f"fields {sorted(odd)} differ")
     return cls(**{name: _value(types[name], value, name) for name, value in values.items()})
 
 

@@ -17,16 +17,16 @@ logs are left out: nothing reads them again.
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import torch
 
 NETWORK = "--channels 4 --groups 2 --multipliers 1 2 --dropout 0.1 --T 8 --seed 3"
 TRAINING = "--batch 6 --warmup 2 --ema 0.5 --flip --device cpu --threads 1"
@@ -41,20 +41,32 @@ MEASURED = {
 }
 """What is evaluated, and with which options."""
 
-UPDATES = 600
+UPDATES = 240
 """Of the run that is interrupted: a few seconds."""
+
+
+def kind() -> dict[str, str]:
+    """What decides the last bits of a sum on one thread: the processor's model, and the libraries."""
+    said = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+    cpu = {key.strip(): value.strip() for key, value in said.items()}
+    processor = " ".join(cpu.get(name, "") for name in ("vendor_id", "cpu family", "model"))
+    blas = os.environ.get("OPENBLAS_CORETYPE", "")
+    versions = {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
+    return {"processor": processor, "OPENBLAS_CORETYPE": blas, **versions}
 
 
 def command(folder: Path, *words: str) -> None:
     """Runs one command of the package there, and stops if it fails."""
-    subprocess.run([sys.executable, "-m", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # sums over several threads depend on their number
+    python = [sys.executable, "-m", *words]
+    subprocess.run(python, cwd=folder, env=alone, check=True, stdout=subprocess.DEVNULL)
 
 
 def interrupted(folder: Path) -> None:
     """Trains and sends SIGINT when the first checkpoint stands."""
-    words = ["--run", "interrupted", "--steps", str(UPDATES), "--save-every", "100"]
+    words = ["--run", "interrupted", "--steps", str(UPDATES), "--save-every", "60"]
     started = subprocess.Popen([sys.executable, "-m", "ddpm_spec.train", *FLAGS, *words], cwd=folder)
-    while not (folder / "interrupted" / "checkpoint-100").exists() and started.poll() is None:
+    while not (folder / "interrupted" / "checkpoint-60").exists() and started.poll() is None:
         time.sleep(0.002)
     started.send_signal(signal.SIGINT)
     if started.wait() != 130:
@@ -103,8 +115,7 @@ def make(work: Path) -> None:
     for name in ("finished", "interrupted"):
         strip(work / name)
     made: dict[str, Any] = {
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "kind": kind(),
         "exports": exported,
         "end of the interrupted run": state["sha256"],
         "results": results,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 
@@ -132,6 +133,21 @@ def test_another_runs_checkpoint_is_refused(tmp_path, images):
             checkpoints.read(folder, made.belongs_to | {key: other})
     with pytest.raises(InputError, match=f"^the images of f1 are not those that {folder} was trained on"):
         checkpoints.read(folder, made.belongs_to | {"data": "0" * 64}, "f1")
+
+
+def test_a_setting_that_a_checkpoint_does_not_name_had_its_default(tmp_path, images):
+    """It is newer than the checkpoint."""
+    made = trainer(images)
+    folder = checkpoints.write(tmp_path, made.state())
+    state = json.loads((folder / "state.json").read_text())
+    for name in ("T", "multipliers"):
+        del state["belongs_to"][name]
+    (folder / "state.json").write_text(json.dumps(state))
+    default = {"T": 1000, "multipliers": [1, 3]}
+    assert same(checkpoints.read(folder, made.belongs_to | default), made.state())
+    for name, value in default.items():
+        with pytest.raises(InputError, match=re.escape(f"was made with {name} {value}")):
+            checkpoints.read(folder, made.belongs_to | default | {name: made.belongs_to[name]})
 
 
 def test_another_format_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from small_run import SMALL
 
+import ddpm_spec
 from ddpm_spec.diffusion import LEARNED
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.commands import evaluate
@@ -109,14 +110,64 @@ def test_what_is_saved_is_loaded(name, tmp_path):
     assert Settings.load(tmp_path / "settings.json") == preset(name)
 
 
-def test_settings_of_a_version_without_a_field(tmp_path):
-    path = tmp_path / "settings.json"
+def edited(path, edit):
+    """The settings of the small run, saved, with their JSON edited."""
     SMALL.save(path)
     content = json.loads(path.read_text())
-    del content["training"]["objective"]
+    edit(content)
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"from another version \(fields \['objective'\] differ\)"):
+    return path
+
+
+def fields():
+    groups = {group.name: getattr(SMALL, group.name) for group in dataclasses.fields(SMALL)}
+    return [(g, name) for g, values in groups.items() if g != "data" for name in vars(values)]
+
+
+@pytest.mark.parametrize(("group", "name"), fields())
+def test_a_field_that_a_run_lacks_has_its_default(tmp_path, group, name):
+    """The run is older than the field."""
+
+    def without(content):
+        del content[group][name]
+
+    path = edited(tmp_path / "settings.json", without)
+    values = dataclasses.replace(getattr(SMALL, group), **{name: getattr(getattr(Settings(), group), name)})
+    assert Settings.load(path) == dataclasses.replace(SMALL, **{group: values})
+
+
+def test_a_group_that_a_run_lacks_has_its_defaults(tmp_path):
+    path = edited(tmp_path / "settings.json", lambda content: content.pop("source"))
+    assert Settings.load(path) == dataclasses.replace(SMALL, source=Settings().source)
+
+
+def test_settings_name_the_version_that_wrote_them(tmp_path):
+    SMALL.save(tmp_path / "settings.json")
+    assert json.loads((tmp_path / "settings.json").read_text())["version"] == ddpm_spec.__version__
+
+
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [("9.8.7", "use version 9.8.7, which wrote it"), (None, "take it out, or restore it")],
+)
+def test_a_field_of_a_newer_version_is_refused_by_name(tmp_path, version, way_out):
+    def newer(content):
+        content["training"]["momentum"] = 0.9
+        content["version"] = version
+
+    path = edited(tmp_path / "settings.json", newer)
+    with pytest.raises(InputError) as refusal:
         Settings.load(path)
+    here = ddpm_spec.__version__
+    said = f"{path} has a field training.momentum, which ddpm_spec {here} does not know; {way_out}"
+    assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", '{"training": 3}'])
+def test_damaged_settings(tmp_path, text):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(InputError, match=r"settings.json is damaged \(.*\); restore it"):
+        Settings.load(tmp_path / "settings.json")
 
 
 @pytest.mark.parametrize(
