@@ -48,28 +48,21 @@ class Schedule:
         Raises:
             ValueError: if there is none, or one is not strictly between 0 and 1.
         """
-        one, zero = Decimal(1), Decimal(0)
-        rows = [Step(zero, one, one, one, zero, zero)]
+        alpha_bar, one_minus_alpha_bar = Decimal(1), Decimal(0)
+        rows = [(0.0, 1.0, 1.0, 0.0)]
         with localcontext(prec=DIGITS):
             for t, beta in enumerate(betas, start=1):
                 if not 0 < beta < 1:
                     raise ValueError(f"beta_{t} = {beta} is outside (0, 1)")
-                prev, exact = rows[-1], Decimal(beta)
+                exact = Decimal(beta)
                 alpha = forward.alpha(exact)
-                rows.append(
-                    Step(
-                        beta=exact,
-                        alpha=alpha,
-                        alpha_bar=forward.alpha_bar(alpha, prev.alpha_bar),
-                        alpha_bar_prev=prev.alpha_bar,
-                        one_minus_alpha_bar=forward.one_minus_alpha_bar(exact, prev.one_minus_alpha_bar),
-                        one_minus_alpha_bar_prev=prev.one_minus_alpha_bar,
-                    )
-                )
+                alpha_bar = forward.alpha_bar(alpha, alpha_bar)
+                one_minus_alpha_bar = forward.one_minus_alpha_bar(exact, one_minus_alpha_bar)
+                rows.append((beta, float(alpha), float(alpha_bar), float(one_minus_alpha_bar)))
         if len(rows) == 1:
             raise ValueError("a schedule needs at least one beta")
-        tables = torch.tensor([[float(x) for x in row] for row in rows], dtype=torch.float64)
-        return cls(Step(*tables.unbind(dim=1)))
+        at_beta, at_alpha, bar, one_minus_bar = torch.tensor(rows, dtype=torch.float64).unbind(dim=1)
+        return cls(Step(at_beta, at_alpha, bar, _before(bar), one_minus_bar, _before(one_minus_bar)))
 
     @property
     def T(self) -> int:
@@ -119,6 +112,11 @@ class Schedule:
         # Flat, since a 0-dimensional index would be read on the host: a GPU would stall.
         rows = t.reshape(-1)
         return Step(*(table[rows].reshape(shape) for table in self._casts[key]))
+
+
+def _before(table: Tensor) -> Tensor:
+    """What the table has one step earlier; row 0 keeps its own."""
+    return torch.cat([table[:1], table[:-1]])
 
 
 def evenly(T: int, steps: int) -> list[int]:

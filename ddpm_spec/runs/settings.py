@@ -8,6 +8,7 @@ field existed: that is what an older run is read with, which lacks it. A preset 
 """
 
 import dataclasses
+import functools
 import json
 import math
 import re
@@ -173,16 +174,9 @@ class Settings:
     def diffusion(self) -> Diffusion:
         """The process."""
         p = self.process
-        return Diffusion(self._schedule(), p.variance, p.prediction, p.convention)
-
-    def _schedule(self) -> Schedule:
-        p = self.process
-        if p.schedule == "constant":
-            return constant_schedule(p.T, p.beta_1)
-        if p.schedule == "cosine":
-            return cosine_schedule(p.T)
-        make = linear_schedule if p.schedule == "linear" else quadratic_schedule
-        return make(p.T, p.beta_1, p.beta_T)
+        return Diffusion(
+            _schedule(p.schedule, p.T, p.beta_1, p.beta_T), p.variance, p.prediction, p.convention
+        )
 
     def check(self) -> None:
         """Refuses a value out of range, and values without meaning together, naming the option.
@@ -276,6 +270,17 @@ class Settings:
         except InputError as error:
             raise InputError(f"{path}: {without_dashes(str(error))}") from None
         return settings
+
+
+@functools.lru_cache(maxsize=8)
+def _schedule(name: str, T: int, beta_1: float, beta_T: float) -> Schedule:
+    """The tables, made once for all that a command does with them."""
+    if name == "constant":
+        return constant_schedule(T, beta_1)
+    if name == "cosine":
+        return cosine_schedule(T)
+    make = linear_schedule if name == "linear" else quadratic_schedule
+    return make(T, beta_1, beta_T)
 
 
 _MAY_CHANGE = {"steps", "save_every", "sample_every", "accumulate", "checkpointing"}
