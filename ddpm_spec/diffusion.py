@@ -7,11 +7,12 @@ where. Time is 1-based: t = 1..T.
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
+from ddpm_spec.choices import LEARNED, Convention, Prediction, Variance
 from ddpm_spec.followups import ddim, learned_variance, v_prediction
 from ddpm_spec.formulas import (
     bound,
@@ -27,37 +28,13 @@ from ddpm_spec.formulas import (
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule
 
-__all__ = ["LEARNED", "BoundTerms", "Convention", "Diffusion", "Network", "Prediction", "Variance", "told"]
+__all__ = ["BoundTerms", "Diffusion", "Network", "told"]
 
 Network = Callable[[Tensor, Tensor], Tensor]
 """Takes x_t of shape (B, C, H, W), float32 or float64, and integer t of shape (B,) in 1..T.
 
 It returns the prediction in that shape, for a learned variance followed by what decides σ_t² along the
 channels, in whatever dtype it computes in; the caller casts.
-"""
-
-Prediction = Literal["eps", "x_0", "mu", "v"]
-"""What the network predicts (§3.2, Table 2): the noise, the image, or the posterior mean μ̃_t.
-
-v is later than the paper: the velocity of Salimans and Ho 2022.
-"""
-
-Variance = Literal["beta", "beta_tilde", "learned", "learned_range"]
-"""σ_t² = β_t or σ_t² = β̃_t, the two choices of §3.2, or the learned diagonal of Table 2: log σ_t² itself.
-
-learned_range is later than the paper: a place between the two on a log scale (Nichol and Dhariwal 2021),
-−1 for β̃_t and 1 for β_t.
-"""
-
-LEARNED: tuple[Variance, ...] = ("learned", "learned_range")
-"""Those that the network decides, in as many more channels."""
-
-Convention = Literal["paper", "official"]
-"""The paper as printed, or what the code that made its tables does differently.
-
-The official code clips the x̂_0 that a prediction implies to [−1, 1], in sampling and in the bound; takes
-β̃_2 for σ_1² also where σ_t² = β_t; and forms Eq. 13 with a tanh in the place of the normal cdf, no
-probability below 1e-12, so that its number is not strictly a bound.
 """
 
 HYBRID = 0.001

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rounding import UNIT
 from torch import Tensor
 
-from ddpm_spec.diffusion import LEARNED, BoundTerms, Convention, Diffusion, Network, Prediction, Variance
+from ddpm_spec.choices import LEARNED, Convention, Prediction, Variance
+from ddpm_spec.diffusion import BoundTerms, Diffusion, Network
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.followups import learned_variance, v_prediction
 from ddpm_spec.formulas import bound, decoder, forward, gaussian, objective, posterior, reverse, sampling

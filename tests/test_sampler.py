@@ -9,7 +9,8 @@ import torch
 from rounding import UNIT
 from torch import Tensor
 
-from ddpm_spec.diffusion import Convention, Diffusion, Network, Variance, told
+from ddpm_spec.choices import Convention, Variance
+from ddpm_spec.diffusion import Diffusion, Network, told
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.followups import ddim
 from ddpm_spec.formulas import bound, reverse, sampling

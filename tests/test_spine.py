@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from ddpm_spec import formulas
-from ddpm_spec.diffusion import Convention, Diffusion, Prediction
+from ddpm_spec.choices import Convention, Prediction
+from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.formulas import bound, decoder, floors, gaussian, schedule, variance
 from ddpm_spec.paper import Formula, nodes_of
 from ddpm_spec.schedule import cosine_schedule, linear_schedule, quadratic_schedule

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from ddpm_spec.choices import Convention
 from ddpm_spec.data import Store
-from ddpm_spec.diffusion import Convention, Diffusion, Network, told
+from ddpm_spec.diffusion import Diffusion, Network, told
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.bound import Terms, spread, terms
 from ddpm_spec.evaluation.draw import Progress, draw

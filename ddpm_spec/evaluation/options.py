@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ddpm_spec.diffusion import Convention
+from ddpm_spec.choices import Convention
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.model import Device, Dtype
 from ddpm_spec.terminal.options import Count, Name, parse

@@ -30,7 +30,7 @@ from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ddpm_spec import ops
-from ddpm_spec.diffusion import LEARNED
+from ddpm_spec.choices import LEARNED
 from ddpm_spec.followups import learned_variance, v_prediction
 from ddpm_spec.formulas import bound, forward, objective, posterior, reverse, sampling
 from ddpm_spec.formulas.step import Step

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from ddpm_spec import pictures
-from ddpm_spec.diffusion import Convention, Prediction, Variance
+from ddpm_spec.choices import Convention, Prediction, Variance
 from ddpm_spec.evaluation.measure import CONVENTIONS
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, Table, one_run, open_for

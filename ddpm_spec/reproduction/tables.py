@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ddpm_spec.diffusion import Convention, Prediction, Variance
+from ddpm_spec.choices import Convention, Prediction, Variance
 from ddpm_spec.evaluation.results import Results
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import Made, Plan, Run, Table, one_run, open_for

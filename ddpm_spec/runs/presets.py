@@ -15,7 +15,7 @@ Names of sets on the hub and of LSUN's folders are as published; they could not 
 
 from dataclasses import replace
 
-from ddpm_spec.data import Source
+from ddpm_spec.data.source import Source
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs.settings import Evaluation, Machine, Network, Process, Settings, Training
 

@@ -15,21 +15,18 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 import ddpm_spec
-from ddpm_spec.data import DataName, Source
-from ddpm_spec.diffusion import LEARNED, Convention, Diffusion, Prediction, Variance
+from ddpm_spec.choices import LEARNED, Convention, Prediction, Variance
+from ddpm_spec.data.source import DataName, Source
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs.folders import write_atomically
-from ddpm_spec.schedule import (
-    Schedule,
-    constant_schedule,
-    cosine_schedule,
-    linear_schedule,
-    quadratic_schedule,
-)
-from ddpm_spec.unet import UNet
+
+if TYPE_CHECKING:
+    from ddpm_spec.diffusion import Diffusion
+    from ddpm_spec.schedule import Schedule
+    from ddpm_spec.unet import UNet
 
 __all__ = ["BEFORE", "Evaluation", "Machine", "Network", "Process", "Settings", "Training", "without_dashes"]
 
@@ -155,12 +152,14 @@ class Settings:
     evaluation: Evaluation = field(default_factory=Evaluation)
     machine: Machine = field(default_factory=Machine)
 
-    def unet(self, image_channels: int, image_size: int) -> UNet:
+    def unet(self, image_channels: int, image_size: int) -> "UNet":
         """The network, for images of this many channels and this side.
 
         Raises:
             InputError: if they cannot be halved as often as it has levels.
         """
+        from ddpm_spec.unet import UNet  # torch takes seconds, and what is refused needs none
+
         try:
             return UNet(
                 in_channels=image_channels,
@@ -171,12 +170,13 @@ class Settings:
         except ValueError as error:
             raise InputError(str(error)) from None
 
-    def diffusion(self) -> Diffusion:
+    def diffusion(self) -> "Diffusion":
         """The process."""
+        from ddpm_spec.diffusion import Diffusion  # as above
+
         p = self.process
-        return Diffusion(
-            _schedule(p.schedule, p.T, p.beta_1, p.beta_T), p.variance, p.prediction, p.convention
-        )
+        schedule = _schedule(p.schedule, p.T, p.beta_1, p.beta_T)
+        return Diffusion(schedule, p.variance, p.prediction, p.convention)
 
     def check(self) -> None:
         """Refuses a value out of range, and values without meaning together, naming the option.
@@ -273,13 +273,15 @@ class Settings:
 
 
 @functools.lru_cache(maxsize=8)
-def _schedule(name: str, T: int, beta_1: float, beta_T: float) -> Schedule:
+def _schedule(name: str, T: int, beta_1: float, beta_T: float) -> "Schedule":
     """The tables, made once for all that a command does with them."""
+    from ddpm_spec import schedule  # as above
+
     if name == "constant":
-        return constant_schedule(T, beta_1)
+        return schedule.constant_schedule(T, beta_1)
     if name == "cosine":
-        return cosine_schedule(T)
-    make = linear_schedule if name == "linear" else quadratic_schedule
+        return schedule.cosine_schedule(T)
+    make = schedule.linear_schedule if name == "linear" else schedule.quadratic_schedule
     return make(T, beta_1, beta_T)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from ddpm_spec.data import refuse_unused
+from ddpm_spec.data.source import refuse_unused
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.settings import Settings

@@ -12,11 +12,12 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from ddpm_spec.choices import Variance
 from ddpm_spec.coding.__main__ import main
 from ddpm_spec.coding.algorithms import measure, receive, send
 from ddpm_spec.coding.draws import divergence, expected_length
 from ddpm_spec.coding.finite import FiniteDiffusion, on_grid
-from ddpm_spec.diffusion import Diffusion, Network, Variance
+from ddpm_spec.diffusion import Diffusion, Network
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import coding, decoder, forward, gaussian, reverse
 from ddpm_spec.oracles import bound as oracle

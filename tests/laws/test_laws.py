@@ -9,7 +9,8 @@ from laws.ours import Ours
 from laws.plain import Plain
 from laws.wrong import WRONG
 
-from ddpm_spec.diffusion import Diffusion, Variance
+from ddpm_spec.choices import Variance
+from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import bound, decoder, forward, objective, posterior, reverse, sampling
 from ddpm_spec.laws import LAWS, check, report

@@ -15,7 +15,8 @@ import torch
 from oracles.examples import DATA, LINES, SHORT
 from torch import Tensor
 
-from ddpm_spec.diffusion import Diffusion, Variance
+from ddpm_spec.choices import Variance
+from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import bound, forward, gaussian, objective, posterior, reverse, sampling, variance
 from ddpm_spec.oracles import bound as oracle

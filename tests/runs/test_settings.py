@@ -9,7 +9,7 @@ import torch
 from small_run import SMALL
 
 import ddpm_spec
-from ddpm_spec.diffusion import LEARNED
+from ddpm_spec.choices import LEARNED
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.commands import evaluate
 from ddpm_spec.evaluation.sampling import sample

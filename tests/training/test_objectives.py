@@ -9,7 +9,7 @@ import torch
 from small_run import trainer
 from torch import Tensor
 
-from ddpm_spec.diffusion import LEARNED, Prediction, Variance
+from ddpm_spec.choices import LEARNED, Prediction, Variance
 from ddpm_spec.training.loop import Trainer
 
 ROWS = [
