@@ -5,7 +5,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -18,12 +18,9 @@ from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for, compiled, resolved
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.presets import preset
-from ddpm_spec.runs.settings import Machine, Settings
+from ddpm_spec.runs.settings import Device, Dtype, Machine, Settings
 
-__all__ = ["Device", "Dtype", "Model", "located", "open_model", "open_run"]
-
-Device = Literal["auto", "cpu", "cuda"]
-Dtype = Literal["float32", "bfloat16"]
+__all__ = ["Model", "located", "open_model", "open_run"]
 
 
 @dataclass(frozen=True)

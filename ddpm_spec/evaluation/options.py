@@ -8,7 +8,7 @@ import tyro
 
 from ddpm_spec.choices import Convention
 from ddpm_spec.errors import InputError
-from ddpm_spec.evaluation.model import Device, Dtype
+from ddpm_spec.runs.settings import Device, Dtype
 from ddpm_spec.terminal.options import Count, Name, parse
 
 __all__ = ["EvaluateOptions", "parse_evaluate"]

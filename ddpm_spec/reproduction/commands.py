@@ -4,18 +4,16 @@ import dataclasses
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.model import located
 from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.reproduction import output
+from ddpm_spec.reproduction.makers import MAKERS
 from ddpm_spec.reproduction.options import ReproduceOptions, command, parse_reproduce
 from ddpm_spec.reproduction.plan import Plan
 from ddpm_spec.reproduction.runs import images_of
-from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.reproduction.targets import TARGETS, listed
 from ddpm_spec.runs import folders
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.provenance import commit, environment
@@ -43,13 +41,13 @@ def reproduce(args: list[str]) -> None:
         processes.join()
         options = processes.from_first(lambda: parse_reproduce(args))
         if options.list:
-            _list()
+            listed()
             return
         plan = _plan(options, interrupt)
         folder = options.out or options.runs / "results"
         processes.from_first(lambda: _made(folder))
         target = TARGETS[options.target]
-        made = target.make(plan)
+        made = MAKERS[options.target](plan)
         if processes.is_first():
             accelerator = accelerator_for(plan.settings)
             provenance = {
@@ -62,13 +60,6 @@ def reproduce(args: list[str]) -> None:
             path = output.write(result, made.picture, folder)
             output.show(result, folder)
             console.print(f"\n{path}")
-
-
-def _list() -> None:
-    out = Console(highlight=False)
-    for name, target in TARGETS.items():
-        of = ", ".join(target.presets)
-        out.print(Text(f"{name:9} {target.place:8} {target.explains} (paper: {of})"), soft_wrap=True)
 
 
 def _made(folder: Path) -> None:

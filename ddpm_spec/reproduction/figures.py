@@ -12,7 +12,8 @@ from ddpm_spec.evaluation.bound import spread
 from ddpm_spec.evaluation.results import Results
 from ddpm_spec.reproduction import images
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, one_run
-from ddpm_spec.reproduction.tables import LSUN, explained
+from ddpm_spec.reproduction.published import LSUN
+from ddpm_spec.reproduction.tables import explained
 
 __all__ = ["figure_5", "figure_6", "figure_7", "figure_8", "figure_9", "figure_10", "samples"]
 

@@ -104,3 +104,11 @@ IDDPM = Published(
     (("L_simple", "3.37", "2.90"), ("L_hybrid", "3.17", "3.19"), ("L_vlb", "2.94", "11.47")),
 )
 """T = 4,000, cosine schedule, 500,000 updates; the first has a fixed variance, the others learn it."""
+
+LSUN = {
+    "lsun-bedroom": (3, "Bedroom"),
+    "lsun-church": (3, "Church"),
+    "lsun-cat": (3, "Cat"),
+    "lsun-bedroom-large": (4, "Bedroom"),
+}
+"""The line of Table 3 and the data of each preset."""

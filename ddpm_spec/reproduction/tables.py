@@ -16,7 +16,6 @@ from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.settings import Settings
 
 __all__ = [
-    "LSUN",
     "NOT_RUN",
     "OWN",
     "beside",
@@ -167,21 +166,12 @@ def table_2(plan: Plan) -> Made:
     return _ablation(plan, published.TABLE_2, dict(enumerate(VARIANTS)), (0, 1))
 
 
-LSUN = {
-    "lsun-bedroom": (3, "Bedroom"),
-    "lsun-church": (3, "Church"),
-    "lsun-cat": (3, "Cat"),
-    "lsun-bedroom-large": (4, "Bedroom"),
-}
-"""The line of Table 3 and the data of each preset."""
-
-
 def table_3(plan: Plan) -> Made:
     """Quality on LSUN, or of the preset in the place of it."""
     run = one_run(plan)
     made = Made(runs=[run.source], notes=explained(run))
     said: dict[int, list[str]] = {}
-    for name, (line, data) in LSUN.items():
+    for name, (line, data) in published.LSUN.items():
         if name == plan.preset:
             found = run.inception()
             value = found if isinstance(found, str) else f"{found['fid']['train']:.2f}"
@@ -190,7 +180,7 @@ def table_3(plan: Plan) -> Made:
             cell = f"{data} {elsewhere(name, None, plan)}"
         said.setdefault(line, []).append(cell)
     made.tables = [beside(published.TABLE_3, {line: "; ".join(cells) for line, cells in said.items()})]
-    if plan.preset not in LSUN:
+    if plan.preset not in published.LSUN:
         made.numbers = {"quality": run.quality, "bound": run.bound[0]}
         own = Table(
             f"On {plan.preset}, in other units", ("model", *OWN, "from"),

@@ -28,7 +28,22 @@ if TYPE_CHECKING:
     from ddpm_spec.schedule import Schedule
     from ddpm_spec.unet import UNet
 
-__all__ = ["BEFORE", "Evaluation", "Machine", "Network", "Process", "Settings", "Training", "without_dashes"]
+__all__ = [
+    "BEFORE",
+    "Device",
+    "Dtype",
+    "Evaluation",
+    "Machine",
+    "Network",
+    "Process",
+    "Settings",
+    "Training",
+    "without_dashes",
+]
+
+
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -125,9 +140,9 @@ class Evaluation:
 class Machine:
     """Where it runs; a resumed run may change these, a bit-exact one does not."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Device to compute on; auto takes a GPU if there is one. Paper: TPU v3-8."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Dtype = "float32"
     """What the network computes in: float32, or bfloat16 by autocast. Paper: float32."""
     threads: int = 0
     """CPU threads; 0 takes what torch takes, one a core."""

@@ -9,6 +9,7 @@ from small_run import SMALL, small
 from ddpm_spec.errors import InputError
 from ddpm_spec.reproduction import published, runs, tables
 from ddpm_spec.reproduction.commands import reproduce
+from ddpm_spec.reproduction.makers import MAKERS
 from ddpm_spec.reproduction.targets import TARGETS
 from ddpm_spec.runs import presets
 
@@ -208,6 +209,10 @@ def test_a_run_on_other_images_is_refused(everything):
             reproduce(["fig6", "--from", str(run), "--runs", str(folder)])
     finally:
         (run / "settings.json").write_text(settings)
+
+
+def test_each_target_has_what_makes_it():
+    assert list(MAKERS) == list(TARGETS)
 
 
 def test_the_list_explains_each(capsys):
