@@ -10,10 +10,10 @@ pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[do
 from ddpm_spec.followups.index import FOLLOWUPS, GAPS, Followup, followups_of
 from ddpm_spec.proofs.engine import Form
 from ddpm_spec.proofs.followups import DERIVATIONS
-from ddpm_spec.site import nodes
-from ddpm_spec.site.bibliography import Bibliography
-from ddpm_spec.site.derivation import pieces
-from ddpm_spec.site.notes import Note
+from ddpm_spec.site.markdown.bibliography import Bibliography
+from ddpm_spec.site.markdown.notes import Note
+from ddpm_spec.site.printing import nodes
+from ddpm_spec.site.printing.derivation import pieces
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {gap: (ROOT / f"docs/gaps/{gap}.md").read_text() for gap in GAPS}

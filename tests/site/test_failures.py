@@ -17,7 +17,8 @@ from mkdocs.exceptions import Abort
 
 from ddpm_spec.ops.typeset import letter
 from ddpm_spec.proofs.engine import Line, Value
-from ddpm_spec.site import katex, nodes
+from ddpm_spec.site.markdown import katex
+from ddpm_spec.site.printing import nodes
 
 ROOT = Path(__file__).parents[2]
 VALIDATION = re.search(r"^validation:\n(?: .*\n)*", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
@@ -26,9 +27,9 @@ CONFIG = f"""
 site_name: test
 plugins: [autorefs]
 theme: {{name: null, custom_dir: theme}}
-hooks: [{ROOT / "ddpm_spec/site/hooks.py"}]
+hooks: [{ROOT / "ddpm_spec/site/build/hooks.py"}]
 exclude_docs: "*.json\\n*.bib"
-markdown_extensions: [ddpm_spec.site.markdown, md_in_html, attr_list, pymdownx.superfences]
+markdown_extensions: [ddpm_spec.site.markdown.extension, md_in_html, attr_list, pymdownx.superfences]
 extra: {{vault: [Diffusion Models]}}
 """
 

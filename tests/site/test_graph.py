@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
 from ddpm_spec import paper
-from ddpm_spec.site import graph, nodes
+from ddpm_spec.site.printing import graph, nodes
 
 
 def arrows() -> nx.DiGraph:

@@ -14,8 +14,9 @@ from ddpm_spec.proofs.calculus import AtLeast, Calculus
 from ddpm_spec.proofs.engine import By, Derivation, Equal, Line, Proof, Rule, Value
 from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
 from ddpm_spec.proofs.zero import UnitInterval
-from ddpm_spec.site import SiteError, kept
-from ddpm_spec.site import derivation as derivation_page
+from ddpm_spec.site import SiteError
+from ddpm_spec.site.cache import kept
+from ddpm_spec.site.printing import derivation as derivation_page
 
 
 @pytest.fixture

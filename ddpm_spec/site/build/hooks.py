@@ -11,7 +11,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 def _written() -> dict[Path, float]:
@@ -52,8 +52,8 @@ def on_config(config: MkDocsConfig) -> None:
             del sys.modules[name]
         State.read = written
 
-    from ddpm_spec.site import katex
-    from ddpm_spec.site.build import Site
+    from ddpm_spec.site.build.site import Site
+    from ddpm_spec.site.markdown import katex
 
     packages = katex.fetch_packages(Path(config.docs_dir), Path(config.config_file_path).parent / ".cache")
     State.katex = State.katex or katex.Katex(packages)

@@ -18,13 +18,14 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-from ddpm_spec.site import SiteError, katex
-from ddpm_spec.site.bibliography import Bibliography
-from ddpm_spec.site.kept import Kept, libraries
-from ddpm_spec.site.notes import EMBED, HEADING, Note, outside_code
-from ddpm_spec.site.rendered import Rendered
-from ddpm_spec.site.sources import Sources
-from ddpm_spec.site.symbols import Symbols
+from ddpm_spec.site import SITE, SiteError
+from ddpm_spec.site.build.rendered import Rendered
+from ddpm_spec.site.cache.kept import Kept, libraries
+from ddpm_spec.site.cache.sources import Sources
+from ddpm_spec.site.markdown import katex
+from ddpm_spec.site.markdown.bibliography import Bibliography
+from ddpm_spec.site.markdown.notes import EMBED, HEADING, Note, outside_code
+from ddpm_spec.site.markdown.symbols import Symbols
 
 __all__ = ["Site"]
 
@@ -96,8 +97,8 @@ class Site:
             *sorted(self.docs.glob("results/*.png")),
         ]
         self.sources = Sources()
-        scripts = sorted(Path(__file__).parent.glob("*.mjs"))
-        code: list[Path | str] = [*self.sources.code("ddpm_spec.site.printed"), *scripts]
+        scripts = sorted(SITE.rglob("*.mjs"))
+        code: list[Path | str] = [*self.sources.code("ddpm_spec.site.printing"), *scripts]
         self.kept = Kept("printed", [*code, *records, *libraries("networkx", "sympy", "torch")])
         self.pages: dict[str, str] = self.kept.get("pages", lambda: _package().PAGES)
         notation = self.docs / NOTATION
@@ -310,9 +311,9 @@ class Site:
 
 def _package() -> Any:
     """What prints from the package; loading it takes seconds."""
-    from ddpm_spec.site import printed
+    from ddpm_spec.site.printing import embeds
 
-    return printed
+    return embeds
 
 
 @cache

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
-from ddpm_spec.site import derivation, errata, figures, nodes, results, score
+from ddpm_spec.site.printing import derivation, errata, figures, nodes, results, score
 
 __all__ = ["PAGES", "embedded", "scripts"]
 

@@ -29,9 +29,9 @@ from ddpm_spec.proofs.engine import (
 )
 from ddpm_spec.proofs.zero import Verdict
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.kept import Kept, libraries
-from ddpm_spec.site.prose import prose
-from ddpm_spec.site.sources import Sources
+from ddpm_spec.site.cache.kept import Kept, libraries
+from ddpm_spec.site.cache.sources import Sources
+from ddpm_spec.site.printing.prose import prose
 
 __all__ = ["code", "deviations", "dotted", "equation", "prove", "steps", "summands"]
 

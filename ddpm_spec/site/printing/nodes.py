@@ -15,10 +15,11 @@ from ddpm_spec.paper import Formula, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation
 from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
-from ddpm_spec.site import SiteError, beyond, derivation, graph
-from ddpm_spec.site.derivation import dotted
-from ddpm_spec.site.prose import prose
-from ddpm_spec.site.statements import ALGORITHMS, EQUATIONS
+from ddpm_spec.site import SiteError
+from ddpm_spec.site.printing import beyond, derivation, graph
+from ddpm_spec.site.printing.derivation import dotted
+from ddpm_spec.site.printing.prose import prose
+from ddpm_spec.site.printing.statements import ALGORITHMS, EQUATIONS
 
 __all__ = [
     "NAMES",
