@@ -1,11 +1,15 @@
-"""The reading site: how a derivation becomes HTML. Nothing outside of this package imports it.
+"""The reading site, which MkDocs builds. Nothing outside of this package imports it.
 
-`printing` checks a derivation of `ddpm_spec.proofs` and prints it as Markdown, with its reasons
-(`printing/derivation.py`). `markdown` extends Python-Markdown, which turns that into HTML; KaTeX draws
-the formulas (`markdown/katex.py`). `build` is called by MkDocs (`build/hooks.py`) and puts the pages
-together (`build/site.py`). What a build computed, and what it depends on, is remembered by `cache`.
+How a derivation becomes HTML:
 
-Imports run one way: `cache`, `markdown`, `printing`, `build`. Each may import those before it.
+1. `build/hooks.py` is called by MkDocs. `build/site.py` reads a page and finds `![[eq-7#derivation]]` on it.
+2. `printing/embeds.py` knows what that stands for, and `printing/nodes.py` puts it together.
+3. `mathematics/proved.py` checks the derivation, and `mathematics/derivation.py` prints it as Markdown.
+4. `markdown/extension.py` is our part of Python-Markdown, which makes HTML of the page. It asks
+   `markdown/katex.py` for each formula, and `build/links.py` for each link.
+
+What a build has computed is kept for the next one by `cache`. Imports run one way: `cache`, `markdown`,
+`mathematics`, `printing`, `build`, each from those before it.
 """
 
 from pathlib import Path
@@ -15,7 +19,7 @@ from mkdocs.exceptions import BuildError
 __all__ = ["SITE", "SiteError"]
 
 SITE = Path(__file__).parent
-"""All code of the site; what is kept of a page holds only while none of it changes."""
+"""The code of the site; a page that is kept holds only while none of it changes."""
 
 
 class SiteError(BuildError):

@@ -105,6 +105,6 @@ def test_what_python_loads_is_noted(module: str) -> None:
 
 
 def test_what_is_printed_does_not_depend_on_all() -> None:
-    printed = " ".join(Sources().code("ddpm_spec.site.printing"))
+    printed = " ".join(Sources().code("ddpm_spec.site"))
     assert "ddpm_spec.formulas.posterior " in printed
     assert not any(f"ddpm_spec.{room}" in printed for room in ("training", "data", "interop", "laws"))

@@ -13,7 +13,7 @@ from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
 from ddpm_spec.site.markdown.katex import Katex
 from ddpm_spec.site.markdown.symbols import Symbols
-from ddpm_spec.site.printing.derivation import pieces
+from ddpm_spec.site.mathematics.equations import pieces
 
 ROOT = Path(__file__).parents[2]
 SYMBOLS = Symbols.read((ROOT / "docs/notation.md").read_text())

@@ -1,5 +1,1 @@
-"""What pages print of the package, as Markdown: statements, derivations, code, evidence, tables and figures.
-
-`embeds` is the way in: it gives the text that stands for `![[eq-7#derivation]]`. To import it loads torch and
-sympy.
-"""
+"""What a page embeds by `![[eq-7#derivation]]` and the like; `embeds` is the way in, by name and part."""

@@ -4,56 +4,25 @@ A page asks for them by `![[eq-7#statement]]` and so on, where `eq-7` is an id o
 derivation that belongs to no node by `![[proof#its title]]`.
 """
 
-import ast
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 
-from ddpm_spec import evidence, paper
-from ddpm_spec.followups.index import FOLLOWUPS, GAPS, Followup, followups_of
-from ddpm_spec.paper import Formula, Node
-from ddpm_spec.proofs import DERIVATIONS
+from ddpm_spec.followups.index import Followup
+from ddpm_spec.paper import Node
 from ddpm_spec.proofs.engine import Derivation
-from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.printing import beyond, derivation, graph
-from ddpm_spec.site.printing.derivation import dotted
-from ddpm_spec.site.printing.prose import prose
-from ddpm_spec.site.printing.statements import ALGORITHMS, EQUATIONS
+from ddpm_spec.site.mathematics import beyond
+from ddpm_spec.site.mathematics.derivation import steps
+from ddpm_spec.site.mathematics.equations import equation
+from ddpm_spec.site.mathematics.listing import code
+from ddpm_spec.site.mathematics.prose import prose
+from ddpm_spec.site.mathematics.proved import prove
+from ddpm_spec.site.mathematics.statements import ALGORITHMS, EQUATIONS
+from ddpm_spec.site.printing import uses
+from ddpm_spec.site.printing.index import NODES, derivations, derivations_of, link
+from ddpm_spec.site.printing.status import badge, kinds, record, statuses, when
 
-__all__ = [
-    "NAMES",
-    "NODES",
-    "PAGES",
-    "badge",
-    "claims",
-    "counts",
-    "gap_table",
-    "link",
-    "part",
-    "picture",
-    "proof",
-    "status_table",
-]
-
-NODES: dict[str, Node] = paper.NODES | FOLLOWUPS
-"""What the paper says and what came after it, by id."""
-
-NAMES = frozenset(NODES)
-"""What can be embedded."""
-
-PAGES = {node.id: f"{node.page}.md" for node in NODES.values() if node.page}
-"""The page that treats a node."""
-
-MARKS = {
-    "proved": "✓",
-    "checked numerically": "≈",
-    "definition": "≔",
-    "assumed": "⊢",
-    "failed": "✗",
-    "outdated": "↻",
-    "no evidence": "○",
-}
+__all__ = ["part", "proof"]
 
 OUTCOMES = {"passed": "✓", "numerical": "≈", "failed": "✗"}
 
@@ -71,7 +40,7 @@ def part(node_id: str, name: str, root: Path) -> str:
     parts: dict[str, Callable[[], str]] = {
         "statement": lambda: _statement(node),
         "derivation": lambda: _derivation(node),
-        "code": lambda: f"### Code {{ #{node_id}-code }}\n\n{derivation.code(node.formulas, root)}",
+        "code": lambda: f"### Code {{ #{node_id}-code }}\n\n{code(node.formulas, root)}",
         # On the page of a gap the literature stands before the results, so nothing comes between these two.
         "evidence": lambda: _evidence(node) + (_used(node, "") if isinstance(node, Followup) else ""),
         "used": lambda: _used(node, "Nothing else."),
@@ -87,24 +56,10 @@ def proof(title: str) -> str:
     Raises:
         SiteError: if there is none of that title, or a step of it is false.
     """
-    found = next((d for d in (*DERIVATIONS, *BEYOND) if d.title == title), None)
+    found = next((d for d in derivations() if d.title == title), None)
     if found is None:
         raise SiteError(f"![[proof#{title}]]: ddpm_spec.proofs has no derivation of that title")
-    return _assumed(found.assumptions) + derivation.steps(derivation.prove(found))
-
-
-def badge(status: str) -> str:
-    """A status by symbol and word, coloured by the style sheet."""
-    kind = status.replace(" ", "-")
-    return f'<span class="status {kind}"><span aria-hidden="true">{MARKS[status]}</span> {status}</span>'
-
-
-def link(node: Node) -> str:
-    """The name of a node, linked to its page where it has one."""
-    return f"[{node.name}][{node.id}]" if node.page else node.name
-
-
-# ---------------------------------------------------------------------------------------------- parts
+    return _assumed(found.assumptions) + steps(prove(found))
 
 
 def _statement(node: Node) -> str:
@@ -115,12 +70,12 @@ def _statement(node: Node) -> str:
     elif node.kind == "lemma":
         where = f"{node.name}, {node.where}"
     lines = "\n".join(f"{n}. {line}" for n, line in enumerate(ALGORITHMS.get(node.id, ()), start=1))
-    whole = [d for d in _derivations(node) if not _is_passed(node, d)]
+    whole = [d for d in derivations_of(node) if not _is_passed(node, d)]
     assumptions = dict.fromkeys(a for d in whole for a in d.assumptions)
     parts = [
         '<div class="statement" markdown>',
-        f'<p class="where" markdown="span"><span>{where}</span> {badge(_statuses()[node.id])}</p>',
-        *map(derivation.equation, (EQUATIONS | beyond.EQUATIONS).get(node.id, ())),
+        f'<p class="where" markdown="span"><span>{where}</span> {badge(statuses()[node.id])}</p>',
+        *map(equation, (EQUATIONS | beyond.EQUATIONS).get(node.id, ())),
         lines,
         _assumed(assumptions),
         "</div>",
@@ -134,7 +89,7 @@ def _assumed(assumptions: Iterable[str]) -> str:
 
 
 def _derivation(node: Node) -> str:
-    found = _derivations(node)
+    found = derivations_of(node)
     if not found:
         raise SiteError(f"![[{node.id}#derivation]]: ddpm_spec.proofs derives nothing for {node.id}")
     parts = [f"### Derivation {{ #{node.id}-derivation }}\n"]
@@ -151,8 +106,8 @@ def _told(one: Derivation, node: Node) -> str:
     if node in sections and len(one.nodes) > 1:
         until = labels.index(node.id)
         start = max((n for n, label in enumerate(labels[:until]) if label in one.nodes), default=0)
-        return derivation.steps(derivation.prove(one), slice(start, until + 1))
-    return derivation.steps(derivation.prove(one)) if node in _places(one) else ""
+        return steps(prove(one), slice(start, until + 1))
+    return steps(prove(one)) if node in _places(one) else ""
 
 
 def _places(one: Derivation) -> list[Node]:
@@ -173,17 +128,16 @@ def _is_passed(node: Node, one: Derivation) -> bool:
 
 
 def _evidence(node: Node) -> str:
-    record = _record()
-    found = sorted(record.of(node), key=lambda o: o.key)
+    found = sorted(record().of(node), key=lambda o: o.key)
     rows = "\n".join(
         f'| {OUTCOMES[o.outcome]} {prose(o.claim)} | <span class="kind">{o.kind}</span> | {o.examples:,} |'
         for o in found
     )
     table = f"| what was checked | how | examples |\n|---|---|--:|\n{rows}\n"
     if len(found) > FEW:
-        summary = f"<summary>{len(found)} checks: {_kinds(found)}</summary>"
+        summary = f"<summary>{len(found)} checks: {kinds(found)}</summary>"
         table = f'<details class="laws" data-search-exclude markdown>\n{summary}\n\n{table}\n</details>\n'
-    head = f"### Evidence {{ #{node.id}-evidence }}\n\n{badge(_statuses()[node.id])} {_when(record)}\n\n"
+    head = f"### Evidence {{ #{node.id}-evidence }}\n\n{badge(statuses()[node.id])} {when()}\n\n"
     return head + (table if rows else "Nothing is recorded for it.\n")
 
 
@@ -192,17 +146,8 @@ def _used(node: Node, nothing: str) -> str:
 
     `nothing`: what to say where nothing does; if that is nothing, the section is left out.
     """
-    below = graph.rests_on()
-    others = [
-        other
-        for other in NODES.values()
-        if (node.id in below[other.id] if other.id in below else _builds_on(other, node))
-    ]
-    callers = dict.fromkeys(
-        caller for formula in node.formulas for caller in _callers().get(dotted(formula), ())
-    )
-    items = [f"- {link(other)}: {prose(other.title)}" for other in others]
-    items += [_caller(caller) for caller in callers]
+    items = [f"- {link(other)}: {prose(other.title)}" for other in uses.built_on(node)]
+    items += [_caller(caller) for caller in uses.callers(node)]
     listed = "\n".join(items) or nothing
     if not listed:
         return ""
@@ -214,153 +159,6 @@ def _used(node: Node, nothing: str) -> str:
     return f"\n### Used by {{ #{node.id}-used }}\n\n{listed}\n"
 
 
-def _builds_on(other: Node, node: Node) -> bool:
-    """Whether what came after the paper runs a formula of this node."""
-    return (
-        other.id != node.id
-        and set(other.formulas) != set(node.formulas)
-        and (
-            _uses(other.formulas, node.formulas)
-            or any(set(d.formulas) & set(node.formulas) for d in _derivations(other))
-        )
-    )
-
-
 def _caller(name: str) -> str:
-    code = f"`{name.removeprefix('ddpm_spec.')}`"
-    return f"- {code}" if "._" in name else f"- [{code}][{name}]"  # what is private has no entry in the API
-
-
-# --------------------------------------------------------------------------------------- what it reads
-
-
-def _record() -> evidence.Evidence:
-    return _read(_written_at())[0]
-
-
-def _statuses() -> dict[str, evidence.Status]:
-    return _read(_written_at())[1]
-
-
-@cache
-def _read(_: float) -> tuple[evidence.Evidence, dict[str, evidence.Status]]:
-    record = evidence.load()
-    return record, record.statuses() | record.beyond()
-
-
-def _written_at() -> float:
-    return evidence.PATH.stat().st_mtime if evidence.PATH.exists() else 0.0
-
-
-def _derivations(node: Node) -> list[Derivation]:
-    return [d for d in (*DERIVATIONS, *BEYOND) if node.id in d.nodes]
-
-
-def _uses(callers: Iterable[Formula], callees: Iterable[Formula]) -> bool:
-    """Whether one of the callers names one of the callees in its code."""
-    wanted = set(callees)
-    return any(
-        caller.__globals__.get(name) in wanted for caller in callers for name in caller.__code__.co_names
-    )
-
-
-@cache
-def _callers() -> dict[str, list[str]]:
-    """For each formula, the functions and methods of the model that call it, by full name."""
-    callers: dict[str, list[str]] = {}
-    for module in ("schedule", "diffusion"):
-        tree = ast.parse((Path(paper.__file__).parent / f"{module}.py").read_text("utf-8"))
-        for name, function in _functions(tree, f"ddpm_spec.{module}"):
-            for inner in ast.walk(function):
-                if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
-                    callers.setdefault(f"ddpm_spec.formulas.{inner.value.id}.{inner.attr}", []).append(name)
-    return callers
-
-
-def _functions(tree: ast.AST, prefix: str) -> Iterable[tuple[str, ast.AST]]:
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.ClassDef):
-            yield from _functions(child, f"{prefix}.{child.name}")
-        elif isinstance(child, ast.FunctionDef) and not child.name.startswith("_"):
-            yield f"{prefix}.{child.name}", child
-
-
-# ---------------------------------------------------------------------------------------- status page
-
-
-def _when(record: evidence.Evidence) -> str:
-    if not record.run:
-        return "No full run is recorded."
-    run = record.run
-    return (
-        f"Last full run: {run['date'][:10]}, commit `{run['commit']}`, {run['seconds']} s "
-        f"on {run['cores']} cores, Python {run['python']}."
-    )
-
-
-def counts() -> str:
-    """How many nodes have which status, and what the last full run was."""
-    statuses = [_statuses()[name] for name in paper.NODES]
-    items = "".join(
-        f'<li><span class="count">{statuses.count(status)}</span> {badge(status)}</li>'
-        for status in MARKS
-        if status in statuses
-    )
-    return f'<ul class="counts">{items}</ul>\n\n{_when(_record())}\n'
-
-
-def claims() -> str:
-    """The claims of the paper as in the table of all nodes."""
-    return _table(node for node in paper.NODES.values() if node.kind == "claim")
-
-
-def status_table() -> str:
-    """Every node with its status, and what the status rests on."""
-    source = f"All of it is in the [record]({evidence.PATH.name}).\n" if evidence.PATH.exists() else ""
-    return source + _table(paper.NODES.values())
-
-
-def _table(shown: Iterable[Node]) -> str:
-    record = _record()
-    rows = "\n".join(
-        f"| {link(node)}, {node.where} <br> {prose(node.title)} "
-        f"| {badge(_statuses()[node.id])} <br> {_kinds(record.of(node))}{_below(node)} |"
-        for node in shown
-    )
-    return (
-        '\n<div class="status-table" markdown>\n\n'
-        f"| what the paper says | status, and what was run |\n|---|---|\n{rows}\n\n</div>\n"
-    )
-
-
-def _below(node: Node) -> str:
-    others = [paper.NODES[other] for other in graph.rests_on()[node.id]]
-    named = [
-        f"[{graph.label(other)}][{other.id}]" if other.kind == "lemma" else link(other) for other in others
-    ]
-    return f" <br> Rests on {', '.join(named)}" if others else ""
-
-
-def picture(address: Callable[[str], str]) -> str:
-    """The graph of all nodes; `address` gives a page, by its source, as seen from the one that shows it."""
-    statuses = {name: (_statuses()[name], MARKS[_statuses()[name]]) for name in paper.NODES}
-    return graph.picture(statuses, {name: f"{address(page)}#{name}" for name, page in PAGES.items()})
-
-
-def gap_table() -> str:
-    """The thirteen gaps with what closes them here, and its status."""
-    rows = []
-    for gap, name in GAPS.items():
-        results = [
-            f'<span class="result">{link(node)} {badge(_statuses()[node.id])} <br> {prose(node.title)}</span>'
-            for node in followups_of(gap)
-        ]
-        rows.append(f"| [{name}][gap-{gap}] | {''.join(results) or 'read, not run'} |")
-    return "| gap | what is verified here |\n|---|---|\n" + "\n".join(rows) + "\n"
-
-
-def _kinds(found: Iterable[evidence.Observation]) -> str:
-    kinds: dict[str, int] = {}
-    for observation in found:
-        kinds[observation.kind] = kinds.get(observation.kind, 0) + observation.examples
-    return ", ".join(f"{kind} ({examples:,})" for kind, examples in kinds.items())
+    short = f"`{name.removeprefix('ddpm_spec.')}`"
+    return f"- {short}" if "._" in name else f"- [{short}][{name}]"  # what is private has no entry in the API
