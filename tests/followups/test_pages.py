@@ -10,10 +10,10 @@ pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[do
 from ddpm_spec.followups.index import FOLLOWUPS, GAPS, Followup, followups_of
 from ddpm_spec.proofs.engine import Form
 from ddpm_spec.proofs.followups import DERIVATIONS
-from ddpm_spec.site import nodes
-from ddpm_spec.site.bibliography import Bibliography
-from ddpm_spec.site.derivation import pieces
-from ddpm_spec.site.notes import Note
+from ddpm_spec.site.markdown.bibliography import Bibliography
+from ddpm_spec.site.markdown.notes import Note
+from ddpm_spec.site.mathematics.equations import pieces
+from ddpm_spec.site.printing import nodes, overview
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {gap: (ROOT / f"docs/gaps/{gap}.md").read_text() for gap in GAPS}
@@ -80,7 +80,7 @@ def test_the_note_on_the_paper_leads_to_the_note_on_each_gap(gap: str, title: st
 
 def test_the_check_page_links_to_every_gap_and_result() -> None:
     assert "\n![[gaps#table]]\n" in (ROOT / "docs/check/index.md").read_text()
-    linked = re.findall(r"\]\[([\w-]+)\]", nodes.gap_table())
+    linked = re.findall(r"\]\[([\w-]+)\]", overview.gap_table())
     assert sorted(linked) == sorted([*(f"gap-{gap}" for gap in GAPS), *FOLLOWUPS])
 
 

@@ -32,7 +32,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def summary(path: Path) -> Callable[[], str]:
     """What the Check page says of it."""
     pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
-    from ddpm_spec.site import score
+    from ddpm_spec.site.printing import score
 
     return score.summary
 

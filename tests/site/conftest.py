@@ -31,7 +31,7 @@ FLAGS = [
 def packages() -> Path:
     """The folder `node_modules`, fetched where it is missing."""
     pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
-    from ddpm_spec.site.katex import FetchError, fetch_packages
+    from ddpm_spec.site.markdown.npm import FetchError, fetch_packages
 
     try:
         return fetch_packages(ROOT / "docs", ROOT / ".cache")

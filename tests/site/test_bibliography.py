@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
-from ddpm_spec.site.bibliography import Bibliography, UnknownCitation
+from ddpm_spec.site.markdown.bibliography import Bibliography, UnknownCitation
 
 PATH = Path(__file__).parents[2] / "docs" / "references.bib"
 

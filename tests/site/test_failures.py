@@ -17,7 +17,8 @@ from mkdocs.exceptions import Abort
 
 from ddpm_spec.ops.typeset import letter
 from ddpm_spec.proofs.engine import Line, Value
-from ddpm_spec.site import katex, nodes
+from ddpm_spec.site.markdown import npm
+from ddpm_spec.site.printing import index
 
 ROOT = Path(__file__).parents[2]
 VALIDATION = re.search(r"^validation:\n(?: .*\n)*", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
@@ -26,9 +27,9 @@ CONFIG = f"""
 site_name: test
 plugins: [autorefs]
 theme: {{name: null, custom_dir: theme}}
-hooks: [{ROOT / "ddpm_spec/site/hooks.py"}]
+hooks: [{ROOT / "ddpm_spec/site/build/hooks.py"}]
 exclude_docs: "*.json\\n*.bib"
-markdown_extensions: [ddpm_spec.site.markdown, md_in_html, attr_list, pymdownx.superfences]
+markdown_extensions: [ddpm_spec.site.markdown.extension, md_in_html, attr_list, pymdownx.superfences]
 extra: {{vault: [Diffusion Models]}}
 """
 
@@ -56,7 +57,7 @@ def build(
     (tmp_path / "theme/main.html").write_text("{{ page.content }}")
     (tmp_path / "notes/ddpm.md").write_text("### One\n#### Two\nIn [[Diffusion Models]], see [[#Two]].\n")
     (tmp_path / "docs/references.md").write_text("# References\n")
-    for page in set(nodes.PAGES.values()):
+    for page in set(index.PAGES.values()):
         (tmp_path / "docs" / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "docs" / page).write_text("")
 
@@ -144,9 +145,9 @@ def test_what_a_note_lacks_is_named_by_its_place(build: Build, tmp_path: Path) -
 
 
 def test_a_false_step_is_named(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    good = next(d for d in nodes.DERIVATIONS if "eq-15" in d.nodes)
+    good = next(d for d in index.DERIVATIONS if "eq-15" in d.nodes)
     wrong = replace(good, lines=(*good.lines, Line(Value(letter("x_t")), "By mistake.")))
-    monkeypatch.setattr(nodes, "DERIVATIONS", (wrong,))
+    monkeypatch.setattr(index, "DERIVATIONS", (wrong,))
     said = build("![[eq-15#derivation]]")
     assert "page.md" in said
     assert f"the derivation of eq-15 has a false step. {good.title}: line 3 (By mistake.)" in said
@@ -156,6 +157,6 @@ def test_no_registry_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
     monkeypatch.setenv("npm_config_fetch_retry_mintimeout", "1")
-    with pytest.raises(katex.FetchError, match=r"could not be fetched .* \(.*127\.0\.0\.1:9.*connect to"):
-        katex.fetch_packages(ROOT / "docs", tmp_path / "cache")
+    with pytest.raises(npm.FetchError, match=r"could not be fetched .* \(.*127\.0\.0\.1:9.*connect to"):
+        npm.fetch_packages(ROOT / "docs", tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())

@@ -19,7 +19,8 @@ from ddpm_spec.formulas import objective, posterior, reverse
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.oracles.mixture import Mixture
 from ddpm_spec.schedule import Schedule, cosine_schedule, linear_schedule
-from ddpm_spec.site import SiteError, figures
+from ddpm_spec.site import SiteError
+from ddpm_spec.site.mathematics import figures
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
 from ddpm_spec import paper
-from ddpm_spec.site import graph, nodes
+from ddpm_spec.site.printing import graph, overview
 
 
 def arrows() -> nx.DiGraph:
@@ -39,7 +39,7 @@ def test_a_line_takes_in_no_lemma_of_a_later_line() -> None:
 
 
 def test_every_node_is_one_box_and_every_arrow_points_down() -> None:
-    svg = nodes.picture(lambda page: page)
+    svg = overview.picture(lambda page: page)
     assert sorted(re.findall(r'data-node="([^"]+)"', svg)) == sorted(paper.NODES)
     tops = {name: float(y) for name, y in re.findall(r'data-node="([^"]+)".*?<rect x="\S+" y="(\S+)"', svg)}
     drawn = re.findall(r'data-from="([^"]+)" data-to="([^"]+)"', svg)
@@ -49,7 +49,7 @@ def test_every_node_is_one_box_and_every_arrow_points_down() -> None:
 
 
 def test_no_two_boxes_overlap() -> None:
-    svg = nodes.picture(lambda page: page)
+    svg = overview.picture(lambda page: page)
     boxes = [tuple(map(float, box)) for box in re.findall(r'<rect x="(\S+)" y="(\S+)" width="(\S+)"', svg)]
     for n, (x, y, width) in enumerate(boxes):
         assert x >= 0
@@ -59,6 +59,6 @@ def test_no_two_boxes_overlap() -> None:
 
 
 def test_the_lines_stand_in_the_same_order_in_every_build() -> None:
-    lines = re.findall(r'data-from="(.+?)" data-to="(.+?)"', nodes.picture(lambda page: page))
+    lines = re.findall(r'data-from="(.+?)" data-to="(.+?)"', overview.picture(lambda page: page))
     assert lines
     assert lines == sorted(lines)

@@ -14,8 +14,9 @@ from ddpm_spec.proofs.calculus import AtLeast, Calculus
 from ddpm_spec.proofs.engine import By, Derivation, Equal, Line, Proof, Rule, Value
 from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
 from ddpm_spec.proofs.zero import UnitInterval
-from ddpm_spec.site import SiteError, kept
-from ddpm_spec.site import derivation as derivation_page
+from ddpm_spec.site import SiteError
+from ddpm_spec.site.cache import kept
+from ddpm_spec.site.mathematics import proved
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_in_ci_nothing_is_kept(source: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def content(derivation: Derivation) -> tuple[str, set[str]]:
     modules: set[str] = set()
-    return derivation_page.written(derivation, modules), modules
+    return proved.written(derivation, modules), modules
 
 
 X, Y = sp.Symbol("x", real=True), sp.Symbol("x", positive=True)
@@ -89,7 +90,7 @@ def test_the_code_of_rules_and_symbols_decides() -> None:
     rule = line(Term("x", 2 * UnitInterval("x")), AtLeast(Term("x", X)))
     modules = content(rule)[1]
     assert {"ddpm_spec.proofs.engine", "ddpm_spec.proofs.calculus", "ddpm_spec.proofs.zero"} <= modules
-    noted = " ".join(derivation_page._code(frozenset(modules)))
+    noted = " ".join(proved._code(frozenset(modules)))
     assert all(f"ddpm_spec.{name} " in noted for name in ("ops.symbolic", "proofs.sums", "formulas.gaussian"))
     assert "ddpm_spec.formulas.posterior " not in noted
 
@@ -112,11 +113,11 @@ def test_a_proof_is_kept_under_its_content(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Derivation, "check", noting)
 
     def prove(derivation: Derivation) -> bool:
-        for function in (derivation_page.prove, derivation_page.proofs):
+        for function in (proved.prove, proved.proofs):
             function.cache_clear()
-        proved = derivation_page.prove(derivation).proved
-        derivation_page.proofs().write()
-        return proved
+        proof = proved.prove(derivation)
+        proved.proofs().write()
+        return proof.proved
 
     try:
         assert prove(PLAIN)
@@ -127,5 +128,5 @@ def test_a_proof_is_kept_under_its_content(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(SiteError, match="a false step"):
             prove(replace(PLAIN, end=Value(Term("x", X + 1))))
     finally:
-        derivation_page.proofs.cache_clear()
-        derivation_page.prove.cache_clear()
+        proved.proofs.cache_clear()
+        proved.prove.cache_clear()

@@ -8,7 +8,7 @@ from markdown import Markdown
 from mkdocs_autorefs import AutorefsExtension
 
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.markdown import Markup
+from ddpm_spec.site.markdown.extension import Markup
 
 
 def render(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
-from ddpm_spec.site.notes import MissingNote, Note
+from ddpm_spec.site.markdown.notes import MissingNote, Note
 
 NOTE = Note(
     "deep/demo",

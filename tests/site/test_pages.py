@@ -9,7 +9,7 @@ pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[do
 
 from ddpm_spec.paper import NODES, Node
 from ddpm_spec.proofs import DERIVATIONS
-from ddpm_spec.site import nodes
+from ddpm_spec.site.printing import nodes
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXTS = {path.relative_to(DOCS).with_suffix("").as_posix(): path.read_text() for path in DOCS.rglob("*.md")}

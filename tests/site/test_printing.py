@@ -11,9 +11,13 @@ from ddpm_spec.formulas import posterior
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation
 from ddpm_spec.proofs.engine import Form
-from ddpm_spec.site import SiteError, nodes
-from ddpm_spec.site.derivation import equation, pieces, prove, source, steps, summands
-from ddpm_spec.site.prose import prose
+from ddpm_spec.site import SiteError
+from ddpm_spec.site.mathematics.derivation import steps
+from ddpm_spec.site.mathematics.equations import equation, pieces, summands
+from ddpm_spec.site.mathematics.listing import source
+from ddpm_spec.site.mathematics.prose import prose
+from ddpm_spec.site.mathematics.proved import prove
+from ddpm_spec.site.printing import nodes
 
 ROOT = Path(__file__).parents[2]
 

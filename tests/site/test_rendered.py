@@ -14,14 +14,15 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from mkdocs.structure.pages import Page
 
-from ddpm_spec.site import kept
+from ddpm_spec.site.build import rendered as rendered_pages
+from ddpm_spec.site.cache import kept
 
 ROOT = Path(__file__).parents[2]
 FILES = {
     "mkdocs.yml": f"""
 site_name: test
 theme: {{name: null, custom_dir: theme}}
-hooks: [{ROOT / "ddpm_spec/site/hooks.py"}]
+hooks: [{ROOT / "ddpm_spec/site/build/hooks.py"}]
 exclude_docs: "*.json\\n*.bib"
 validation: {{anchors: warn}}
 plugins:
@@ -32,7 +33,8 @@ plugins:
         python:
           paths: [.]
           options: {{backlinks: tree, separate_signature: true, show_signature_annotations: true}}
-markdown_extensions: [ddpm_spec.site.markdown, attr_list, pymdownx.superfences, toc: {{permalink: "¶"}}]
+markdown_extensions:
+  [ddpm_spec.site.markdown.extension, attr_list, pymdownx.superfences, toc: {{permalink: "¶"}}]
 extra: {{vault: []}}
 """,
     "theme/main.html": "{{ page.title }} {{ page.toc }} {{ page.content }}",
@@ -204,6 +206,19 @@ def test_what_is_kept_is_what_a_fresh_build_writes(
             fresh.setenv("CI", "true")
             build()
         assert written(site) == found
+
+
+def test_all_is_rendered_again_where_code_of_the_site_changed(
+    site: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = site / "own" / "deep" / "module.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("A = 1\n")
+    monkeypatch.setattr(rendered_pages, "SITE", site / "own")
+    build()
+    assert build() == (set(), [])
+    change(code, "A = 1", "A = 2")
+    assert build() == ({"index.md", "other.md", "api.md", "references.md"}, [])
 
 
 def test_a_page_that_is_gone_is_missed(site: Path, build: Build) -> None:

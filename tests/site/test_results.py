@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
 from ddpm_spec.reproduction.targets import TARGETS
-from ddpm_spec.site.results import section
+from ddpm_spec.site.printing.results import section
 
 DOCS = Path(__file__).parents[2] / "docs"
 STORED = {path.stem: json.loads(path.read_text()) for path in (DOCS / "results").glob("*.json")}

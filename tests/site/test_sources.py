@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
-from ddpm_spec.site import kept
-from ddpm_spec.site.sources import Sources
+from ddpm_spec.site.cache import kept
+from ddpm_spec.site.cache.sources import Sources
 
 FILES = {
     "__init__.py": "",
@@ -94,17 +94,17 @@ def test_where_it_is_not_plain_which_names_are_passed_on_all_are(pack: Path, pub
     assert "top" in changes(pack, "middle.py", "Twice.", "Two times.")[1]
 
 
-@pytest.mark.parametrize("module", ["ddpm_spec.site.printed", "ddpm_spec.proofs.engine"])
+@pytest.mark.parametrize("module", ["ddpm_spec.site.printing.embeds", "ddpm_spec.proofs.engine"])
 def test_what_python_loads_is_noted(module: str) -> None:
     code = f"import sys, {module}; print(*(name for name in sys.modules if name.startswith('ddpm_spec')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     noted = {line.split()[0] for line in Sources().code(module)}
     # What surrounds the engine, such as all proofs, is loaded with it, but does not work in it.
-    loaded = set(done.stdout.split()) if module.endswith("printed") else {module, "ddpm_spec.proofs"}
+    loaded = set(done.stdout.split()) if module.endswith("embeds") else {module, "ddpm_spec.proofs"}
     assert loaded - noted == set()
 
 
 def test_what_is_printed_does_not_depend_on_all() -> None:
-    printed = " ".join(Sources().code("ddpm_spec.site.printed"))
+    printed = " ".join(Sources().code("ddpm_spec.site"))
     assert "ddpm_spec.formulas.posterior " in printed
     assert not any(f"ddpm_spec.{room}" in printed for room in ("training", "data", "interop", "laws"))

@@ -11,9 +11,9 @@ pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[do
 
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
-from ddpm_spec.site.derivation import pieces
-from ddpm_spec.site.katex import Katex
-from ddpm_spec.site.symbols import Symbols
+from ddpm_spec.site.markdown.katex import Katex
+from ddpm_spec.site.markdown.symbols import Symbols
+from ddpm_spec.site.mathematics.equations import pieces
 
 ROOT = Path(__file__).parents[2]
 SYMBOLS = Symbols.read((ROOT / "docs/notation.md").read_text())

@@ -27,7 +27,7 @@ from ddpm_spec.ops import symbolic as symbolic
 from ddpm_spec.paper import Formula
 from ddpm_spec.schedule import cosine_schedule, linear_schedule
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.katex import NODE
+from ddpm_spec.site.markdown.npm import NODE
 
 __all__ = ["FORMULAS", "MIXTURE", "NAMES", "SPREAD", "place", "printed", "scripts"]
 
@@ -110,7 +110,7 @@ def formulas() -> str:
     constants = {"linear": defaults(linear_schedule), "cosine": defaults(cosine_schedule)}
     return "\n".join(
         [
-            "// Printed by ddpm_spec.site.figures from the functions of ddpm_spec.formulas.\n",
+            "// Printed by ddpm_spec.site.mathematics.figures from the functions of ddpm_spec.formulas.\n",
             f"export const defaults = {json.dumps(constants)};\n",
             *map(printed, FORMULAS),
             *(function(name, (X, AT), value) for name, value in _of_the_mixture().items()),

@@ -11,8 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from ddpm_spec.site import kept
-from ddpm_spec.site.kept import Kept, libraries
+from ddpm_spec.site.cache import kept
+from ddpm_spec.site.cache.kept import Kept, libraries
 
 __all__ = ["Sources"]
 

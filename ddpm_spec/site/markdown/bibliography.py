@@ -14,7 +14,7 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 from ddpm_spec.site import SiteError
-from ddpm_spec.site.kept import Kept, libraries
+from ddpm_spec.site.cache.kept import Kept, libraries
 
 __all__ = ["Bibliography", "UnknownCitation"]
 

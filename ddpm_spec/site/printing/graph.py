@@ -13,7 +13,7 @@ import networkx as nx
 from ddpm_spec.paper import NODES, Formula, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import By, Derivation
-from ddpm_spec.site.markdown import EQUATION_NUMBERS
+from ddpm_spec.site.markdown.extension import EQUATION_NUMBERS
 
 __all__ = ["label", "picture", "rests_on"]
 

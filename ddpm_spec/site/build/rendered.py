@@ -27,8 +27,9 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink, get_toc
 from mkdocs.utils import CountHandler
 
-from ddpm_spec.site.kept import Kept, libraries
-from ddpm_spec.site.sources import Sources
+from ddpm_spec.site import SITE
+from ddpm_spec.site.cache.kept import Kept, libraries
+from ddpm_spec.site.cache.sources import Sources
 
 __all__ = ["Rendered"]
 
@@ -54,7 +55,7 @@ class Rendered:
     ) -> None:
         installed = Path(mkdocs.__file__).parents[1].glob("*.dist-info")
         names = sorted(folder.name for folder in installed), sorted(file.src_uri for file in files)
-        site = sorted(Path(__file__).parent.glob("*.py"))
+        site = sorted(SITE.rglob("*.py"))
         known: list[Path | str] = [Path(config.config_file_path), json.dumps(names), *site, *libraries()]
         self._sources = sources
         self._pages = Kept("pages", known)
@@ -63,7 +64,7 @@ class Rendered:
         self._told: list[Any] = []
         self._answers = {answer.__name__: answer for answer in answers}
         self._hearers: dict[str, Callable[..., Any]] = {}
-        config.mdx_configs["ddpm_spec.site.markdown"] = {
+        config.mdx_configs["ddpm_spec.site.markdown.extension"] = {
             name: partial(self._ask, name) for name in self._answers
         }
         if {"autorefs", "mkdocstrings"} <= set(config.plugins):

@@ -4,11 +4,12 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
-from ddpm_spec.site import derivation, errata, figures, nodes, results, score
+from ddpm_spec.site.mathematics import figures, proved
+from ddpm_spec.site.printing import errata, index, nodes, overview, results, score
 
 __all__ = ["PAGES", "embedded", "scripts"]
 
-PAGES, scripts = nodes.PAGES, figures.scripts
+PAGES, scripts = index.PAGES, figures.scripts
 
 
 def embedded(name: str, part: str, docs: Path, src_uri: str, address: Callable[[str], str]) -> str:
@@ -26,17 +27,17 @@ def embedded(name: str, part: str, docs: Path, src_uri: str, address: Callable[[
     """
     match name, part:
         case "evidence", "graph":
-            return nodes.picture(address)
+            return overview.picture(address)
         case "evidence", "mutation":
             return score.summary()
         case "evidence", "counts":
-            return nodes.counts()
+            return overview.counts()
         case "evidence", "claims":
-            return nodes.claims()
+            return overview.claims()
         case "evidence", _:
-            return nodes.status_table()
+            return overview.status_table()
         case "gaps", _:
-            return nodes.gap_table()
+            return overview.gap_table()
         case "figure", _:
             return figures.place(part, docs)
         case "errata", _:
@@ -46,5 +47,5 @@ def embedded(name: str, part: str, docs: Path, src_uri: str, address: Callable[[
                 part, docs / name, posixpath.relpath(name, posixpath.dirname(src_uri) or ".")
             )
     text = nodes.proof(part) if name == "proof" else nodes.part(name, part, docs.parent)
-    derivation.proofs().write()
+    proved.proofs().write()
     return text

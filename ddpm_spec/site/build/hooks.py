@@ -11,7 +11,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 def _written() -> dict[Path, float]:
@@ -52,11 +52,12 @@ def on_config(config: MkDocsConfig) -> None:
             del sys.modules[name]
         State.read = written
 
-    from ddpm_spec.site import katex
-    from ddpm_spec.site.build import Site
+    from ddpm_spec.site.build.site import Site
+    from ddpm_spec.site.markdown.katex import Katex
+    from ddpm_spec.site.markdown.npm import fetch_packages
 
-    packages = katex.fetch_packages(Path(config.docs_dir), Path(config.config_file_path).parent / ".cache")
-    State.katex = State.katex or katex.Katex(packages)
+    packages = fetch_packages(Path(config.docs_dir), Path(config.config_file_path).parent / ".cache")
+    State.katex = State.katex or Katex(packages)
     State.site = Site(config, State.katex, packages)
 
 
@@ -85,13 +86,13 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> None:
 @event_priority(100)  # before the search plugin reads the page
 def on_page_context(context: Any, page: Page, config: MkDocsConfig, nav: Any) -> Any:
     """Every page is whole, its references included."""
-    page.content = State.site.searched(page.content)
+    page.content = State.site.places.searched(page.content)
     return context
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """The page is about to be written."""
-    return State.site.whole(output)
+    return State.site.places.whole(output)
 
 
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:

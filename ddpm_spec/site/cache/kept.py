@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["Kept", "libraries"]
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 def libraries(*names: str) -> list[str]:

@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from ddpm_spec import evidence
-from ddpm_spec.site.nodes import badge
+from ddpm_spec.site.printing.status import badge
 
 __all__ = ["summary"]
 

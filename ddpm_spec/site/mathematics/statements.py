@@ -25,7 +25,7 @@ from ddpm_spec.proofs import decoder as bins
 from ddpm_spec.proofs import floors as least
 from ddpm_spec.proofs.engine import Derivation, Form, Line
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_0, X_PREV, X_T, positive
-from ddpm_spec.site.derivation import deviations, pieces, summands
+from ddpm_spec.site.mathematics.equations import deviations, pieces, summands
 
 __all__ = ["ALGORITHMS", "EQUATIONS", "Equation", "says"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ddpm_spec.reproduction.markdown import markdown
-from ddpm_spec.site.prose import prose, tex
+from ddpm_spec.site.mathematics.prose import prose, tex
 
 __all__ = ["section"]
 

@@ -33,8 +33,8 @@ from ddpm_spec.proofs.followups.preconditioning import DATA, NOISE
 from ddpm_spec.proofs.followups.schedules import ROOT, ROOT_1, ROOT_T
 from ddpm_spec.proofs.followups.weights import MIXTURE
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, X_T, positive
-from ddpm_spec.site.derivation import pieces
-from ddpm_spec.site.statements import Equation, says
+from ddpm_spec.site.mathematics.equations import pieces
+from ddpm_spec.site.mathematics.statements import Equation, says
 
 __all__ = ["EQUATIONS"]
 

@@ -1,0 +1,1 @@
+"""What our Markdown can do that Python-Markdown cannot: formulas, citations, links and embedded notes."""

@@ -1,0 +1,1 @@
+"""How mathematics is printed: statements, derivations with their checks, code, and interactive figures."""
