@@ -3,9 +3,9 @@
 from ddpm_spec.followups import consistency, diffusion_limit, preconditioning
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import positive
+from ddpm_spec.proofs.letters import ZERO, positive
 
 __all__ = ["BOUNDARY", "CONSTANT", "PATH", "START"]
 

@@ -5,10 +5,9 @@ import sympy as sp
 from ddpm_spec.followups import metrics
 from ddpm_spec.ops import exp, sqrt
 from ddpm_spec.ops.typeset import Level, Term, letter, named
-from ddpm_spec.proofs.bound import ONE
-from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, density, integral, limit
+from ddpm_spec.proofs.calculus import AtLeast, AtMost, Calculus, compared, density, integral, limit
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Moments, Value
-from ddpm_spec.proofs.letters import Z, positive
+from ddpm_spec.proofs.letters import ONE, ZERO, Z, positive
 
 __all__ = [
     "BIAS",

@@ -5,10 +5,9 @@ from ddpm_spec.followups import snr, v_prediction
 from ddpm_spec.formulas import gaussian
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named
-from ddpm_spec.proofs.bound import ONE
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, X_T, positive
+from ddpm_spec.proofs.letters import AT, ONE, X_T, ZERO, positive
 
 __all__ = ["BRIDGE", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
 

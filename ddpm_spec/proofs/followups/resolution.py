@@ -3,9 +3,8 @@
 from ddpm_spec.followups import resolution, snr
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import Term, named
-from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, positive
+from ddpm_spec.proofs.letters import AT, ONE, positive
 
 __all__ = ["CLIPPED", "CLIPPED_BELOW", "FIXED", "MOVED", "POOLED", "RESTORED", "SCALED", "SHIFT"]
 

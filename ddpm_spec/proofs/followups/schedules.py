@@ -2,9 +2,8 @@
 
 from ddpm_spec.followups import schedules
 from ddpm_spec.formulas import forward
-from ddpm_spec.proofs.calculus import ZERO
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, positive
+from ddpm_spec.proofs.letters import AT, ZERO, positive
 
 __all__ = ["BETA", "FIRST", "LAST", "LINE"]
 

@@ -4,9 +4,9 @@ from ddpm_spec.followups import ddim, v_prediction
 from ddpm_spec.formulas import forward
 from ddpm_spec.ops import cos, sin, sqrt
 from ddpm_spec.ops.typeset import Term, letter, named
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, EPS, X_0, X_T
+from ddpm_spec.proofs.letters import AT, EPS, X_0, X_T, ZERO
 
 __all__ = ["EPS_BACK", "TANGENT", "TURN", "X_0_BACK"]
 
