@@ -32,7 +32,7 @@ from types import CodeType, FrameType
 from typing import Any, Literal
 
 from ddpm_spec import followups, formulas
-from ddpm_spec.followups.index import FOLLOWUPS
+from ddpm_spec.literature import FOLLOWUPS
 from ddpm_spec.paper import NODES, Formula, Node
 
 __all__ = [

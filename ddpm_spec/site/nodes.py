@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from ddpm_spec import evidence, paper
-from ddpm_spec.followups.index import FOLLOWUPS, GAPS, Followup, followups_of
+from ddpm_spec.literature import FOLLOWUPS, GAPS, Followup, followups_of
 from ddpm_spec.paper import Formula, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation

@@ -8,7 +8,7 @@ from ddpm_spec.proofs.calculus import slope
 from ddpm_spec.proofs.engine import Derivation, Line, Normal, Value
 from ddpm_spec.proofs.letters import AT, EPS_HAT, ONE, X_0, X_PREV, X_T, ZERO, positive
 
-__all__ = ["ETA_ONE", "EULER", "MARGINAL", "MEMBER", "SKIP", "SOLVER"]
+__all__ = ["DERIVATIONS", "ETA_ONE", "EULER", "MARGINAL", "MEMBER", "SKIP", "SOLVER"]
 
 BEFORE = AT._replace(alpha_bar=AT.alpha_bar_prev, one_minus_alpha_bar=AT.one_minus_alpha_bar_prev)
 NOISE_PREV = AT.one_minus_alpha_bar_prev
@@ -184,3 +184,5 @@ ETA_ONE = _eta_one()
 SKIP = _skip()
 EULER = _euler()
 SOLVER = _solver()
+
+DERIVATIONS = (MARGINAL, MEMBER, ETA_ONE, SKIP, EULER, SOLVER)

@@ -8,7 +8,7 @@ from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, ONE, ZERO, positive
 
-__all__ = ["FLOW", "MEAN", "ONE_STEP", "SAME_SLOPE", "SLOPE", "START"]
+__all__ = ["DERIVATIONS", "FLOW", "MEAN", "ONE_STEP", "SAME_SLOPE", "SLOPE", "START"]
 
 TIME, RATE = positive("t"), positive(r"\beta")
 NORMAL = r"$x_0 \sim \mathcal{N}(0, v)$, so that $x(t) \sim \mathcal{N}(0, V)$, whose score is $-x/V$."
@@ -141,3 +141,5 @@ START = _start()
 SLOPE = _slope()
 SAME_SLOPE = _same_slope()
 FLOW = _flow()
+
+DERIVATIONS = (ONE_STEP, MEAN, START, SLOPE, SAME_SLOPE, FLOW)

@@ -12,6 +12,7 @@ from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, ONE, SIGMA_SQUARED, X_T, 
 __all__ = [
     "ANALYTIC",
     "BOUNDED",
+    "DERIVATIONS",
     "FAMILY",
     "GAIN",
     "HYBRID",
@@ -386,3 +387,20 @@ BOUNDED = _bounded()
 LEAST = _least()
 GAIN = _gain()
 IMPERFECT = _imperfect()
+
+DERIVATIONS = (
+    SMALL,
+    LARGE,
+    MIDDLE,
+    LOGARITHM,
+    HYBRID,
+    MOVED,
+    ANALYTIC,
+    UPPER,
+    FAMILY,
+    MEMBER,
+    BOUNDED,
+    LEAST,
+    GAIN,
+    IMPERFECT,
+)

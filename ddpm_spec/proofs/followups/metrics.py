@@ -12,6 +12,7 @@ from ddpm_spec.proofs.letters import ONE, ZERO, Z, positive
 __all__ = [
     "BIAS",
     "CUBIC",
+    "DERIVATIONS",
     "FIRST",
     "LEAST",
     "LIMIT",
@@ -302,3 +303,5 @@ LIMIT = _limit()
 MEAN = _mean()
 WITH_DIAGONAL = _with_diagonal()
 CUBIC = _cubic()
+
+DERIVATIONS = (OF_THE_MEAN, BIAS, NEXT, FIRST, LEAST, MOST, LIMIT, MEAN, WITH_DIAGONAL, CUBIC)

@@ -6,7 +6,7 @@ from ddpm_spec.proofs.calculus import Calculus, integral
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import ONE, ZERO
 
-__all__ = ["CUBIC"]
+__all__ = ["CUBIC", "DERIVATIONS"]
 
 
 def _cubic() -> Derivation:
@@ -42,3 +42,5 @@ def _cubic() -> Derivation:
 
 
 CUBIC = _cubic()
+
+DERIVATIONS = (CUBIC,)

@@ -7,7 +7,7 @@ from ddpm_spec.ops.typeset import letter
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, ONE, X_0, positive
 
-__all__ = ["INPUT", "RATIO", "VARIANCE"]
+__all__ = ["DERIVATIONS", "INPUT", "RATIO", "VARIANCE"]
 
 GAMMA = positive(r"\gamma")
 
@@ -63,3 +63,5 @@ def _ratio() -> Derivation:
 INPUT = _input()
 VARIANCE = _variance()
 RATIO = _ratio()
+
+DERIVATIONS = (INPUT, VARIANCE, RATIO)

@@ -9,7 +9,7 @@ from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, ONE, X_T, ZERO, positive
 
-__all__ = ["BRIDGE", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
+__all__ = ["BRIDGE", "DERIVATIONS", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
 
 NOISE, DATA = positive(r"\sigma^2"), positive(r"\sigma_d^2")
 IN_OUR_LETTERS = (
@@ -147,3 +147,5 @@ LEAST_OUTPUT = _least_output()
 WEIGHT = _weight()
 LABEL = _label()
 BRIDGE = _bridge()
+
+DERIVATIONS = (INPUT, OUTPUT, LEAST_OUTPUT, WEIGHT, LABEL, BRIDGE)

@@ -10,7 +10,7 @@ from ddpm_spec.proofs.gaussian import gaussian_sum
 from ddpm_spec.proofs.letters import AT, ONE, X_0, X_T, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
-__all__ = ["DENOISER", "EXCESS", "LOW", "MEASURED", "NORM", "REST", "SCORE"]
+__all__ = ["DENOISER", "DERIVATIONS", "EXCESS", "LOW", "MEASURED", "NORM", "REST", "SCORE"]
 
 Y, GAIN = letter("y"), letter("a")
 RESIDUAL, NOISE = positive("V"), positive(r"\sigma_y^2")
@@ -207,3 +207,5 @@ EXCESS = _excess()
 NORM = _norm()
 LOW = _low()
 REST = _rest()
+
+DERIVATIONS = (DENOISER, MEASURED, SCORE, EXCESS, NORM, LOW, REST)

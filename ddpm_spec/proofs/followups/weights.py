@@ -13,6 +13,7 @@ __all__ = [
     "BELOW",
     "BOUND",
     "COSINE",
+    "DERIVATIONS",
     "MIN_SNR_ABOVE",
     "MIN_SNR_BELOW",
     "MIXTURE",
@@ -271,3 +272,5 @@ COSINE = _cosine()
 MIXTURE = _mixture()
 SHARES = _shares()
 BELOW = _below()
+
+DERIVATIONS = (V_LOSS, ON_X_0, UNIT_OF_V, P2, MIN_SNR_ABOVE, MIN_SNR_BELOW, COSINE, MIXTURE, SHARES, BELOW)
