@@ -149,6 +149,9 @@ class Silent:
     def observe(self, *_: object) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
+    def needs(self, *_: object) -> None:
+        pass
+
 
 def tests(items: Iterable[pytest.Item]) -> list[Killer]:
     """The collected tests that may kill."""
