@@ -5,8 +5,8 @@ formulas the interpreter really enters there and refuses an example that does no
 about; `Recorder.prove` checks a derivation. What they saw is written to `docs/check/evidence.json`. A
 record counts only while the hash of its formulas' code is the hash of the code at hand.
 
-`python -m ddpm_spec.evidence OTHER.json` compares that record with another one and fails where a
-status differs.
+`python -m ddpm_spec.evidence OTHER.json` compares that record with another one: the status of every node
+of the paper and of every result that came after it, and what is said and seen of every claim.
 """
 
 import ast
@@ -26,13 +26,14 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import CodeType, FrameType
 from typing import Any, Literal
 
 from ddpm_spec import followups, formulas
-from ddpm_spec.followups.index import FOLLOWUPS
+from ddpm_spec.literature import FOLLOWUPS
 from ddpm_spec.paper import NODES, Formula, Node
 
 __all__ = [
@@ -91,6 +92,8 @@ class Evidence:
     """Date, commit, versions, cores and seconds of the last full run; empty if there was none."""
     mutation: dict[str, Any] = field(default_factory=dict)
     """The score of the last mutation run: wrong versions of each function, and what refused them."""
+    waiting: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The claims, by kind and words, whose tests were skipped for want of an optional package: its name."""
 
     @property
     def score_is_current(self) -> bool:
@@ -143,6 +146,7 @@ def load(path: Path = PATH) -> Evidence:
         tuple(Observation(**(o | {name: tuple(o[name]) for name in tuples})) for o in observations),
         data["run"],
         data.get("mutation", {}),
+        {(kind, claim): package for kind, claim, package in data.get("waiting", [])},
     )
 
 
@@ -152,6 +156,15 @@ class Recorder:
     def __init__(self) -> None:
         self.observations: dict[tuple[str, str], Observation] = {}
         self.mutation: dict[str, Any] = {}
+        self.waiting: dict[tuple[str, str], str] = {}
+
+    def needs(self, package: str, kind: Kind, claim: str) -> None:
+        """Note that this claim cannot be tried where an optional package is not installed.
+
+        The test says so before it is skipped. A comparison of records then knows why the claim is not there.
+        """
+        if find_spec(package) is None:
+            self.waiting[kind, claim] = package
 
     @contextmanager
     def observe(self, kind: Kind, claim: str, *formulas: Formula) -> Iterator[None]:
@@ -218,15 +231,17 @@ class Recorder:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         fresh = {k: replace(o, date=now, seconds=round(o.seconds, 2)) for k, o in self.observations.items()}
         known = load(path)
-        run = known.run
+        run, waiting = known.run, self.waiting
         if full_run_seconds is None:
             fresh = {o.key: o for o in known.observations} | fresh
+            waiting = known.waiting | waiting
         else:
             run = _circumstances(now, full_run_seconds)
         observations = [asdict(fresh[key]) for key in sorted(fresh)]
         path.parent.mkdir(parents=True, exist_ok=True)
         score = self.mutation | {"date": now} if self.mutation else known.mutation
-        data = {"run": run, "mutation": score, "observations": observations}
+        waits = [(*key, waiting[key]) for key in sorted(waiting.keys() - fresh.keys())]
+        data = {"run": run, "mutation": score, "waiting": waits, "observations": observations}
         text = json.dumps(data, indent=1, ensure_ascii=False)
         beside = path.with_suffix(".tmp")
         beside.write_text(text + "\n")
@@ -389,18 +404,66 @@ def _derivations() -> tuple[Any, ...]:
     return (*DERIVATIONS, *BEYOND)
 
 
+# --------------------------------------------------------------------------------------- comparison
+
+_COMPARED = ("formulas", "nodes", "outcome")
+"""What two records must say alike of a claim; examples, seconds, dates and hashes may differ."""
+
+
 def main(arguments: list[str]) -> int:
-    """Compare the record with another one: 0 where every node has the same status."""
+    """Compare the record with another one: 0 where they say the same of every node and of every claim."""
     if len(arguments) != 1:
         print("usage: python -m ddpm_spec.evidence OTHER.json", file=sys.stderr)
         return 2
-    here, other = load().statuses(), load(Path(arguments[0])).statuses()
-    different = [key for key in here if here[key] != other[key]]
-    for key in different:
-        print(f"{NODES[key].name}: {other[key]} in {arguments[0]}, {here[key]} in this run")
+    name = arguments[0]
+    if not Path(name).is_file():
+        print(f"{name}: there is no such file", file=sys.stderr)
+        return 2
+    here, other = load(), load(Path(name))
+    waiting = _waiting(here, other)
+    for (kind, claim), package in waiting.items():
+        print(f"not tried here, needs {package}: {kind}, {claim}")
+    other = replace(other, observations=tuple(o for o in other.observations if o.key not in waiting))
+    different = [*_other_statuses(here, other, name), *_other_claims(here, other, name)]
+    for line in different:
+        print(line)
     if not different:
-        print(f"the status of all {len(here)} nodes agrees")
+        print(f"{len(NODES) + len(FOLLOWUPS)} statuses and {len(here.observations)} claims agree")
     return 1 if different else 0
+
+
+def _waiting(here: Evidence, other: Evidence) -> dict[tuple[str, str], str]:
+    """The claims that only the other record has, as their tests met a package that is still not installed."""
+    missing = {o.key for o in other.observations} - {o.key for o in here.observations}
+    return {key: name for key, name in here.waiting.items() if key in missing and find_spec(name) is None}
+
+
+def _other_statuses(here: Evidence, other: Evidence, name: str) -> Iterator[str]:
+    """A line for each node whose status differs."""
+    ours, theirs = (record.statuses() | record.beyond() for record in (here, other))
+    for key, node in (NODES | FOLLOWUPS).items():
+        if ours[key] != theirs[key]:
+            yield f"{node.name}: {theirs[key]} in {name}, {ours[key]} in this run"
+
+
+def _other_claims(here: Evidence, other: Evidence, name: str) -> Iterator[str]:
+    """A line for each claim that one of the records lacks, and for each thing said differently of one."""
+    ours, theirs = ({o.key: o for o in record.observations} for record in (here, other))
+    for key in sorted(ours.keys() | theirs.keys()):
+        words = ", ".join(key)
+        if key not in ours:
+            yield f"missing in this run: {words}"
+        elif key not in theirs:
+            yield f"new in this run: {words}"
+        else:
+            for said in _COMPARED:
+                was, is_ = getattr(theirs[key], said), getattr(ours[key], said)
+                if was != is_:
+                    yield f"{words}: {said} {_words(was)} in {name}, {_words(is_)} in this run"
+
+
+def _words(said: str | tuple[str, ...]) -> str:
+    return said if isinstance(said, str) else " ".join(said) or "none"
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what ran. Only a plain `pytest`, of everything, replaces the whole record."""
     config = session.config
     # Under `-n` each process has seen a part; the record stays as it is.
-    if not (_RECORDER.observations or _RECORDER.mutation) or hasattr(config, "workerinput"):
+    seen = _RECORDER.observations or _RECORDER.mutation or _RECORDER.waiting
+    if not seen or hasattr(config, "workerinput"):
         return
     everything = config.args == config.getini("testpaths") and not config.option.keyword
     seconds = time.monotonic() - config.stash[_START]

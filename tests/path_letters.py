@@ -7,7 +7,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ddpm_spec.ops.typeset import T, t
-from ddpm_spec.proofs import autoregressive, bound, path
+from ddpm_spec.proofs import autoregressive, path
+from ddpm_spec.proofs.bound import divergences
 from ddpm_spec.proofs.followups import weights
 from ddpm_spec.proofs.sums import PathLaw
 
@@ -18,7 +19,7 @@ STEPS = 4
 
 _LAWS = {
     law.name: law
-    for module in (path, bound, autoregressive, weights)
+    for module in (path, divergences, autoregressive, weights)
     for law in vars(module).values()
     if isinstance(law, PathLaw)
 }

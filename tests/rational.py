@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import exact as exact
 
-__all__ = ["numbers", "rational_step", "rational_steps"]
+__all__ = ["numbers", "rational_step", "rational_steps", "small", "spreads"]
 
 numbers = st.fractions(min_value=-3, max_value=3, max_denominator=50)
+small = st.fractions(min_value=-1, max_value=1, max_denominator=4)
+spreads = st.fractions(min_value=Fraction(1, 4), max_value=2, max_denominator=4)
+"""Deviations or variances, where many numbers are multiplied."""
 
 
 def rational_step(m_prev: Fraction, m: Fraction) -> Step:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ddpm_spec.evidence import Evidence, Recorder
-from ddpm_spec.followups.index import FOLLOWUPS
+from ddpm_spec.literature import FOLLOWUPS
 from ddpm_spec.paper import NODES, Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND

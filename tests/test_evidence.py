@@ -5,16 +5,19 @@ import linecache
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ddpm_spec import evidence
-from ddpm_spec.evidence import Evidence, Observation, Recorder, formula_hash, load
+from ddpm_spec.evidence import Evidence, Observation, Recorder, formula_hash, formula_name, load
 from ddpm_spec.formulas import bound, forward, posterior, reverse
+from ddpm_spec.literature import FOLLOWUPS
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import FalseStep
 from ddpm_spec.proofs import posterior as posterior_proofs
+from ddpm_spec.proofs.followups import multistep as multistep_proofs
 from ddpm_spec.schedule import linear_schedule
 
 
@@ -193,22 +196,164 @@ def test_no_file_is_no_evidence(tmp_path: Path) -> None:
     assert set(record.statuses().values()) == {"no evidence"}
 
 
-def test_comparison_of_two_records(
-    tmp_path: Path,
-    proved: Evidence,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    path, other = tmp_path / "a.json", tmp_path / "b.json"
+# --------------------------------------------------------------------------------------- comparison
+
+Record = dict[str, Any]
+"""A record as the file has it."""
+Compare = Callable[[Callable[[Record], None]], tuple[int, list[str]]]
+LAW = ("property", "a law of our own")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, proved: Evidence, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The record of this run: the paper's derivations, those of one later result, and a law."""
+    path = tmp_path / "here.json"
     recorder = Recorder()
     recorder.observations = {o.key: o for o in proved.observations}
+    for derivation in multistep_proofs.DERIVATIONS:
+        recorder.prove(derivation)
+    with recorder.observe(*LAW, posterior.posterior_variance):
+        posterior.posterior_variance(a_step())
     recorder.write(path, full_run_seconds=0)
     monkeypatch.setattr(evidence, "PATH", path)
     monkeypatch.setattr(evidence.load, "__defaults__", (path,))
-    assert evidence.main([str(path)]) == 0
-    data = json.loads(path.read_text())
-    data["observations"] = [o for o in data["observations"] if "eq-7" not in o["nodes"]]
-    other.write_text(json.dumps(data))
-    assert evidence.main([str(other)]) == 1
-    assert f"Eq. (7): no evidence in {other}, proved in this run" in capsys.readouterr().out
+    return path
+
+
+@pytest.fixture
+def compare(recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Compare:
+    """The exit status and the lines of a comparison with this record after a change to it."""
+    monkeypatch.chdir(recorded.parent)
+
+    def compared(change: Callable[[Record], None]) -> tuple[int, list[str]]:
+        data = json.loads(recorded.read_text())
+        change(data)
+        Path("other.json").write_text(json.dumps(data))
+        code = evidence.main(["other.json"])
+        return code, capsys.readouterr().out.splitlines()
+
+    return compared
+
+
+def find(data: Record, kind: str, claim: str) -> Record:
+    (found,) = (o for o in data["observations"] if (o["kind"], o["claim"]) == (kind, claim))
+    return found
+
+
+def without(data: Record, lost: Callable[[Record], bool]) -> None:
+    data["observations"] = [o for o in data["observations"] if not lost(o)]
+
+
+def test_two_records_that_say_the_same_agree(compare: Compare) -> None:
+    """How often, how fast and when a claim was tried is not compared."""
+
+    def change(data: Record) -> None:
+        for o in data["observations"]:
+            o |= {"examples": 7, "seconds": 1e3, "date": "1999"}
+        data |= {"run": {}, "mutation": {"hash": "0"}}
+
+    code, lines = compare(change)
+    assert code == 0
+    assert lines == [f"{len(NODES) + len(FOLLOWUPS)} statuses and {len(load().observations)} claims agree"]
+
+
+@pytest.mark.parametrize(("node", "name"), [("eq-7", r"Eq. (7)"), ("beyond-multistep", "PNDM")])
+def test_a_status_that_differs_is_named(compare: Compare, node: str, name: str) -> None:
+    def unknown(data: Record) -> None:
+        names = {formula_name(f) for f in (NODES | FOLLOWUPS)[node].formulas}
+        without(data, lambda o: node in o["nodes"] or bool(names & {*o["formulas"]}))
+
+    def outdated(data: Record) -> None:
+        for o in data["observations"]:
+            o["hash"] = "0" * 16 if node in o["nodes"] else o["hash"]
+
+    code, lines = compare(unknown)
+    assert code == 1
+    assert f"{name}: no evidence in other.json, proved in this run" in lines
+    code, lines = compare(outdated)
+    assert code == 1
+    assert f"{name}: outdated in other.json, proved in this run" in lines
+    assert all(line.endswith(": outdated in other.json, proved in this run") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("said", "was", "line"),
+    [
+        ("formulas", ["forward.alpha"], "formulas forward.alpha in {}, posterior.posterior_variance in {}"),
+        ("nodes", ["alg-2"], "nodes alg-2 in {}, none in {}"),
+        ("outcome", "numerical", "outcome numerical in {}, passed in {}"),
+    ],
+)
+def test_what_is_said_differently_of_a_claim_is_named(
+    compare: Compare, said: str, was: object, line: str
+) -> None:
+    code, lines = compare(lambda data: find(data, *LAW).update({said: was}))
+    assert code == 1
+    assert f"{LAW[0]}, {LAW[1]}: " + line.format("other.json", "this run") in lines
+
+
+def test_a_claim_that_one_of_them_lacks_is_named(compare: Compare) -> None:
+    """Though no status changes by it, and though it is only the kind that changed."""
+    law = ", ".join(LAW)
+    assert compare(lambda data: without(data, lambda o: (o["kind"], o["claim"]) == LAW)) == (
+        1,
+        [f"new in this run: {law}"],
+    )
+    assert compare(lambda data: find(data, *LAW).update(kind="oracle")) == (
+        1,
+        [f"missing in this run: oracle, {LAW[1]}", f"new in this run: {law}"],
+    )
+
+
+def add(data: Record) -> None:
+    """Another claim, which only the other record has."""
+    data["observations"].append(find(data, *LAW) | {"claim": "it is a library's"})
+
+
+@pytest.mark.parametrize(("package", "excused"), [("no_such_package", True), ("json", False), (None, False)])
+def test_only_what_waits_for_a_package_may_be_missing(
+    recorded: Path, compare: Compare, package: str | None, excused: bool
+) -> None:
+    """Its test has to have come to the skip in this run, and the package has to be missing still."""
+    data = json.loads(recorded.read_text())
+    data["waiting"] = [(LAW[0], "it is a library's", package)] if package else []
+    recorded.write_text(json.dumps(data))
+    code, (line, *_) = compare(add)
+    assert code == (0 if excused else 1)
+    assert line == (
+        "not tried here, needs no_such_package: property, it is a library's"
+        if excused
+        else "missing in this run: property, it is a library's"
+    )
+
+
+def test_what_the_other_record_waits_for_excuses_nothing(compare: Compare) -> None:
+    def change(data: Record) -> None:
+        add(data)
+        data["waiting"] = [(LAW[0], "it is a library's", "no_such_package")]
+
+    assert compare(change) == (1, ["missing in this run: property, it is a library's"])
+
+
+def test_a_claim_waits_until_it_is_tried(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    here, there, neither = Recorder(), Recorder(), Recorder()
+    here.needs("no_such_package", *LAW)  # type: ignore[arg-type]
+    here.needs("json", "oracle", "a claim that can be tried")
+    here.write(path, full_run_seconds=1.0)
+    assert load(path).waiting == {LAW: "no_such_package"}
+    neither.write(path)
+    assert load(path).waiting == {LAW: "no_such_package"}, "a partial run that did not come to it"
+    with there.observe(*LAW, posterior.posterior_variance):
+        posterior.posterior_variance(a_step())
+    there.write(path)
+    assert not load(path).waiting
+    here.write(path, full_run_seconds=1.0)
+    neither.write(path, full_run_seconds=1.0)
+    assert not load(path).waiting, "a full run replaces all"
+
+
+def test_a_comparison_needs_one_file_that_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert evidence.main([]) == 2
+    assert evidence.main(["no/such.json"]) == 2
+    assert "no/such.json: there is no such file" in capsys.readouterr().err

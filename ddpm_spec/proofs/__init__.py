@@ -2,7 +2,6 @@
 
 from ddpm_spec.proofs import (
     autoregressive,
-    bound,
     coding,
     decoder,
     floors,
@@ -17,6 +16,14 @@ from ddpm_spec.proofs import (
     schedule,
     score,
     variance,
+)
+from ddpm_spec.proofs.bound import (
+    bayes,
+    bits_per_dim,
+    divergence_bound,
+    marginal_bound,
+    mean_distance,
+    path_bound,
 )
 from ddpm_spec.proofs.engine import Derivation, FalseStep, Proof
 
@@ -34,16 +41,16 @@ DERIVATIONS: tuple[Derivation, ...] = (
     reverse.LOGARITHM,
     sampling.DRAW,
     objective.WEIGHT,
-    bound.PATH,
-    bound.BAYES_GIVEN_X_0,
-    bound.SUM,
-    bound.BITS,
-    bound.BAYES_MARGINAL,
-    bound.MARGINAL,
-    bound.DISTANCE,
-    bound.ELIMINATED,
-    bound.TARGET,
-    bound.TO_NOISE,
+    path_bound.PATH,
+    bayes.BAYES_GIVEN_X_0,
+    divergence_bound.SUM,
+    bits_per_dim.BITS,
+    bayes.BAYES_MARGINAL,
+    marginal_bound.MARGINAL,
+    mean_distance.DISTANCE,
+    mean_distance.ELIMINATED,
+    mean_distance.TARGET,
+    mean_distance.TO_NOISE,
     autoregressive.FROM_PATH,
     autoregressive.FROM_MARGINALS,
     score.TWEEDIE,

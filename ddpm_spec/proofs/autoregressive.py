@@ -2,9 +2,10 @@
 
 from ddpm_spec.formulas import autoregressive, bound
 from ddpm_spec.ops import log, total
-from ddpm_spec.ops.typeset import Steps, T, letter, rows, t
-from ddpm_spec.proofs.bound import ENTROPY, KL_STEP, KL_T, TOWER
+from ddpm_spec.ops.typeset import Steps, T, rows, t
+from ddpm_spec.proofs.bound.divergences import ENTROPY, KL_STEP, KL_T, TOWER
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line
+from ddpm_spec.proofs.letters import ZERO
 from ddpm_spec.proofs.path import PRIOR, Q_MARGINAL, Q_REVERSE, Q_STEP, Given, P, Q
 from ddpm_spec.proofs.sums import Identity, PathLaw
 
@@ -13,7 +14,6 @@ __all__ = ["CONDITIONAL", "FROM_MARGINALS", "FROM_PATH"]
 CONDITIONAL = PathLaw("conditional", lambda x, prev: rf"p_\theta(x_0^{{{x[2:].strip('{}')}}} \mid {x})")
 """The law that the model gives coordinate t of the data, given those after it: all that x_t shows."""
 
-NOTHING = letter("0", t * 0)
 MASKING = (
     r"$T = D$, and $x_t$ is $x_0$ with the coordinates $1..t$ blank, so $q(x_t \mid x_{t-1})$ is 1 on the "
     "path and 0 elsewhere."
@@ -24,7 +24,7 @@ COPIES = (
     r"does not copy pays $-\log$ of the probability that it does, in addition."
 )
 
-CERTAIN = Identity(PRIOR(T), NOTHING), Identity(Q_STEP(t), NOTHING)
+CERTAIN = Identity(PRIOR(T), ZERO), Identity(Q_STEP(t), ZERO)
 COPIED = Identity(P(t), log(CONDITIONAL(t)))
 
 
@@ -89,7 +89,7 @@ def _from_marginals() -> Derivation:
             Line(
                 Expectation(rows(total(Steps(log(back) - log(P(t)), 1)), data), Q),
                 "The last image is blank under both laws.",
-                Given((CERTAIN[0], Identity(Q_MARGINAL(T), NOTHING))),
+                Given((CERTAIN[0], Identity(Q_MARGINAL(T), ZERO))),
             ),
             Line(
                 Expectation(rows(total(Steps(log(law_prev) - log(law) - log(P(t)), 1)), data), Q),
@@ -104,7 +104,7 @@ def _from_marginals() -> Derivation:
             Line(
                 Expectation(-total(Steps(log(P(t)), 1)), Q),
                 "The last image is blank.",
-                Given((Identity(Q_MARGINAL(T), NOTHING),)),
+                Given((Identity(Q_MARGINAL(T), ZERO),)),
             ),
             Line(
                 Expectation(-total(Steps(log(CONDITIONAL(t)), 1)), Q),

@@ -18,7 +18,6 @@ from ddpm_spec.proofs.engine import By, Expectation, Form, Line, Normal, Rule, V
 from ddpm_spec.proofs.zero import Undecided, Verdict, is_zero, sign_of
 
 __all__ = [
-    "ZERO",
     "AtLeast",
     "AtMost",
     "Averaged",
@@ -42,8 +41,6 @@ __all__ = [
 ]
 
 # --------------------------------------------------------------------------------------------- terms
-
-ZERO = Term("0", sp.Integer(0))
 
 
 def slope(f: Term, x: Term) -> Term:

@@ -9,11 +9,13 @@ import sympy as sp
 from ddpm_spec.formulas import bound, coding, forward, posterior
 from ddpm_spec.ops import exp, log, total
 from ddpm_spec.ops.typeset import Steps, T, letter, rows, t
-from ddpm_spec.proofs.bound import BAYES_GIVEN_X_0, L_STEP, L_T, ONE, bayes_laws, first_step_laws
+from ddpm_spec.proofs.bound.bayes import BAYES_GIVEN_X_0
+from ddpm_spec.proofs.bound.divergences import L_STEP, L_T
+from ddpm_spec.proofs.bound.laws import bayes_laws, first_step_laws
 from ddpm_spec.proofs.calculus import Averaged, AveragedBy, Tangent, compared
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Value
 from ddpm_spec.proofs.forward import BASE
-from ddpm_spec.proofs.letters import positive
+from ddpm_spec.proofs.letters import ONE, positive
 from ddpm_spec.proofs.path import Q_GIVEN, Q_POSTERIOR, Q_STEP, Given, P, Put, Q
 from ddpm_spec.proofs.sums import Identity
 

@@ -7,7 +7,6 @@ from ddpm_spec.ops import exp, infinity, log, sqrt, two_pi
 from ddpm_spec.ops.typeset import Level, Term, letter, named, rows
 from ddpm_spec.paper import Formula
 from ddpm_spec.proofs.calculus import (
-    ZERO,
     AtMost,
     Backwards,
     BySeries,
@@ -23,7 +22,7 @@ from ddpm_spec.proofs.calculus import (
     sinh,
 )
 from ddpm_spec.proofs.engine import Derivation, Line, Normal, Value, Within
-from ddpm_spec.proofs.letters import AT, AT_1, EPS, EPS_HAT, X_0, Z, positive
+from ddpm_spec.proofs.letters import AT, AT_1, EPS, EPS_HAT, ONE, X_0, ZERO, Z, positive
 
 __all__ = [
     "AS_NOISE",
@@ -51,11 +50,7 @@ EDGE_LEVELS = letter("L", _HALF + sp.Symbol("levels", positive=True) + 1)
 
 MU, SIGMA_1_SQUARED = letter(r"\mu"), positive(r"\sigma_1^2")
 X = letter("x")
-ONE, MINUS_ONE, INFINITY = (
-    letter("1", sp.Integer(1)),
-    letter("-1", sp.Integer(-1), level=Level.SUM),
-    infinity(X),
-)
+MINUS_ONE, INFINITY = letter("-1", sp.Integer(-1), level=Level.SUM), infinity(X)
 
 
 def _bin(

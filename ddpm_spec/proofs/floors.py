@@ -1,14 +1,12 @@
 """What no network gets below, and what the exact one pays for N(0, I): the mutual information."""
 
-import sympy as sp
-
 from ddpm_spec.formulas import bound, decoder, floors, forward, posterior, variance
 from ddpm_spec.ops import exp, log, sqrt
 from ddpm_spec.ops.typeset import letter, named, rows
-from ddpm_spec.proofs.calculus import ZERO, AtLeast, Calculus, DensityFalls, cdf, compared, density, slope
-from ddpm_spec.proofs.decoder import EDGE_LEVELS, LEVELS, MINUS_ONE, MU, ONE, SIGMA_1_SQUARED, X_K
+from ddpm_spec.proofs.calculus import AtLeast, Calculus, DensityFalls, cdf, compared, density, slope
+from ddpm_spec.proofs.decoder import EDGE_LEVELS, LEVELS, MINUS_ONE, MU, SIGMA_1_SQUARED, X_K
 from ddpm_spec.proofs.engine import Derivation, Line, Normal, Value
-from ddpm_spec.proofs.letters import AT, SIGMA_SQUARED, X_0, X_T, positive
+from ddpm_spec.proofs.letters import AT, ONE, SIGMA_SQUARED, X_0, X_T, ZERO, positive
 from ddpm_spec.proofs.scale import AT_T
 
 __all__ = [
@@ -256,7 +254,6 @@ def _loss() -> Derivation:
 
 
 def _information() -> Derivation:
-    unit = letter("1", sp.Integer(1))
     v, v_prev = AT.one_minus_alpha_bar, AT.one_minus_alpha_bar_prev
     return Derivation(
         title=r"The rate of unit normal data is information: a step",
@@ -273,7 +270,7 @@ def _information() -> Derivation:
                 r"This is $\tfrac12\log(\beta_t/\tilde\beta_t)$.",
             ),
         ),
-        end=Value(variance.best_step_term(variance.optimal_variance(unit, AT), AT)),
+        end=Value(variance.best_step_term(variance.optimal_variance(ONE, AT), AT)),
         end_tex=r"\mathbb{E}_q[L_{t-1}]",
         formulas=(variance.best_step_term, variance.optimal_variance),
         assumptions=(
@@ -283,7 +280,6 @@ def _information() -> Derivation:
 
 
 def _information_left() -> Derivation:
-    unit = letter("1", sp.Integer(1))
     return Derivation(
         title=r"The rate of unit normal data is information: $L_T$",
         nodes=("lemma-information",),
@@ -293,7 +289,7 @@ def _information_left() -> Derivation:
                 r"$I(x_0; x_T)$ for $x_0 \sim \mathcal{N}(0, I)$, a coordinate.",
             ),
         ),
-        end=Value(bound.prior_term(unit, AT_T)),
+        end=Value(bound.prior_term(ONE, AT_T)),
         end_tex=r"\mathbb{E}[L_T]",
         formulas=(bound.prior_term,),
         assumptions=(r"$L_T$ is linear in $x_0^2$ (claim C1), whose mean is 1.",),

@@ -16,7 +16,9 @@ from ddpm_spec.proofs.engine import (
 from ddpm_spec.proofs.letters import Z, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
-__all__ = ["KL", "SUM", "gaussian_kl", "gaussian_sum"]
+__all__ = ["KL", "SUM", "gaussian_kl", "gaussian_sum", "kl_at"]
+
+_OF_KL = letter("m"), positive("v"), letter("m_p"), positive("v_p")
 
 
 def gaussian_sum(
@@ -113,7 +115,12 @@ def gaussian_kl(m: Term, v: Term, m_p: Term, v_p: Term) -> Derivation:
 
 
 def _kl() -> Derivation:
-    return gaussian_kl(letter("m"), positive("v"), letter("m_p"), positive("v_p"))
+    return gaussian_kl(*_OF_KL)
+
+
+def kl_at(*terms: Term) -> tuple[tuple[Term, Term], ...]:
+    """The letters of the lemma `KL`, and what stands for them: a mean and a variance of either law."""
+    return tuple(zip(_OF_KL, terms, strict=True))
 
 
 SUM = gaussian_sum(

@@ -1,12 +1,10 @@
 """Claim C9 in its exact form: what the mixture of two latents is a draw of, and what it is not."""
 
-import sympy as sp
-
 from ddpm_spec.formulas import forward, gaussian, interpolation
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named, rows
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, EPS, X_0
+from ddpm_spec.proofs.letters import AT, EPS, ONE, X_0, ZERO
 
 __all__ = ["MEAN", "NOISE"]
 
@@ -46,14 +44,13 @@ def _mean() -> Derivation:
 
 def _noise() -> Derivation:
     """The variance of (1 − λ) ε + λ ε′ by the sum of two scaled independent normals."""
-    one, zero = letter("1", sp.Integer(1)), letter("0", sp.Integer(0))
-    first = gaussian.linear_variance(one, (1 - _WEIGHT) ** 2, zero)
+    first = gaussian.linear_variance(ONE, (1 - _WEIGHT) ** 2, ZERO)
     return Derivation(
         title="The noise that a mixture keeps",
         nodes=("c-9",),
         lines=(
             Line(
-                Value(gaussian.linear_variance(one, _WEIGHT**2, named("s", first))),
+                Value(gaussian.linear_variance(ONE, _WEIGHT**2, named("s", first))),
                 r"$\lambda\epsilon'$ plus the independent noise $(1-\lambda)\epsilon$, of variance $s$.",
                 where=(("s", first),),
             ),

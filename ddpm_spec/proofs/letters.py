@@ -10,7 +10,20 @@ from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops.typeset import Level, Term, letter
 from ddpm_spec.proofs.zero import UnitInterval
 
-__all__ = ["AT", "AT_1", "EPS", "EPS_HAT", "SIGMA_SQUARED", "X_0", "X_PREV", "X_T", "Z", "positive"]
+__all__ = [
+    "AT",
+    "AT_1",
+    "EPS",
+    "EPS_HAT",
+    "ONE",
+    "SIGMA_SQUARED",
+    "X_0",
+    "X_PREV",
+    "X_T",
+    "ZERO",
+    "Z",
+    "positive",
+]
 
 
 def positive(tex: str) -> Term:
@@ -18,6 +31,7 @@ def positive(tex: str) -> Term:
     return letter(tex, sp.Symbol(tex, positive=True))
 
 
+ZERO, ONE = letter("0", sp.Integer(0)), letter("1", sp.Integer(1))
 X_0, X_T, X_PREV = letter("x_0"), letter("x_t"), letter("x_{t-1}")
 EPS, EPS_HAT, Z = letter(r"\epsilon"), letter(r"\epsilon_\theta"), letter("z")
 SIGMA_SQUARED = positive(r"\sigma_t^2")

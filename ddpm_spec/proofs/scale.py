@@ -6,7 +6,7 @@ from ddpm_spec.formulas import bound, gaussian, variance
 from ddpm_spec.ops import log, sqrt
 from ddpm_spec.ops.typeset import Level, Term, letter, named
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, X_0, positive
+from ddpm_spec.proofs.letters import AT, ONE, X_0, positive
 
 __all__ = ["ONE_STEP", "PRIOR", "TOWARDS_ONE", "UNIT_STAYS", "UNSCALED"]
 
@@ -55,7 +55,7 @@ def _unit_stays() -> Derivation:
         nodes=("c-10",),
         lines=(
             Line(Value(AT.alpha_bar * one + AT.one_minus_alpha_bar), "The variance of $x_t$ for $v = 1$."),
-            Line(Value(letter("1", sp.Integer(1))), "At every $t$."),
+            Line(Value(ONE), "At every $t$."),
         ),
         end=Value(variance.marginal_variance(one, AT)),
         end_tex="V_t",

@@ -3,9 +3,9 @@
 from ddpm_spec.formulas import bound, forward, gaussian, posterior, variance
 from ddpm_spec.ops import log, sqrt, two_pi
 from ddpm_spec.ops.typeset import Term, letter, named, rows
-from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, limit, slope
+from ddpm_spec.proofs.calculus import AtLeast, AtMost, Calculus, compared, limit, slope
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Moments, Normal, Value
-from ddpm_spec.proofs.letters import AT, SIGMA_SQUARED, X_PREV, X_T, Z, positive
+from ddpm_spec.proofs.letters import AT, SIGMA_SQUARED, X_PREV, X_T, ZERO, Z, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
 __all__ = [

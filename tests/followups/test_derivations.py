@@ -1,12 +1,14 @@
 """Every derivation of what came later holds, on the functions as they are; a wrong one is refused."""
 
 from collections.abc import Callable
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 import pytest
 from reading import printed, read_back
 
-from ddpm_spec import ops
+from ddpm_spec import followups, ops
 from ddpm_spec.evidence import Evidence, Recorder
 from ddpm_spec.followups import (
     absorbing,
@@ -28,32 +30,15 @@ from ddpm_spec.followups import (
     v_prediction,
     weights,
 )
-from ddpm_spec.followups.index import FOLLOWUPS, GAPS
 from ddpm_spec.formulas.forward import q_mean
 from ddpm_spec.formulas.interpolation import mix
 from ddpm_spec.formulas.posterior import posterior_variance
+from ddpm_spec.literature import FOLLOWUPS, GAPS, MODULES
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS as OF_THE_PAPER
 from ddpm_spec.proofs import Derivation, FalseStep
+from ddpm_spec.proofs import followups as proofs
 from ddpm_spec.proofs.followups import DERIVATIONS
-from ddpm_spec.proofs.followups import absorbing as absorbing_proofs
-from ddpm_spec.proofs.followups import consistency as consistency_proofs
-from ddpm_spec.proofs.followups import ddim as ddim_proofs
-from ddpm_spec.proofs.followups import diffusion_limit as limit_proofs
-from ddpm_spec.proofs.followups import finite_data as finite_proofs
-from ddpm_spec.proofs.followups import flow_matching as flow_proofs
-from ddpm_spec.proofs.followups import guidance as guidance_proofs
-from ddpm_spec.proofs.followups import learned_variance as learned_proofs
-from ddpm_spec.proofs.followups import metrics as metrics_proofs
-from ddpm_spec.proofs.followups import multistep as multistep_proofs
-from ddpm_spec.proofs.followups import perturbation as perturbation_proofs
-from ddpm_spec.proofs.followups import preconditioning as edm_proofs
-from ddpm_spec.proofs.followups import resolution as resolution_proofs
-from ddpm_spec.proofs.followups import schedules as schedules_proofs
-from ddpm_spec.proofs.followups import snr as snr_proofs
-from ddpm_spec.proofs.followups import steering as steering_proofs
-from ddpm_spec.proofs.followups import v_prediction as v_proofs
-from ddpm_spec.proofs.followups import weights as weights_proofs
 
 TITLES = [derivation.title for derivation in DERIVATIONS]
 
@@ -88,6 +73,18 @@ def test_the_index_is_apart_from_the_papers() -> None:
     assert derived == FOLLOWUPS.keys(), "every one of them is derived"
 
 
+@pytest.mark.parametrize("room", [followups, proofs], ids=["formulas", "proofs"])
+def test_every_module_has_its_entry_and_its_proofs(room: ModuleType) -> None:
+    """The proofs are found by the index: a module that it does not name would be left out unseen."""
+    assert {module.name for module in iter_modules(room.__path__)} == set(MODULES)
+
+
+def test_every_derivation_that_a_module_makes_is_collected() -> None:
+    titles = {derivation.title for derivation in (*OF_THE_PAPER, *DERIVATIONS)}
+    made = [d for name in MODULES for d in vars(getattr(proofs, name)).values() if isinstance(d, Derivation)]
+    assert {derivation.title for derivation in made} <= titles
+
+
 def test_a_status_follows_from_what_ran() -> None:
     recorder = Recorder()
     assert Evidence().beyond()["beyond-ddim"] == "no evidence"
@@ -109,7 +106,7 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
             / ops.sqrt(at.one_minus_alpha_bar)
             * (x_t - q_mean(x_0, at))
         ),
-        ddim_proofs._marginal,
+        proofs.ddim._marginal,
     ),
     "DDIM, σ for σ²": (
         ddim.ddim_mean,
@@ -119,18 +116,18 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
             / ops.sqrt(at.one_minus_alpha_bar)
             * (x_t - q_mean(x_0, at))
         ),
-        ddim_proofs._member,
+        proofs.ddim._member,
     ),
     "the noise behind x_t, not scaled": (
         ddim.implied_noise,
         lambda x_0, x_t, at: x_t - q_mean(x_0, at),
-        ddim_proofs._member,
+        proofs.ddim._member,
     ),
-    "DDIM, β_t for σ²": (ddim.ddim_variance, lambda eta, at: eta**2 * at.beta, ddim_proofs._eta_one),
+    "DDIM, β_t for σ²": (ddim.ddim_variance, lambda eta, at: eta**2 * at.beta, proofs.ddim._eta_one),
     "a long step without its division": (
         ddim.skip,
         lambda at, earlier: at._replace(beta=at.one_minus_alpha_bar - earlier.one_minus_alpha_bar),
-        ddim_proofs._skip,
+        proofs.ddim._skip,
     ),
     "DPM-Solver, the whole log-SNR": (
         ddim.solver_step,
@@ -140,106 +137,106 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
             * (at.alpha_bar_prev / at.one_minus_alpha_bar_prev / (at.alpha_bar / at.one_minus_alpha_bar) - 1)
             * eps
         ),
-        ddim_proofs._solver,
+        proofs.ddim._solver,
     ),
     "PNDM, a coefficient off": (
         multistep.four_step_noise,
         lambda eps, eps_1, eps_2, eps_3: (55 * eps - 59 * eps_1 + 36 * eps_2 - 8 * eps_3) / 24,
-        multistep_proofs._cubic,
+        proofs.multistep._cubic,
     ),
     "the time of noise for that of data": (
         flow_matching.path_time,
         lambda at: (
             ops.sqrt(at.one_minus_alpha_bar) / (ops.sqrt(at.alpha_bar) + ops.sqrt(at.one_minus_alpha_bar))
         ),
-        flow_proofs._line,
+        proofs.flow_matching._line,
     ),
     "the straight path backwards": (
         flow_matching.straight_path,
         lambda x_0, eps, time: mix(x_0, eps, time),
-        flow_proofs._line,
+        proofs.flow_matching._line,
     ),
     "the speed backwards": (
         flow_matching.straight_velocity,
         lambda x_0, eps: eps - x_0,
-        flow_proofs._speed,
+        proofs.flow_matching._speed,
     ),
     "the SNR weight without its half": (
         snr.eps_snr_weight,
         lambda at: snr_before(at) / snr_(at) - 1,
-        snr_proofs._eps_weight,
+        proofs.snr._eps_weight,
     ),
     "the SNR weight the other way round": (
         snr.x_0_snr_weight,
         lambda at: (snr_(at) - snr_before(at)) / 2,
-        snr_proofs._x_0_weight,
+        proofs.snr._x_0_weight,
     ),
     "the SNR before, of this step": (
         snr.snr_prev,
         lambda at: at.alpha_bar / at.one_minus_alpha_bar,
-        snr_proofs._eps_weight,
+        proofs.snr._eps_weight,
     ),
     "the SNR by roots": (
         snr.snr,
         lambda at: ops.sqrt(at.alpha_bar / at.one_minus_alpha_bar),
-        snr_proofs._errors,
+        proofs.snr._errors,
     ),
     "the bound in continuous time without the data": (
         snr.snr_bound,
         lambda data_variance, snr_max, snr_min: ops.log((1 + snr_max) / (1 + snr_min)) / 2,
-        snr_proofs._continuous,
+        proofs.snr._continuous,
     ),
     "the learned variance on a plain scale": (
         learned_variance.interpolated_variance,
         lambda v, small, large: mix(small, large, v),
-        learned_proofs._middle,
+        proofs.learned_variance._middle,
     ),
     "the learned variance, the ends swapped": (
         learned_variance.interpolated_variance,
         lambda v, small, large: ops.exp(mix(ops.log(large), ops.log(small), v)),
-        lambda: learned_proofs._end("a test", 1, "swapped"),
+        lambda: proofs.learned_variance._end("a test", 1, "swapped"),
     ),
     "the hybrid loss with a term for the sum": (
         learned_variance.hybrid_loss,
         lambda simple, term, weight, T: simple + weight * term,
-        learned_proofs._hybrid,
+        proofs.learned_variance._hybrid,
     ),
     "the hybrid loss, both weighed": (
         learned_variance.hybrid_loss,
         lambda simple, term, weight, T: weight * (simple + T * term),
-        learned_proofs._hybrid,
+        proofs.learned_variance._hybrid,
     ),
     "the hybrid loss, the variance pushed away": (
         learned_variance.hybrid_loss,
         lambda simple, term, weight, T: simple - weight * (T * term),
-        learned_proofs._moved,
+        proofs.learned_variance._moved,
     ),
     "the gain without α": (
         learned_variance.noise_gain,
         lambda at: at.beta**2 / at.one_minus_alpha_bar,
-        learned_proofs._analytic,
+        proofs.learned_variance._analytic,
     ),
     "an imperfect mean that asks for less": (
         learned_variance.imperfect_variance,
         lambda eps_error, at: (
             posterior_variance(at) - at.beta**2 / (at.alpha * at.one_minus_alpha_bar) * eps_error
         ),
-        learned_proofs._imperfect,
+        proofs.learned_variance._imperfect,
     ),
     "the best variance from the score itself": (
         learned_variance.analytic_variance,
         lambda score_square, at: posterior_variance(at) + score_square,
-        learned_proofs._analytic,
+        proofs.learned_variance._analytic,
     ),
     "the error of the exact noise, not scaled": (
         learned_variance.noise_error,
         lambda score_square, at: 1 - score_square,
-        learned_proofs._upper,
+        proofs.learned_variance._upper,
     ),
     "a gain without the noise that stays": (
         learned_variance.family_gain,
         lambda variance, at: at.one_minus_alpha_bar / at.alpha,
-        learned_proofs._family,
+        proofs.learned_variance._family,
     ),
     "a gain of the sum": (
         learned_variance.family_gain,
@@ -247,147 +244,147 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
             (ops.sqrt(at.one_minus_alpha_bar / at.alpha) + ops.sqrt(at.one_minus_alpha_bar_prev - variance))
             ** 2
         ),
-        learned_proofs._family,
+        proofs.learned_variance._family,
     ),
     "the best variance of the family without its own": (
         learned_variance.family_variance,
         lambda eps_error, variance, at: at.beta * eps_error,
-        learned_proofs._member,
+        proofs.learned_variance._member,
     ),
     "data in an interval, the whole width": (
         learned_variance.bounded_variance,
         lambda width, at: (
             posterior_variance(at) + at.alpha_bar_prev * at.beta**2 / at.one_minus_alpha_bar**2 * width**2
         ),
-        learned_proofs._bounded,
+        proofs.learned_variance._bounded,
     ),
     "a rescaled schedule that does not end at 0": (
         schedules.zero_terminal_root,
         lambda root, root_1, root_T: root * root_1 / (root_1 - root_T),
-        lambda: schedules_proofs._at("a test", "T", "0"),
+        lambda: proofs.schedules._at("a test", "T", "0"),
     ),
     "a rescaled schedule that moves its start": (
         schedules.zero_terminal_root,
         lambda root, root_1, root_T: root - root_T,
-        lambda: schedules_proofs._at("a test", "1", "1"),
+        lambda: proofs.schedules._at("a test", "1", "1"),
     ),
     "β_t as the quotient": (
         schedules.beta_between,
         lambda alpha_bar, alpha_bar_prev: alpha_bar / alpha_bar_prev,
-        schedules_proofs._beta,
+        proofs.schedules._beta,
     ),
     "ᾱ(t) with the whole square": (
         diffusion_limit.limit_alpha_bar,
         lambda time, first, last: ops.exp(-(time * first) - time**2 * (last - first)),
-        limit_proofs._mean,
+        proofs.diffusion_limit._mean,
     ),
     "a rate that is its own mean": (
         diffusion_limit.limit_rate,
         lambda time, first, last: (first + last) / 2,
-        limit_proofs._mean,
+        proofs.diffusion_limit._mean,
     ),
     "a drift without its half": (
         diffusion_limit.sde_drift,
         lambda x, rate: -(rate * x),
-        limit_proofs._same_slope,
+        proofs.diffusion_limit._same_slope,
     ),
     "a variance that goes to 0": (
         diffusion_limit.variance_slope,
         lambda variance, rate: -(rate * variance),
-        limit_proofs._one_step,
+        proofs.diffusion_limit._one_step,
     ),
     "the drift of the reverse SDE": (
         diffusion_limit.flow_velocity,
         lambda x, score, rate: -(rate * x) / 2 - rate * score,
-        limit_proofs._same_slope,
+        proofs.diffusion_limit._same_slope,
     ),
     "a flow by variances": (
         diffusion_limit.flow,
         lambda x, variance_from, variance_to: x * variance_to / variance_from,
-        limit_proofs._flow,
+        proofs.diffusion_limit._flow,
     ),
     "a perturbation that is scaled like the data": (
         perturbation.perturbed_sample,
         lambda x_0, eps, xi, gamma, at: q_mean(x_0 + gamma * xi, at) + ops.sqrt(at.one_minus_alpha_bar) * eps,
-        perturbation_proofs._input,
+        proofs.perturbation._input,
     ),
     "γ for γ²": (
         perturbation.perturbed_noise_variance,
         lambda gamma, at: at.one_minus_alpha_bar * (1 + gamma),
-        perturbation_proofs._ratio,
+        proofs.perturbation._ratio,
     ),
     "the weight of v on x_0": (
         weights.v_weight,
         lambda at: 1 / at.one_minus_alpha_bar,
-        weights_proofs._v_loss,
+        proofs.weights._v_loss,
     ),
     "a weight on x_0, divided": (
         weights.on_x_0,
         lambda weight, at: weight / snr_(at),
-        weights_proofs._on_x_0,
+        proofs.weights._on_x_0,
     ),
-    "a weight on v, unchanged": (weights.on_v, lambda weight, at: weight, weights_proofs._unit_of_v),
+    "a weight on v, unchanged": (weights.on_v, lambda weight, at: weight, proofs.weights._unit_of_v),
     "Min-SNR, the larger of the two": (
         weights.min_snr_weight,
         lambda gamma, at: ops.where(snr_(at) > gamma, ops.one(gamma), gamma / snr_(at)),
-        weights_proofs._clipped,
+        proofs.weights._clipped,
     ),
     "Min-SNR on x_0 for that on the noise": (
         weights.min_snr_weight,
         lambda gamma, at: ops.where(snr_(at) < gamma, snr_(at), gamma),
-        weights_proofs._kept,
+        proofs.weights._kept,
     ),
     "P2 of the other sign": (
         weights.p2_weight,
         lambda k, gamma, at: ops.exp(gamma * ops.log(k + snr_(at))),
-        weights_proofs._p2,
+        proofs.weights._p2,
     ),
     "the log-SNR of the cosine schedule, halved": (
         weights.cosine_log_snr,
         lambda time: ops.log(ops.cos(ops.two_pi(time) / 4 * time) / ops.sin(ops.two_pi(time) / 4 * time)),
-        weights_proofs._cosine,
+        proofs.weights._cosine,
     ),
     "the implied weight without π": (
         weights.cosine_weight,
         lambda log_snr: 1 / (ops.exp(log_snr / 2) + ops.exp(-log_snr / 2)),
-        weights_proofs._cosine,
+        proofs.weights._cosine,
     ),
     "a weighted bound whose prior has no weight": (
         weights.weighted_bound,
         lambda prior, steps, weights, last: prior + ops.total(weights * steps),
-        weights_proofs._mixture,
+        proofs.weights._mixture,
     ),
     "a mixture by falls": (
         weights.mixture_of_bounds,
         lambda whole, later, first, weights, weights_prev: (
             first * whole + ops.total((weights_prev - weights) * later)
         ),
-        weights_proofs._mixture,
+        proofs.weights._mixture,
     ),
     "a mixture by the weights themselves": (
         weights.mixture_of_bounds,
         lambda whole, later, first, weights, weights_prev: first * whole + ops.total(weights * later),
-        weights_proofs._shares,
+        proofs.weights._shares,
     ),
     "a step of L_w, the whole length": (
         weights.log_snr_weight,
         lambda weight, at: weight * ops.log(snr_before(at) / snr_(at)),
-        weights_proofs._below,
+        proofs.weights._below,
     ),
     "v of the other sign": (
         v_prediction.velocity,
         lambda x_0, eps, at: ops.sqrt(at.one_minus_alpha_bar) * x_0 - ops.sqrt(at.alpha_bar) * eps,
-        v_proofs._x_0_back,
+        proofs.v_prediction._x_0_back,
     ),
     "x_0 from v, added": (
         v_prediction.x_0_from_v,
         lambda x_t, v, at: ops.sqrt(at.alpha_bar) * x_t + ops.sqrt(at.one_minus_alpha_bar) * v,
-        v_proofs._x_0_back,
+        proofs.v_prediction._x_0_back,
     ),
     "the noise from v, the roots swapped": (
         v_prediction.eps_from_v,
         lambda x_t, v, at: ops.sqrt(at.alpha_bar) * x_t + ops.sqrt(at.one_minus_alpha_bar) * v,
-        v_proofs._eps_back,
+        proofs.v_prediction._eps_back,
     ),
     "a turn the other way": (
         v_prediction.rotated,
@@ -395,187 +392,187 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
             ops.sqrt(at.alpha_bar_prev) * ops.sqrt(at.alpha_bar) * x_t
             + ops.sqrt(at.one_minus_alpha_bar) * ops.sqrt(at.alpha_bar_prev) * v
         ),
-        v_proofs._turn,
+        proofs.v_prediction._turn,
     ),
     "EDM, the skip of the noise": (
         preconditioning.skip_scale,
         lambda noise, data: noise / (noise + data),
-        edm_proofs._least_output,
+        proofs.preconditioning._least_output,
     ),
     "EDM, c_out squared": (
         preconditioning.output_scale,
         lambda noise, data: noise * data / (noise + data),
-        edm_proofs._output,
+        proofs.preconditioning._output,
     ),
     "EDM, c_in of the noise alone": (
         preconditioning.input_scale,
         lambda noise, data: 1 / ops.sqrt(noise),
-        edm_proofs._input,
+        proofs.preconditioning._input,
     ),
     "EDM, a quarter of log σ²": (
         preconditioning.noise_label,
         lambda noise: ops.log(noise) / 4,
-        edm_proofs._label,
+        proofs.preconditioning._label,
     ),
     "EDM, c_out² for λ": (
         preconditioning.edm_weight,
         lambda noise, data: noise * data / (noise + data),
-        edm_proofs._weight,
+        proofs.preconditioning._weight,
     ),
     "EDM, the network without c_out": (
         preconditioning.denoised,
         lambda y, network, noise, data: data / (noise + data) * y + network,
-        edm_proofs._bridge,
+        proofs.preconditioning._bridge,
     ),
     "a score that is not scaled": (
         guidance.score,
         lambda eps, at: -(eps * eps) / at.one_minus_alpha_bar,
-        guidance_proofs._score,
+        proofs.guidance._score,
     ),
     "guidance by 1 + w of both": (
         guidance.guided_eps,
         lambda conditional, unconditional, weight: (1 + weight) * (conditional - unconditional),
-        guidance_proofs._score,
+        proofs.guidance._score,
     ),
     "a classifier that pushes away": (
         guidance.classifier_eps,
         lambda eps, gradient, scale, at: eps + scale * ops.sqrt(at.one_minus_alpha_bar) * gradient,
-        guidance_proofs._mean,
+        proofs.guidance._mean,
     ),
     "a mean that moves by σ": (
         guidance.classifier_mean,
         lambda mean, variance, gradient, scale: mean + scale * ops.sqrt(variance) * gradient,
-        guidance_proofs._two_rules,
+        proofs.guidance._two_rules,
     ),
     "a guided law that widens": (
         guidance.guided_variance,
         lambda contrast, weight: (1 - contrast) / (1 - weight * contrast),
-        guidance_proofs._law,
+        proofs.guidance._law,
     ),
     "a denoiser that answers by the signal alone": (
         steering.denoiser_slope,
         lambda residual, at: ops.sqrt(at.alpha_bar) * residual,
-        steering_proofs._denoiser,
+        proofs.steering._denoiser,
     ),
     "a measurement that pushes away": (
         steering.measurement_score,
         lambda y, x_0, slope, variance: slope * (x_0 - y) / variance,
-        steering_proofs._score,
+        proofs.steering._score,
     ),
     "DPS, the excess upside down": (
         steering.dps_excess,
         lambda residual, noise_variance: noise_variance / (noise_variance + residual),
-        steering_proofs._excess,
+        proofs.steering._excess,
     ),
     "DPS, the excess of the other variance": (
         steering.dps_excess,
         lambda residual, noise_variance: (noise_variance + residual) / residual,
-        steering_proofs._measured,
+        proofs.steering._measured,
     ),
     "a step along the norm without its length": (
         steering.norm_step,
         lambda step, norm: 2 * step,
-        steering_proofs._norm,
+        proofs.steering._norm,
     ),
     "ILVR that keeps its own low frequencies": (
         steering.ilvr_step,
         lambda proposal, low, reference_low: proposal + reference_low,
-        steering_proofs._low,
+        proofs.steering._low,
     ),
     "ILVR that loses its detail": (
         steering.ilvr_step,
         lambda proposal, low, reference_low: reference_low,
-        steering_proofs._rest,
+        proofs.steering._rest,
     ),
     "consistency, the skip of EDM": (
         consistency.boundary_skip,
         lambda sigma, sigma_min, data: data / (sigma**2 + data),
-        consistency_proofs._boundary,
+        proofs.consistency._boundary,
     ),
     "consistency, the output of EDM": (
         consistency.boundary_output,
         lambda sigma, sigma_min, data: sigma * ops.sqrt(data / (sigma**2 + data)),
-        consistency_proofs._boundary,
+        proofs.consistency._boundary,
     ),
     "consistency without its scalings": (
         consistency.consistent,
         lambda x, network, sigma, sigma_min, data: x + network,
-        consistency_proofs._boundary,
+        proofs.consistency._boundary,
     ),
     "a path that runs towards the noise": (
         consistency.path_speed,
         lambda x, denoised, sigma: (denoised - x) / sigma,
-        consistency_proofs._path,
+        proofs.consistency._path,
     ),
     "a flow that goes too far": (
         diffusion_limit.flow,
         lambda x, variance_from, variance_to: x * variance_to,
-        consistency_proofs._constant,
+        proofs.consistency._constant,
     ),
     "a flow that never rests": (
         diffusion_limit.flow,
         lambda x, variance_from, variance_to: x * ops.sqrt(variance_to),
-        consistency_proofs._start,
+        proofs.consistency._start,
     ),
     "FID by variances": (
         metrics.frechet,
         lambda mean, deviation, mean_p, deviation_p: (
             (mean - mean_p) ** 2 + (deviation**2 - deviation_p**2) ** 2
         ),
-        metrics_proofs._of_the_mean,
+        proofs.metrics._of_the_mean,
     ),
     "FID's bias, the deviation counted once": (
         metrics.scaled_bias,
         lambda c_4, count: 1 + count * (1 - c_4),
-        metrics_proofs._bias,
+        proofs.metrics._bias,
     ),
     "FID's bias, not scaled": (
         metrics.scaled_bias,
         lambda c_4, count: 1 + 2 * (1 - c_4),
-        metrics_proofs._least,
+        proofs.metrics._least,
     ),
     "FID's bias, of N²": (
         metrics.scaled_bias,
         lambda c_4, count: 1 + 2 * count**2 * (1 - c_4),
-        metrics_proofs._most,
+        proofs.metrics._most,
     ),
     "c_4 of one draw more": (
         metrics.next_deviation_mean,
         lambda c_4, count: ops.sqrt(count / (count + 1)) / c_4,
-        metrics_proofs._next,
+        proofs.metrics._next,
     ),
     "c_4 that starts at 1": (
         metrics.deviation_mean,
         lambda count, like: ops.one(like),
-        metrics_proofs._first,
+        proofs.metrics._first,
     ),
     "a distance to the sum": (
         metrics.kernel_distance,
         lambda within, within_p, between: within + within_p - between,
-        metrics_proofs._mean,
+        proofs.metrics._mean,
     ),
     "a distance with a mean of its own": (
         metrics.kernel_distance,
         lambda within, within_p, between: within - between,
-        metrics_proofs._with_diagonal,
+        proofs.metrics._with_diagonal,
     ),
     "KID with its diagonal": (
         metrics.off_diagonal_mean,
         lambda total, diagonal, count: total / count**2,
-        metrics_proofs._mean,
+        proofs.metrics._mean,
     ),
     "a kernel of the second power": (
         metrics.cubic_kernel,
         lambda product, dimension: (product / dimension + 1) ** 2,
-        metrics_proofs._cubic,
+        proofs.metrics._cubic,
     ),
     "a threshold that does not divide": (
         resolution.dynamic_threshold,
         lambda x_0, threshold: ops.where(x_0 > threshold, threshold, x_0),
-        lambda: resolution_proofs._threshold(
+        lambda: proofs.resolution._threshold(
             "a test",
-            *(resolution_proofs.ABOVE + resolution_proofs.BEYOND, resolution_proofs.ABOVE),
-            resolution_proofs.ONE,
+            *(proofs.resolution.ABOVE + proofs.resolution.BEYOND, proofs.resolution.ABOVE),
+            proofs.resolution.ONE,
             "clipped",
         ),
     ),
@@ -584,37 +581,37 @@ WRONG: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[[], Deri
         lambda factor, at: (
             at.alpha_bar * ops.sqrt(factor) / (at.one_minus_alpha_bar + at.alpha_bar * ops.sqrt(factor))
         ),
-        resolution_proofs._shift,
+        proofs.resolution._shift,
     ),
     "pooling along one side": (
         resolution.pooled_snr,
         lambda side, at: side * at.alpha_bar / at.one_minus_alpha_bar,
-        resolution_proofs._restored,
+        proofs.resolution._restored,
     ),
     "blanks, a step late": (
         absorbing.absorbing_beta,
         lambda t, T: ops.one(t) / (T - t),
-        absorbing_proofs._kept,
+        proofs.absorbing._kept,
     ),
     "a blank that returns by ᾱ_t": (
         absorbing.unmask_probability,
         lambda at: at.beta * at.alpha_bar / at.one_minus_alpha_bar,
-        absorbing_proofs._return,
+        proofs.absorbing._return,
     ),
     "the cost of a blank, not reweighted": (
         absorbing.absorbing_term,
         lambda log_p, at: -log_p,
-        absorbing_proofs._term,
+        proofs.absorbing._term,
     ),
     "the farthest image": (
         finite_data.image_shares,
         lambda log_q: [1 / (1 + ops.exp(log_q[0] - log_q[1])), 1 / (1 + ops.exp(log_q[1] - log_q[0]))],
-        finite_proofs._average,
+        proofs.finite_data._average,
     ),
     "an average without its shares": (
         finite_data.mean_image,
         lambda images, log_q: (images[0] + images[1]) / 2,
-        finite_proofs._best,
+        proofs.finite_data._best,
     ),
 }
 

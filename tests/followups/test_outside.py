@@ -107,8 +107,9 @@ def test_solvers_of_order_one(recorder: Recorder, t: int, x_t: float, eps: float
 
 @pytest.mark.slow  # to import diffusers takes seconds
 def test_the_scalings_of_a_library(recorder: Recorder) -> None:
-    diffusers = pytest.importorskip("diffusers", reason="needs the interop extra")
     claim = "the scalings of a consistency model are those of diffusers' scheduler"
+    recorder.needs("diffusers", "oracle", claim)
+    diffusers = pytest.importorskip("diffusers", reason="needs the interop extra")
     formulas = (consistency.boundary_skip, consistency.boundary_output)
     with recorder.observe("oracle", claim, *formulas):
         scheduler = diffusers.CMStochasticIterativeScheduler()
@@ -635,8 +636,9 @@ def test_the_bias_of_fid_tends_to_three_halves(recorder: Recorder) -> None:
 
 
 def test_kid_by_a_library(recorder: Recorder) -> None:
-    kid = pytest.importorskip("torch_fidelity.metric_kid", reason="needs the fid extra")
     claim = "KID with its kernel is torch-fidelity's"
+    recorder.needs("torch_fidelity", "oracle", claim)
+    kid = pytest.importorskip("torch_fidelity.metric_kid", reason="needs the fid extra")
     formulas = (metrics.kernel_distance, metrics.off_diagonal_mean, metrics.cubic_kernel)
     with recorder.observe("oracle", claim, *formulas):
         x, y = np.random.default_rng(0).normal(size=(2, 30, 7)) + np.array([0.0, 0.4]).reshape(2, 1, 1)

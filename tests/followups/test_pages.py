@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
-from ddpm_spec.followups.index import FOLLOWUPS, GAPS, Followup, followups_of
+from ddpm_spec.literature import FOLLOWUPS, GAPS, Followup, followups_of
 from ddpm_spec.proofs.engine import Form
 from ddpm_spec.proofs.followups import DERIVATIONS
 from ddpm_spec.site.markdown.bibliography import Bibliography

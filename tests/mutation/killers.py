@@ -83,7 +83,7 @@ SECONDS = 0.5
 def targets() -> dict[str, FunctionType]:
     """What is mutated, by name: all formulas, the schedule, and what does mathematics in the model."""
     found: dict[str, FunctionType] = {}
-    names = [name for room in (formulas, followups) for name in _modules(room) if not name.endswith(".index")]
+    names = [name for room in (formulas, followups) for name in _modules(room)]
     modules = [importlib.import_module(name) for name in names]
     for module in (*modules, schedule, diffusion):
         for holder in (module, *(c for c in vars(module).values() if inspect.isclass(c))):
@@ -149,6 +149,9 @@ class Silent:
     def observe(self, *_: object) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
+    def needs(self, *_: object) -> None:
+        pass
+
 
 def tests(items: Iterable[pytest.Item]) -> list[Killer]:
     """The collected tests that may kill."""
@@ -202,10 +205,10 @@ def derivations(parts: Collection[Part]) -> list[Killer]:
 
 
 def _derivations(module: ModuleType) -> Iterator[engine.Derivation]:
-    for value in vars(module).values():
-        for member in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(member, engine.Derivation):
-                yield member
+    """Those under a name of their own, and those that stand in a list alone, each once."""
+    values = (v if isinstance(v, list | tuple) else [v] for v in vars(module).values())
+    members = [member for some in values for member in some if isinstance(member, engine.Derivation)]
+    yield from {id(member): member for member in members}.values()
 
 
 def _prove(name: str) -> None:

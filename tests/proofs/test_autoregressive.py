@@ -17,12 +17,13 @@ from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import autoregressive, bound
 from ddpm_spec.ops import log, total
 from ddpm_spec.ops.exact import Logarithms
-from ddpm_spec.ops.typeset import Steps, T, letter, t
+from ddpm_spec.ops.typeset import Steps, T, t
 from ddpm_spec.oracles.masking import Law, Masking, Model, State, copying, kl
 from ddpm_spec.proofs import FalseStep
 from ddpm_spec.proofs import autoregressive as proofs
-from ddpm_spec.proofs.bound import KL_STEP, KL_T
+from ddpm_spec.proofs.bound.divergences import KL_STEP, KL_T
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line
+from ddpm_spec.proofs.letters import ZERO
 from ddpm_spec.proofs.path import Q_MARGINAL, Given, Q
 from ddpm_spec.proofs.sums import Identity
 
@@ -171,7 +172,6 @@ def chain(*pairs: tuple[Expectation, Given | None]) -> Derivation:
 
 
 MARGINALS = Expectation(total(Steps(log(Q_MARGINAL(t - 1)) - log(Q_MARGINAL(t)), 1)), Q)
-ZERO = letter("0", t * 0)
 BLANK = Given((Identity(Q_MARGINAL(T), ZERO),))
 
 

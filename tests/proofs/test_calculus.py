@@ -15,7 +15,6 @@ from ddpm_spec.proofs import floors as floors_proofs
 from ddpm_spec.proofs import scale as scale_proofs
 from ddpm_spec.proofs import variance as variance_proofs
 from ddpm_spec.proofs.calculus import (
-    ZERO,
     AtLeast,
     AtMost,
     Averaged,
@@ -35,12 +34,12 @@ from ddpm_spec.proofs.calculus import (
     slope,
 )
 from ddpm_spec.proofs.engine import Expectation, Form, Line, Normal, Value
-from ddpm_spec.proofs.letters import positive
+from ddpm_spec.proofs.letters import ONE, ZERO, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
 X, M, S = letter("x"), letter("m"), letter("s")
 V, R = positive("v"), positive("r")
-ONE, MINUS_ONE = letter("1", sp.Integer(1)), letter("-1", sp.Integer(-1))
+MINUS_ONE = letter("-1", sp.Integer(-1))
 UNIT = letter("a", UnitInterval("a"))
 
 

@@ -32,7 +32,6 @@ from ddpm_spec.ops import exact as exact
 from ddpm_spec.ops.typeset import letter, named
 from ddpm_spec.paper import NODES
 from ddpm_spec.proofs import DERIVATIONS, Derivation, FalseStep
-from ddpm_spec.proofs import bound as bound_proofs
 from ddpm_spec.proofs import coding as coding_proofs
 from ddpm_spec.proofs import decoder as decoder_proofs
 from ddpm_spec.proofs import floors as floors_proofs
@@ -46,6 +45,7 @@ from ddpm_spec.proofs import scale as scale_proofs
 from ddpm_spec.proofs import schedule as schedule_proofs
 from ddpm_spec.proofs import score as score_proofs
 from ddpm_spec.proofs import variance as variance_proofs
+from ddpm_spec.proofs.bound import bits_per_dim
 from ddpm_spec.proofs.engine import (
     By,
     Expectation,
@@ -174,7 +174,7 @@ WRONG: dict[str, Wrong] = {
     "bits a coordinate, D left out": (
         bound.bits_per_dim,
         lambda nats, dims: nats / ops.log(2 * ops.one(nats)),
-        bound_proofs._bits,
+        bits_per_dim._bits,
     ),
     "a draw by its variance, not by the root": (
         sampling.p_sample,

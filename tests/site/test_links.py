@@ -6,7 +6,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from ddpm_spec.followups.index import FOLLOWUPS, GAPS
+from ddpm_spec.literature import FOLLOWUPS, GAPS
 from ddpm_spec.paper import NODES
 
 pytestmark = pytest.mark.slow

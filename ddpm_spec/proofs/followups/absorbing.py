@@ -7,7 +7,7 @@ from ddpm_spec.ops.typeset import letter, named
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, positive
 
-__all__ = ["KEPT", "RETURN", "RETURN_EVENLY", "TERM"]
+__all__ = ["DERIVATIONS", "KEPT", "RETURN", "RETURN_EVENLY", "TERM"]
 
 NOW, END = positive("t"), positive("T")
 
@@ -109,3 +109,5 @@ KEPT = _kept()
 RETURN = _return()
 RETURN_EVENLY = _return_evenly()
 TERM = _term()
+
+DERIVATIONS = (KEPT, RETURN, RETURN_EVENLY, TERM)

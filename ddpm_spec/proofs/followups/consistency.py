@@ -3,11 +3,11 @@
 from ddpm_spec.followups import consistency, diffusion_limit, preconditioning
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import positive
+from ddpm_spec.proofs.letters import ZERO, positive
 
-__all__ = ["BOUNDARY", "CONSTANT", "PATH", "START"]
+__all__ = ["BOUNDARY", "CONSTANT", "DERIVATIONS", "PATH", "START"]
 
 X, F = letter("x"), letter("F")
 SIGMA, LEAST, DATA = positive(r"\sigma"), positive(r"\sigma_{\min}"), positive(r"\sigma_d^2")
@@ -102,3 +102,5 @@ BOUNDARY = _boundary()
 PATH = _path()
 CONSTANT = _constant()
 START = _start()
+
+DERIVATIONS = (BOUNDARY, PATH, CONSTANT, START)

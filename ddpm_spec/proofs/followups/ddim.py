@@ -3,12 +3,12 @@
 from ddpm_spec.followups import ddim
 from ddpm_spec.formulas import forward, gaussian, posterior, reverse
 from ddpm_spec.ops import sqrt
-from ddpm_spec.ops.typeset import Term, letter, named
-from ddpm_spec.proofs.calculus import ZERO, slope
+from ddpm_spec.ops.typeset import Term, named
+from ddpm_spec.proofs.calculus import slope
 from ddpm_spec.proofs.engine import Derivation, Line, Normal, Value
-from ddpm_spec.proofs.letters import AT, EPS_HAT, X_0, X_PREV, X_T, positive
+from ddpm_spec.proofs.letters import AT, EPS_HAT, ONE, X_0, X_PREV, X_T, ZERO, positive
 
-__all__ = ["ETA_ONE", "EULER", "MARGINAL", "MEMBER", "SKIP", "SOLVER"]
+__all__ = ["DERIVATIONS", "ETA_ONE", "EULER", "MARGINAL", "MEMBER", "SKIP", "SOLVER"]
 
 BEFORE = AT._replace(alpha_bar=AT.alpha_bar_prev, one_minus_alpha_bar=AT.one_minus_alpha_bar_prev)
 NOISE_PREV = AT.one_minus_alpha_bar_prev
@@ -79,7 +79,6 @@ def _member() -> Derivation:
 
 
 def _eta_one() -> Derivation:
-    eta = letter("1", ZERO.value + 1)
     return Derivation(
         title=r"DDIM at $\eta = 1$",
         nodes=("beyond-ddim",),
@@ -93,7 +92,7 @@ def _eta_one() -> Derivation:
                 r"$1 - \bar\alpha_t/\bar\alpha_s$ is the $\beta$ of that step.",
             ),
         ),
-        end=Value(ddim.ddim_variance(eta, AT)),
+        end=Value(ddim.ddim_variance(ONE, AT)),
         end_tex=r"\sigma^2",
         formulas=(ddim.ddim_variance, posterior.posterior_variance),
     )
@@ -185,3 +184,5 @@ ETA_ONE = _eta_one()
 SKIP = _skip()
 EULER = _euler()
 SOLVER = _solver()
+
+DERIVATIONS = (MARGINAL, MEMBER, ETA_ONE, SKIP, EULER, SOLVER)

@@ -4,11 +4,11 @@ from ddpm_spec.followups import diffusion_limit as vp
 from ddpm_spec.formulas import forward, gaussian
 from ddpm_spec.ops import log, sqrt
 from ddpm_spec.ops.typeset import letter, named
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, positive
+from ddpm_spec.proofs.letters import AT, ONE, ZERO, positive
 
-__all__ = ["FLOW", "MEAN", "ONE_STEP", "SAME_SLOPE", "SLOPE", "START"]
+__all__ = ["DERIVATIONS", "FLOW", "MEAN", "ONE_STEP", "SAME_SLOPE", "SLOPE", "START"]
 
 TIME, RATE = positive("t"), positive(r"\beta")
 NORMAL = r"$x_0 \sim \mathcal{N}(0, v)$, so that $x(t) \sim \mathcal{N}(0, V)$, whose score is $-x/V$."
@@ -52,7 +52,7 @@ def _start() -> Derivation:
     return Derivation(
         title=r"$\bar\alpha(t)$ starts at 1",
         nodes=("beyond-limit",),
-        lines=(Line(Value(letter("1", ZERO.value + 1)), "No noise at the start."),),
+        lines=(Line(Value(ONE), "No noise at the start."),),
         end=Value(vp.limit_alpha_bar(ZERO, FIRST, LAST)),
         end_tex=r"\bar\alpha(0)",
         formulas=(vp.limit_alpha_bar,),
@@ -141,3 +141,5 @@ START = _start()
 SLOPE = _slope()
 SAME_SLOPE = _same_slope()
 FLOW = _flow()
+
+DERIVATIONS = (ONE_STEP, MEAN, START, SLOPE, SAME_SLOPE, FLOW)

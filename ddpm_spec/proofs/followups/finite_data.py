@@ -8,7 +8,7 @@ from ddpm_spec.ops.typeset import Level, Term, letter, named
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import positive
 
-__all__ = ["AVERAGE", "BEST"]
+__all__ = ["AVERAGE", "BEST", "DERIVATIONS"]
 
 IMAGES = [letter(f"x^{{({i})}}") for i in (1, 2)]
 DENSITIES = [positive(f"q_{i}") for i in (1, 2)]
@@ -71,3 +71,5 @@ def _best() -> Derivation:
 
 AVERAGE = _average()
 BEST = _best()
+
+DERIVATIONS = (AVERAGE, BEST)

@@ -8,7 +8,7 @@ from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, X_0
 
-__all__ = ["LINE", "SPEED"]
+__all__ = ["DERIVATIONS", "LINE", "SPEED"]
 
 
 def _line() -> Derivation:
@@ -57,3 +57,5 @@ def _speed() -> Derivation:
 
 LINE = _line()
 SPEED = _speed()
+
+DERIVATIONS = (LINE, SPEED)

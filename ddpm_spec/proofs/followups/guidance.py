@@ -8,7 +8,7 @@ from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS_HAT, X_T, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
-__all__ = ["LAW", "MEAN", "SCORE", "TWO_RULES"]
+__all__ = ["DERIVATIONS", "LAW", "MEAN", "SCORE", "TWO_RULES"]
 
 W, S, G = letter("w"), letter("s"), letter("g")
 
@@ -107,3 +107,5 @@ SCORE = _score()
 MEAN = _mean()
 TWO_RULES = _two_rules()
 LAW = _law()
+
+DERIVATIONS = (SCORE, MEAN, TWO_RULES, LAW)

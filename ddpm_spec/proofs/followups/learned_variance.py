@@ -5,14 +5,14 @@ from ddpm_spec.followups import learned_variance as learned
 from ddpm_spec.formulas import bound, objective, posterior, reverse, variance
 from ddpm_spec.ops import log, sqrt
 from ddpm_spec.ops.typeset import T, Term, letter, named
-from ddpm_spec.proofs.bound import ONE
-from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Averaged, Calculus, compared, slope
+from ddpm_spec.proofs.calculus import AtLeast, AtMost, Averaged, Calculus, compared, slope
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Value
-from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_T, positive
+from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, ONE, SIGMA_SQUARED, X_T, ZERO, positive
 
 __all__ = [
     "ANALYTIC",
     "BOUNDED",
+    "DERIVATIONS",
     "FAMILY",
     "GAIN",
     "HYBRID",
@@ -387,3 +387,20 @@ BOUNDED = _bounded()
 LEAST = _least()
 GAIN = _gain()
 IMPERFECT = _imperfect()
+
+DERIVATIONS = (
+    SMALL,
+    LARGE,
+    MIDDLE,
+    LOGARITHM,
+    HYBRID,
+    MOVED,
+    ANALYTIC,
+    UPPER,
+    FAMILY,
+    MEMBER,
+    BOUNDED,
+    LEAST,
+    GAIN,
+    IMPERFECT,
+)

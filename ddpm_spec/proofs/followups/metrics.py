@@ -5,14 +5,14 @@ import sympy as sp
 from ddpm_spec.followups import metrics
 from ddpm_spec.ops import exp, sqrt
 from ddpm_spec.ops.typeset import Level, Term, letter, named
-from ddpm_spec.proofs.bound import ONE
-from ddpm_spec.proofs.calculus import ZERO, AtLeast, AtMost, Calculus, compared, density, integral, limit
+from ddpm_spec.proofs.calculus import AtLeast, AtMost, Calculus, compared, density, integral, limit
 from ddpm_spec.proofs.engine import Derivation, Expectation, Line, Moments, Value
-from ddpm_spec.proofs.letters import Z, positive
+from ddpm_spec.proofs.letters import ONE, ZERO, Z, positive
 
 __all__ = [
     "BIAS",
     "CUBIC",
+    "DERIVATIONS",
     "FIRST",
     "LEAST",
     "LIMIT",
@@ -303,3 +303,5 @@ LIMIT = _limit()
 MEAN = _mean()
 WITH_DIAGONAL = _with_diagonal()
 CUBIC = _cubic()
+
+DERIVATIONS = (OF_THE_MEAN, BIAS, NEXT, FIRST, LEAST, MOST, LIMIT, MEAN, WITH_DIAGONAL, CUBIC)

@@ -2,14 +2,15 @@
 
 from ddpm_spec.followups import multistep
 from ddpm_spec.ops.typeset import letter
-from ddpm_spec.proofs.calculus import ZERO, Calculus, integral
+from ddpm_spec.proofs.calculus import Calculus, integral
 from ddpm_spec.proofs.engine import Derivation, Line, Value
+from ddpm_spec.proofs.letters import ONE, ZERO
 
-__all__ = ["CUBIC"]
+__all__ = ["CUBIC", "DERIVATIONS"]
 
 
 def _cubic() -> Derivation:
-    x, one = letter("x"), letter("1", ZERO.value + 1)
+    x = letter("x")
     now, first, second, third = (letter(rf"\epsilon_{{({k})}}") for k in range(4))
     through = (
         (x + 1) * (x + 2) * (x + 3) / 6 * now
@@ -22,7 +23,7 @@ def _cubic() -> Derivation:
         nodes=("beyond-multistep",),
         lines=(
             Line(
-                Value(integral(through, x, ZERO, one)),
+                Value(integral(through, x, ZERO, ONE)),
                 r"The cubic that is $\epsilon_{(k)}$ at $x = -k$, the prediction $k$ steps before, averaged "
                 r"over "
                 r"the step to come, $x = 0$ to $1$.",
@@ -41,3 +42,5 @@ def _cubic() -> Derivation:
 
 
 CUBIC = _cubic()
+
+DERIVATIONS = (CUBIC,)

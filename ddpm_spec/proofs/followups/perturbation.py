@@ -4,13 +4,12 @@ from ddpm_spec.followups import perturbation, snr
 from ddpm_spec.formulas import forward, gaussian
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter
-from ddpm_spec.proofs.calculus import ZERO
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, EPS, X_0, positive
+from ddpm_spec.proofs.letters import AT, EPS, ONE, X_0, positive
 
-__all__ = ["INPUT", "RATIO", "VARIANCE"]
+__all__ = ["DERIVATIONS", "INPUT", "RATIO", "VARIANCE"]
 
-GAMMA, ONE = positive(r"\gamma"), letter("1", ZERO.value + 1)
+GAMMA = positive(r"\gamma")
 
 
 def _input() -> Derivation:
@@ -64,3 +63,5 @@ def _ratio() -> Derivation:
 INPUT = _input()
 VARIANCE = _variance()
 RATIO = _ratio()
+
+DERIVATIONS = (INPUT, VARIANCE, RATIO)

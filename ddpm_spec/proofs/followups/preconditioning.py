@@ -5,12 +5,11 @@ from ddpm_spec.followups import snr, v_prediction
 from ddpm_spec.formulas import gaussian
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import letter, named
-from ddpm_spec.proofs.bound import ONE
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, X_T, positive
+from ddpm_spec.proofs.letters import AT, ONE, X_T, ZERO, positive
 
-__all__ = ["BRIDGE", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
+__all__ = ["BRIDGE", "DERIVATIONS", "INPUT", "LABEL", "LEAST_OUTPUT", "OUTPUT", "WEIGHT"]
 
 NOISE, DATA = positive(r"\sigma^2"), positive(r"\sigma_d^2")
 IN_OUR_LETTERS = (
@@ -148,3 +147,5 @@ LEAST_OUTPUT = _least_output()
 WEIGHT = _weight()
 LABEL = _label()
 BRIDGE = _bridge()
+
+DERIVATIONS = (INPUT, OUTPUT, LEAST_OUTPUT, WEIGHT, LABEL, BRIDGE)

@@ -3,11 +3,20 @@
 from ddpm_spec.followups import resolution, snr
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import Term, named
-from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, positive
+from ddpm_spec.proofs.letters import AT, ONE, positive
 
-__all__ = ["CLIPPED", "CLIPPED_BELOW", "FIXED", "MOVED", "POOLED", "RESTORED", "SCALED", "SHIFT"]
+__all__ = [
+    "CLIPPED",
+    "CLIPPED_BELOW",
+    "DERIVATIONS",
+    "FIXED",
+    "MOVED",
+    "POOLED",
+    "RESTORED",
+    "SCALED",
+    "SHIFT",
+]
 
 C, SIDE = positive("c"), positive("k")
 
@@ -137,3 +146,5 @@ CLIPPED_BELOW = _threshold(
     -ONE,
     "It is clipped to $-s$, which becomes $-1$; so every pixel ends in $[-1, 1]$.",
 )
+
+DERIVATIONS = (SHIFT, POOLED, RESTORED, SCALED, FIXED, MOVED, CLIPPED, CLIPPED_BELOW)

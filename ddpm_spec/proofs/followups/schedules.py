@@ -2,11 +2,10 @@
 
 from ddpm_spec.followups import schedules
 from ddpm_spec.formulas import forward
-from ddpm_spec.proofs.calculus import ZERO
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, positive
+from ddpm_spec.proofs.letters import AT, ZERO, positive
 
-__all__ = ["BETA", "FIRST", "LAST", "LINE"]
+__all__ = ["BETA", "DERIVATIONS", "FIRST", "LAST", "LINE"]
 
 ROOT = positive(r"\sqrt{\bar\alpha_t}")
 ROOT_1 = positive(r"\sqrt{\bar\alpha_1}")
@@ -69,3 +68,5 @@ LINE = _line()
 FIRST = _at("The first end", "1", "1")
 LAST = _at("The last end", "T", "0")
 BETA = _beta()
+
+DERIVATIONS = (LINE, FIRST, LAST, BETA)

@@ -8,7 +8,7 @@ from ddpm_spec.proofs.calculus import Calculus, integral
 from ddpm_spec.proofs.engine import Derivation, Line, Value
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, X_T, positive
 
-__all__ = ["CONTINUOUS", "EPS_WEIGHT", "ERRORS", "RESIDUAL", "X_0_WEIGHT"]
+__all__ = ["CONTINUOUS", "DERIVATIONS", "EPS_WEIGHT", "ERRORS", "RESIDUAL", "X_0_WEIGHT"]
 
 BETA_TILDE = posterior.posterior_variance(AT)
 
@@ -163,3 +163,5 @@ X_0_WEIGHT = _x_0_weight()
 ERRORS = _errors()
 RESIDUAL = _residual()
 CONTINUOUS = _continuous()
+
+DERIVATIONS = (EPS_WEIGHT, X_0_WEIGHT, ERRORS, RESIDUAL, CONTINUOUS)

@@ -4,13 +4,13 @@ from ddpm_spec.followups import steering
 from ddpm_spec.formulas import gaussian, interpolation, variance
 from ddpm_spec.ops import sqrt
 from ddpm_spec.ops.typeset import Term, letter, named, rows
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import By, Derivation, Integral, Line, Normal, Value
 from ddpm_spec.proofs.gaussian import gaussian_sum
-from ddpm_spec.proofs.letters import AT, X_0, X_T, positive
+from ddpm_spec.proofs.letters import AT, ONE, X_0, X_T, positive
 from ddpm_spec.proofs.zero import UnitInterval
 
-__all__ = ["DENOISER", "EXCESS", "LOW", "MEASURED", "NORM", "REST", "SCORE"]
+__all__ = ["DENOISER", "DERIVATIONS", "EXCESS", "LOW", "MEASURED", "NORM", "REST", "SCORE"]
 
 Y, GAIN = letter("y"), letter("a")
 RESIDUAL, NOISE = positive("V"), positive(r"\sigma_y^2")
@@ -43,7 +43,6 @@ def _denoiser() -> Derivation:
 
 
 def _measured() -> Derivation:
-    one = letter("1", ZERO.value + 1)
     hat = letter(r"\hat x_0")
     given, posterior = Normal(Y, X_0, NOISE), Normal(X_0, hat, RESIDUAL)
     return Derivation(
@@ -58,7 +57,7 @@ def _measured() -> Derivation:
             Line(
                 Normal(Y, hat, NOISE + RESIDUAL),
                 "The lemma on sums of normals.",
-                By(gaussian_sum(Y, X_0, hat, RESIDUAL, one, NOISE)),
+                By(gaussian_sum(Y, X_0, hat, RESIDUAL, ONE, NOISE)),
             ),
         ),
         end=Normal(Y, hat, steering.dps_excess(RESIDUAL, NOISE) * NOISE),
@@ -208,3 +207,5 @@ EXCESS = _excess()
 NORM = _norm()
 LOW = _low()
 REST = _rest()
+
+DERIVATIONS = (DENOISER, MEASURED, SCORE, EXCESS, NORM, LOW, REST)

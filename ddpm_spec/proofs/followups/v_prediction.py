@@ -4,11 +4,11 @@ from ddpm_spec.followups import ddim, v_prediction
 from ddpm_spec.formulas import forward
 from ddpm_spec.ops import cos, sin, sqrt
 from ddpm_spec.ops.typeset import Term, letter, named
-from ddpm_spec.proofs.calculus import ZERO, Calculus, slope
+from ddpm_spec.proofs.calculus import Calculus, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, EPS, X_0, X_T
+from ddpm_spec.proofs.letters import AT, EPS, X_0, X_T, ZERO
 
-__all__ = ["EPS_BACK", "TANGENT", "TURN", "X_0_BACK"]
+__all__ = ["DERIVATIONS", "EPS_BACK", "TANGENT", "TURN", "X_0_BACK"]
 
 
 def _here() -> tuple[Term, Term, tuple[tuple[str, Term], ...]]:
@@ -107,3 +107,5 @@ X_0_BACK = _x_0_back()
 EPS_BACK = _eps_back()
 TANGENT = _tangent()
 TURN = _turn()
+
+DERIVATIONS = (X_0_BACK, EPS_BACK, TANGENT, TURN)

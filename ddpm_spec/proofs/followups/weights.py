@@ -4,16 +4,16 @@ from ddpm_spec.followups import snr, v_prediction, weights
 from ddpm_spec.formulas import forward, objective, reverse
 from ddpm_spec.ops import cos, log, sin, two_pi
 from ddpm_spec.ops.typeset import Steps, T, Term, named, t
-from ddpm_spec.proofs.bound import ONE
 from ddpm_spec.proofs.calculus import Calculus, Tangent, compared, slope
 from ddpm_spec.proofs.engine import Derivation, Line, Value
-from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, X_0, positive
+from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, ONE, X_0, positive
 from ddpm_spec.proofs.sums import PathValue
 
 __all__ = [
     "BELOW",
     "BOUND",
     "COSINE",
+    "DERIVATIONS",
     "MIN_SNR_ABOVE",
     "MIN_SNR_BELOW",
     "MIXTURE",
@@ -95,7 +95,7 @@ def _unit_of_v() -> Derivation:
 
 
 def _p2() -> Derivation:
-    one, ratio = ONE, snr.snr(AT)
+    ratio = snr.snr(AT)
     undone = AT.alpha * AT.one_minus_alpha_bar / AT.beta
     return Derivation(
         title=r"P2 at $k = \gamma = 1$",
@@ -116,7 +116,7 @@ def _p2() -> Derivation:
             ),
             Line(Value(AT.one_minus_alpha_bar), r"$1 + \mathrm{SNR}(t) = 1/(1-\bar\alpha_t)$."),
         ),
-        end=Value(weights.p2_weight(one, one, AT)),
+        end=Value(weights.p2_weight(ONE, ONE, AT)),
         formulas=(weights.p2_weight, objective.eps_weight, snr.snr),
     )
 
@@ -272,3 +272,5 @@ COSINE = _cosine()
 MIXTURE = _mixture()
 SHARES = _shares()
 BELOW = _below()
+
+DERIVATIONS = (V_LOSS, ON_X_0, UNIT_OF_V, P2, MIN_SNR_ABOVE, MIN_SNR_BELOW, COSINE, MIXTURE, SHARES, BELOW)

@@ -20,9 +20,13 @@ from ddpm_spec.formulas import (
 from ddpm_spec.ops import log, sqrt
 from ddpm_spec.ops.typeset import T, Term, letter, t
 from ddpm_spec.proofs import autoregressive, coding, path, scale, score
-from ddpm_spec.proofs import bound as bounds
 from ddpm_spec.proofs import decoder as bins
 from ddpm_spec.proofs import floors as least
+from ddpm_spec.proofs.bound import divergence_bound, marginal_bound, path_bound
+from ddpm_spec.proofs.bound.bayes import BAYES_GIVEN_X_0, BAYES_MARGINAL
+from ddpm_spec.proofs.bound.divergences import L_STEP, L_T
+from ddpm_spec.proofs.bound.laws import MU
+from ddpm_spec.proofs.bound.mean_distance import ELIMINATED, TARGET
 from ddpm_spec.proofs.engine import Derivation, Form, Line
 from ddpm_spec.proofs.letters import AT, EPS, EPS_HAT, SIGMA_SQUARED, X_0, X_PREV, X_T, positive
 from ddpm_spec.site.mathematics.equations import deviations, pieces, summands
@@ -79,11 +83,11 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     ),
     "eq-3": (
         [
-            *pieces(bounds.PATH.lines[0].form),
-            *says("", bounds.PATH.lines[2].form, relation=r"\le")[1:],
+            *pieces(path_bound.PATH.lines[0].form),
+            *says("", path_bound.PATH.lines[2].form, relation=r"\le")[1:],
             "=: L",
         ],
-        says("L", bounds.PATH.lines[4].form),
+        says("L", path_bound.PATH.lines[4].form),
     ),
     "eq-4": (
         [r"q(x_t \mid x_0)", r"= \mathcal{N}\bigl(x_t;\ \sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I\bigr)"],
@@ -95,8 +99,8 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     ),
     "eq-5": (
         ["L", r"= \mathbb{E}_q\bigl[L_T", r"{}+ \sum_{t=2}^T L_{t-1}", r"{}+ L_0\bigr]"],
-        says("L_T", bounds.L_T(T)),
-        says("L_{t-1}", bounds.L_STEP(t)),
+        says("L_T", L_T(T)),
+        says("L_{t-1}", L_STEP(t)),
         says("L_0", -log(path.P(1))),
     ),
     "eq-6": (
@@ -110,11 +114,11 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         says(r"\tilde\beta_t", posterior.posterior_variance(AT)),
     ),
     "eq-8": (
-        says("L_{t-1}", bound.mean_distance(MU_TILDE, bounds.MU, SIGMA_SQUARED) + letter("C")),
+        says("L_{t-1}", bound.mean_distance(MU_TILDE, MU, SIGMA_SQUARED) + letter("C")),
         says("C", bound.variance_mismatch(BETA_TILDE, SIGMA_SQUARED)),
     ),
-    "eq-9": (says(DISTANCE, bounds.ELIMINATED.lines[-1].form), *_here(bounds.ELIMINATED.lines[-1])),
-    "eq-10": (says(DISTANCE, bounds.TARGET.end),),
+    "eq-9": (says(DISTANCE, ELIMINATED.lines[-1].form), *_here(ELIMINATED.lines[-1])),
+    "eq-10": (says(DISTANCE, TARGET.end),),
     "eq-11": (says(r"\mu_\theta(x_t, t)", reverse.mean_from_eps(X_T, EPS_HAT, AT)),),
     "eq-12": (
         [
@@ -147,9 +151,9 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
         ],
     ),
     "eq-15": (says(r"\hat x_0", reverse.predict_x_0(X_T, EPS_HAT, AT)),),
-    "eq-16": (says("L", bounds.MARGINAL.lines[-1].form),),
-    **_labelled(bounds.SUM),
-    **_labelled(bounds.MARGINAL),
+    "eq-16": (says("L", marginal_bound.MARGINAL.lines[-1].form),),
+    **_labelled(divergence_bound.SUM),
+    **_labelled(marginal_bound.MARGINAL),
     "c-1": (says("L_T", scale.PRIOR.lines[-1].form),),
     "c-2": (
         [BEST, r"= \beta_t", r"\quad (x_0 \sim \mathcal{N}(0, 1))"],
@@ -207,8 +211,8 @@ EQUATIONS: dict[str, tuple[Equation, ...]] = {
     ),
     "lemma-jensen": ([r"-\log \mathbb{E}[R]", r"\le \mathbb{E}[-\log R]", r"\quad (R > 0)"],),
     "lemma-bayes": (
-        says(bounds.BAYES_GIVEN_X_0.lines[0].tex, bounds.BAYES_GIVEN_X_0.end, note=r"t \ge 2"),
-        says(bounds.BAYES_MARGINAL.lines[0].tex, bounds.BAYES_MARGINAL.end),
+        says(BAYES_GIVEN_X_0.lines[0].tex, BAYES_GIVEN_X_0.end, note=r"t \ge 2"),
+        says(BAYES_MARGINAL.lines[0].tex, BAYES_MARGINAL.end),
     ),
     "lemma-gaussian-kl": (
         says(

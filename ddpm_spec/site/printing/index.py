@@ -1,7 +1,7 @@
 """What a page embeds by its id: the nodes of the paper and what came after it."""
 
 from ddpm_spec import paper
-from ddpm_spec.followups.index import FOLLOWUPS
+from ddpm_spec.literature import FOLLOWUPS
 from ddpm_spec.paper import Node
 from ddpm_spec.proofs import DERIVATIONS
 from ddpm_spec.proofs.engine import Derivation

@@ -7,7 +7,7 @@ derivation that belongs to no node by `![[proof#its title]]`.
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ddpm_spec.followups.index import Followup
+from ddpm_spec.literature import Followup
 from ddpm_spec.paper import Node
 from ddpm_spec.proofs.engine import Derivation
 from ddpm_spec.site import SiteError

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from ddpm_spec import evidence, paper
-from ddpm_spec.followups.index import GAPS, followups_of
+from ddpm_spec.literature import GAPS, followups_of
 from ddpm_spec.paper import Node
 from ddpm_spec.site.mathematics.prose import prose
 from ddpm_spec.site.printing import graph

@@ -27,7 +27,7 @@ from ddpm_spec.followups import (
 )
 from ddpm_spec.paper import Formula, Node
 
-__all__ = ["FOLLOWUPS", "GAPS", "Followup", "followups_of"]
+__all__ = ["FOLLOWUPS", "GAPS", "MODULES", "Followup", "followups_of"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Followup(Node):
     def gap(self) -> str:
         """The gap that it belongs to."""
         return self.page.removeprefix("gaps/")
+
+    @property
+    def module(self) -> str:
+        """The name of the module of its first formula, which its proofs have too, in `proofs.followups`."""
+        return self.formulas[0].__module__.rpartition(".")[2]
 
 
 GAPS: dict[str, str] = {
@@ -408,6 +413,9 @@ FOLLOWUPS: dict[str, Followup] = {
     )
 }
 """Every result by id, in the order of the gaps."""
+
+MODULES: tuple[str, ...] = tuple(dict.fromkeys(node.module for node in FOLLOWUPS.values()))
+"""The names of the modules of `followups` and of `proofs.followups`, in the order of the gaps."""
 
 
 def followups_of(gap: str) -> tuple[Followup, ...]:
