@@ -84,7 +84,7 @@ class Ours:
     def __init__(self, plan: Plan) -> None:
         settings = plan.settings()
         self.plan, self.accelerator = plan, accelerator_for(settings)
-        self.settings = resolved(settings, self.accelerator)
+        self.settings = resolved(settings, self.accelerator.device)
         noise = random_images(plan.image_shape)
         self.images = Images("noise", 256, noise, noise[:8])
         self.trainer = Trainer(self.settings, self.images, self.accelerator)

@@ -11,6 +11,7 @@ from torch import Tensor
 from ddpm_spec.coding.rate import rate
 from ddpm_spec.data.images import Images, to_unit
 from ddpm_spec.diffusion import BoundTerms, Diffusion, Network
+from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.draw import Progress, keyed
 from ddpm_spec.formulas.bound import bits_per_dim, prior_term, variance_mismatch
 from ddpm_spec.formulas.forward import q_step_variance
@@ -144,12 +145,31 @@ def held_out_bound(
     images: Tensor,
     levels: int,
     *,
-    batch: int,
-    seed: int,
-    device: torch.device,
+    batch: int = 256,
+    seed: int = 0,
+    device: torch.device | None = None,
     progress: Progress = lambda rows: None,
 ) -> Bound:
-    """Eq. 5 on these images (uint8, (N, C, H, W)), one draw of x_t for every t and image."""
+    """The bound of Eq. 5 on these images in bits/dim, for any network: T network calls a batch.
+
+    The expectation over x_t is estimated by one draw for every t and image, a function of (seed, t, i).
+
+    Args:
+        network: called as `network(x_t, t)` with x_t (B, C, H, W) in float64 and t (B,) in 1..T; it returns
+            the prediction, in any dtype. Dropout must be off: `eval()` is not called here.
+        diffusion: the process it was trained for.
+        images: uint8 grey levels 0..levels − 1, shape (N, C, H, W), N at least 2.
+        levels: how many grey levels the images can have: 256 for ordinary ones.
+        batch: images in one call of the network.
+        seed: an integer of 64 bits.
+        device: where the network is; None: where the images are.
+        progress: told the number of network rows done since its last call.
+
+    Raises:
+        InputError: for images of another kind, shape or range, or a value out of range.
+    """
+    _check(images, levels, batch, seed)
+    device = device or images.device
     parts = []
     for first in range(0, len(images), batch):
         some = images[first : first + batch].to(device)
@@ -157,6 +177,30 @@ def held_out_bound(
         parts += terms(network, [diffusion], some, levels, rows=rows, seed=seed, progress=progress)
     whole = Terms(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
     return summary(whole, math.prod(images.shape[1:]), diffusion)
+
+
+def _check(images: Tensor, levels: int, batch: int, seed: int) -> None:
+    if not 2 <= levels <= 256:
+        raise InputError(f"levels is {levels}; it must be from 2 to 256")
+    if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+        kind = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
+        raise InputError(
+            f"images is {kind}; it must be a tensor of torch.uint8, grey levels from 0 to {levels - 1}"
+        )
+    if images.ndim != 4 or len(images) < 2:
+        raise InputError(
+            f"images have shape {tuple(images.shape)}; it must be (N, C, H, W) with N at least 2, "
+            "since the standard error comes from the spread between images"
+        )
+    if images.max() >= levels:
+        raise InputError(
+            f"images have a grey level {int(images.max())}, but levels is {levels}; "
+            f"they must be from 0 to {levels - 1}, or levels larger"
+        )
+    if batch < 1:
+        raise InputError(f"batch is {batch}; it must be at least 1")
+    if not -(2**63) <= seed < 2**63:
+        raise InputError(f"seed is {seed}; it must be an integer of 64 bits")
 
 
 def spread(count: int, of: int) -> Tensor:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from torch import nn
 
 from ddpm_spec import data
 from ddpm_spec.data import Images
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.loaded import check_diffusers, is_run, ready
 from ddpm_spec.machine import processes
-from ddpm_spec.machine.accelerator import accelerator_for, compiled, resolved
+from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.settings import Device, Dtype, Machine, Settings
@@ -53,12 +53,12 @@ def open_model(
     Raises:
         InputError: if it is neither, or is damaged, or the data do not fit or cannot be had.
     """
-    if (Path(argument) / "settings.json").exists():
+    if is_run(Path(argument)):
         if data_preset:
             raise InputError(f"{argument} is a run and knows its data; leave --preset away")
         return open_run(Path(argument), device, dtype, path=path, cache=cache)
     if Path(argument).is_dir():
-        _check_diffusers(Path(argument))
+        check_diffusers(Path(argument))
     from ddpm_spec.interop import open_weights
 
     opened = open_weights(argument)
@@ -76,18 +76,11 @@ def open_model(
             f"{_shown(images.shape)}; name the preset it was trained on"
         )
     accelerator = accelerator_for(settings)
-    network = _ready(opened.network, settings, accelerator)
+    network = ready(opened.network, settings, accelerator.device)
     return Model(
         argument, settings, images, {"given": network},
         {"given": opened.provenance["sha256"]}, opened.provenance, accelerator,
     )  # fmt: skip
-
-
-def _check_diffusers(folder: Path) -> None:
-    if not (folder / "config.json").exists() and not (folder / "unet").is_dir():
-        runs = sorted(settings.parent for settings in folder.glob("*/settings.json"))
-        right = f"did you mean {runs[-1]}?" if runs else "give that of a run, of a pipeline or of its unet"
-        raise InputError(f"{folder} is neither a run folder nor one of diffusers; {right}")
 
 
 def open_run(
@@ -112,7 +105,7 @@ def open_run(
     for name in ("ema", "raw"):
         network = settings.unet(channels, side)
         checkpoints.fill(network, folder, name)  # compares the digest of the file
-        networks[name] = _ready(network, settings, accelerator)
+        networks[name] = ready(network, settings, accelerator.device)
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     if state["belongs_to"]["data"] != images.digest:
         place = settings.source.path or settings.data
@@ -147,13 +140,6 @@ def _images(settings: Settings) -> Images:
 def _loaded(name: data.DataName, source: data.Source, workers: int) -> Images:
     """The images, once for several runs on them."""
     return data.load(name, source, workers=workers)
-
-
-def _ready(network: nn.Module, settings: Settings, accelerator: Accelerator) -> nn.Module:
-    network = network.to(memory_format=torch.channels_last).to(accelerator.device)
-    network.eval().requires_grad_(False)
-    compiled(network, resolved(settings, accelerator))
-    return network
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -12,12 +12,10 @@ import tyro
 
 from ddpm_spec import pictures
 from ddpm_spec.errors import InputError
-from ddpm_spec.evaluation.draw import draw
+from ddpm_spec.evaluation.loaded import Run, visited
 from ddpm_spec.machine import processes
-from ddpm_spec.machine.accelerator import accelerator_for, compiled, resolved
+from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.runs import checkpoints, folders
-from ddpm_spec.runs.settings import Settings
-from ddpm_spec.schedule import evenly
 from ddpm_spec.terminal.console import Interrupt, console, progress_bar
 from ddpm_spec.terminal.options import Count, Folder, Number, parse
 
@@ -48,21 +46,14 @@ class SampleOptions:
 
 
 def parse_sample(args: list[str]) -> SampleOptions:
-    """The options of `ddpm_spec.sample`, checked.
+    """The options of `ddpm_spec.sample`; what they ask for is checked by `visited`, which knows the T.
 
     Raises:
         InputError: as for `parse_train`.
     """
     options = parse(SampleOptions, args, None, "python -m ddpm_spec.sample")
-    for name in ("n", "batch"):
-        if getattr(options, name) < 1:
-            raise InputError(f"--{name} is {getattr(options, name)}; it must be at least 1")
     if options.weights not in ("ema", "raw"):
         raise InputError(f"--weights is {options.weights}; it must be ema or raw")
-    if not -(2**63) <= options.seed < 2**63:
-        raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
-    if options.eta is not None and not 0 <= options.eta <= 1:
-        raise InputError(f"--eta is {options.eta}; it must be from 0 to 1")
     return options
 
 
@@ -77,15 +68,12 @@ def sample(args: list[str]) -> None:
     with Interrupt() as interrupt:
         processes.join()
         options = processes.from_first(lambda: parse_sample(args))
-        settings = processes.from_first(lambda: Settings.load(options.run / "settings.json"))
-        times = processes.from_first(lambda: _times(options, settings))
-        accelerator = accelerator_for(settings)
-        checkpoint = processes.from_first(lambda: checkpoints.latest(options.run))
-        shape, levels = processes.from_first(lambda: checkpoints.image_format(checkpoint))
-        network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
-        processes.from_first(lambda: checkpoints.fill(network, checkpoint, options.weights))
+        run = processes.from_first(lambda: Run.read(options.run))
+        times = processes.from_first(lambda: _times(options, run))
+        accelerator, network = accelerator_for(run.settings), run.network()
+        processes.from_first(lambda: checkpoints.fill(network, run.checkpoint, options.weights))
         processes.share(network.parameters())
-        compiled(network, resolved(settings, accelerator))
+        model = run.loaded(network, options.weights, accelerator.device)
         folder = processes.from_first(
             lambda: (
                 folders.new_folder(options.out)
@@ -94,47 +82,38 @@ def sample(args: list[str]) -> None:
             )
         )
         first, end = processes.my_share(options.n)
-        T = len(times) or settings.process.T
+        T = len(times) or run.settings.process.T
         with progress_bar("sampling", T * -(-(end - first) // options.batch)) as bar, processes.together():
 
             def advance(rows: int) -> None:
                 bar.advance(rows / T)
                 interrupt.check(f"stopped; nothing was written to {folder}")
 
-            mine = torch.empty(0, *shape, dtype=torch.uint8)  # more processes than images
-            with accelerator.autocast():
-                mine = mine if first == end else draw(
-                    network, settings.diffusion(), shape, levels, start=first, count=end, batch=options.batch,
-                    seed=options.seed, device=accelerator.device, progress=advance, times=times,
-                    eta=options.eta,
-                )  # fmt: skip
+            mine = torch.empty(0, *run.image_shape, dtype=torch.uint8)  # more processes than images
+            mine = mine if first == end else model.drawn(
+                first, end, seed=options.seed, times=times, eta=options.eta, batch=options.batch,
+                progress=advance,
+            )  # fmt: skip
         drawn = torch.cat(processes.gathered(mine))
         if processes.is_first():
             array = io.BytesIO()
             np.save(array, drawn.numpy(), allow_pickle=False)
             folders.write_atomically(folder / "samples.npy", array.getvalue())
-            folders.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
+            folders.write_atomically(folder / "samples.png", pictures.grid_png(drawn, run.levels))
             made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
-            made |= {"run": str(options.run), "checkpoint": checkpoint.name}
+            made |= {"run": str(options.run), "checkpoint": run.checkpoint.name}
             folders.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
             size = "×".join(map(str, drawn.shape))
             console.print(f"{folder}: samples.npy {size}, samples.png")
         accelerator.end_training()
 
 
-def _times(options: SampleOptions, settings: Settings) -> list[int]:
-    """The times to visit; none for all of them.
-
-    Raises:
-        InputError: if there are not so many, or the run's variance is that of single steps.
-    """
-    T = settings.process.T
-    if options.steps in (None, T):
-        return []
-    if not 2 <= options.steps <= T:
-        raise InputError(f"--steps is {options.steps}; it must be from 2 to {T}, the T of the run")
-    if settings.process.variance == "learned" and options.eta is None:
-        raise InputError(
-            f"{options.run} has learned the variance of single steps; leave --steps away, or give --eta"
-        )
-    return evenly(T, options.steps)
+def _times(options: SampleOptions, run: Run) -> list[int]:
+    return visited(
+        run.settings.diffusion(),
+        n=options.n,
+        seed=options.seed,
+        steps=options.steps,
+        eta=options.eta,
+        batch=options.batch,
+    )

@@ -12,11 +12,25 @@ from ddpm_spec.machine import processes
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.terminal.console import notice
 
-__all__ = ["accelerator_for", "compiled", "description", "resolved", "say_what_differs"]
+__all__ = ["accelerator_for", "compiled", "description", "device_for", "resolved", "say_what_differs"]
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
     """The device, the dtype and the processes that these settings ask for.
+
+    Raises:
+        InputError: as `device_for`.
+    """
+    machine, device = settings.machine, device_for(settings)
+    # Accelerate leaves a group of CPUs alone unless it is told to use it.
+    cpu = machine.device == "cpu" or (processes.count() > 1 and device.type == "cpu")
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    return Accelerator(cpu=cpu, mixed_precision="bf16" if machine.dtype == "bfloat16" else "no")
+
+
+def device_for(settings: Settings) -> torch.device:
+    """The device that these settings ask for, in a process that is alone; nothing is set up there.
 
     Raises:
         InputError: if there is no such device, or it does not compute in this dtype.
@@ -24,15 +38,12 @@ def accelerator_for(settings: Settings) -> Accelerator:
     machine, gpu = settings.machine, torch.cuda.is_available()
     if machine.device == "cuda" and not gpu:
         raise InputError("--device is cuda, but torch sees no GPU here; use --device cpu")
-    # Accelerate leaves a group of CPUs alone unless it is told to use it.
-    cpu = machine.device == "cpu" or (processes.count() > 1 and not gpu)
-    if machine.dtype == "bfloat16" and not _has_bfloat16(on_gpu=gpu and not cpu):
-        if gpu and not cpu:
+    on_gpu = gpu and machine.device != "cpu"
+    if machine.dtype == "bfloat16" and not _has_bfloat16(on_gpu=on_gpu):
+        if on_gpu:
             raise InputError("--dtype is bfloat16, which this GPU does not compute in; use --dtype float32")
         notice("this CPU emulates bfloat16: --dtype float32 is faster")
-    if machine.threads:
-        torch.set_num_threads(machine.threads)
-    return Accelerator(cpu=cpu, mixed_precision="bf16" if machine.dtype == "bfloat16" else "no")
+    return torch.device("cuda" if on_gpu else "cpu")
 
 
 def _has_bfloat16(*, on_gpu: bool) -> bool:
@@ -43,13 +54,13 @@ def _has_bfloat16(*, on_gpu: bool) -> bool:
     return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
 
 
-def resolved(settings: Settings, accelerator: Accelerator) -> Settings:
+def resolved(settings: Settings, device: torch.device) -> Settings:
     """The settings with device, threads and compilation as they turned out: a resumed run has the same."""
     machine = settings.machine
-    compiles = machine.compile == "on" or (machine.compile == "auto" and accelerator.device.type == "cuda")
+    compiles = machine.compile == "on" or (machine.compile == "auto" and device.type == "cuda")
     machine = dataclasses.replace(
         machine,
-        device=accelerator.device.type,
+        device=device.type,  # type: ignore[arg-type]
         threads=torch.get_num_threads(),
         compile="on" if compiles else "off",
     )

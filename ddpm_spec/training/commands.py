@@ -69,7 +69,7 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Imag
     with processes.together():
         accelerator = accelerator_for(options.settings)
         _check_fit(options, images, accelerator)
-    settings = processes.from_first(lambda: resolved(options.settings, accelerator))
+    settings = processes.from_first(lambda: resolved(options.settings, accelerator.device))
     trainer = Trainer(settings, images, accelerator)
     run = processes.from_first(lambda: _open_run(options, trainer))
     trainer.share()

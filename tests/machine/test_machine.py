@@ -43,7 +43,7 @@ def test_a_cpu_without_bfloat16_emulates_it_and_says_so(monkeypatch, capsys):
 def test_compilation_is_for_gpus_unless_asked_for():
     for asked, found in (("auto", "off"), ("on", "on"), ("off", "off")):
         settings = small(machine={"compile": asked})
-        assert resolved(settings, accelerator_for(settings)).machine.compile == found
+        assert resolved(settings, accelerator_for(settings).device).machine.compile == found
 
 
 def test_a_run_resumed_elsewhere_says_once_what_differs(capsys):

@@ -227,8 +227,9 @@ def test_a_variance_of_single_steps_needs_all_of_them(run, tmp_path, capsys):
     settings = Settings.load(run / "settings.json")
     learned = dataclasses.replace(settings.process, variance="learned")
     bound = dataclasses.replace(settings.training, objective="bound")
-    dataclasses.replace(settings, process=learned, training=bound).save(tmp_path / "settings.json")
-    line = error_of(capsys, sample, tmp_path, "--steps", "3")
+    copy = shutil.copytree(run, tmp_path / "copy")
+    dataclasses.replace(settings, process=learned, training=bound).save(copy / "settings.json")
+    line = error_of(capsys, sample, copy, "--steps", "3")
     assert "has learned the variance of single steps; leave --steps away, or give --eta" in line
 
 
@@ -387,8 +388,8 @@ def test_a_damaged_state(copy, capsys, content, said):
     [
         ("-n 0", "--n is 0; it must be at least 1"),
         ("--batch 0", "--batch is 0; it must be at least 1"),
-        ("--steps 1", "--steps is 1; it must be from 2 to 8, the T of the run"),
-        ("--steps 9", "--steps is 9; it must be from 2 to 8, the T of the run"),
+        ("--steps 1", "--steps is 1; it must be from 2 to 8, the T of the model"),
+        ("--steps 9", "--steps is 9; it must be from 2 to 8, the T of the model"),
         ("--steps many", "--steps"),
         ("--eta -0.1", "--eta is -0.1; it must be from 0 to 1"),
         ("--eta 1.5 --steps 3", "--eta is 1.5; it must be from 0 to 1"),
