@@ -32,8 +32,11 @@ from types import CodeType, FrameType
 from typing import Any, Literal
 
 from ddpm_spec import followups, formulas
+from ddpm_spec.errors import InputError
 from ddpm_spec.followups.index import FOLLOWUPS
 from ddpm_spec.paper import NODES, Formula, Node
+from ddpm_spec.terminal.commands import words
+from ddpm_spec.terminal.console import run_command
 
 __all__ = [
     "PATH",
@@ -389,18 +392,26 @@ def _derivations() -> tuple[Any, ...]:
     return (*DERIVATIONS, *BEYOND)
 
 
-def main(arguments: list[str]) -> int:
-    """Compare the record with another one: 0 where every node has the same status."""
-    if len(arguments) != 1:
-        print("usage: python -m ddpm_spec.evidence OTHER.json", file=sys.stderr)
-        return 2
-    here, other = load().statuses(), load(Path(arguments[0])).statuses()
+def _compare(args: list[str]) -> int:
+    [name] = words(args, "evidence", "OTHER.json")
+    if not PATH.exists():
+        raise InputError(f"there is no record at {PATH}; run this from a checkout of the repository")
+    try:
+        json.loads(Path(name).read_text())["observations"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{name} holds no record; name a file like docs/check/evidence.json") from None
+    here, other = load().statuses(), load(Path(name)).statuses()
     different = [key for key in here if here[key] != other[key]]
     for key in different:
-        print(f"{NODES[key].name}: {other[key]} in {arguments[0]}, {here[key]} in this run")
+        print(f"{NODES[key].name}: {other[key]} in {name}, {here[key]} in this run")
     if not different:
         print(f"the status of all {len(here)} nodes agrees")
     return 1 if different else 0
+
+
+def main(args: list[str]) -> int:
+    """Compare the record with another one: 0 where every node has the same status, 1 where one has not."""
+    return run_command(_compare, args)
 
 
 if __name__ == "__main__":

@@ -212,3 +212,14 @@ def test_comparison_of_two_records(
     assert evidence.main([str(other)]) == 1
     assert f"Eq. (7): no evidence in {other}, proved in this run" in capsys.readouterr().out
     assert evidence.main([]) == 2
+    capsys.readouterr()
+    (tmp_path / "text.json").write_text("no JSON")
+    (tmp_path / "list.json").write_text("[]")
+    for name in ("none.json", "text.json", "list.json", "."):
+        assert evidence.main([str(tmp_path / name)]) == 2
+        assert capsys.readouterr().err.endswith(
+            " holds no record; name a file like docs/check/evidence.json\n"
+        )
+    monkeypatch.setattr(evidence, "PATH", tmp_path / "installed.json")
+    assert evidence.main([str(other)]) == 2
+    assert "installed.json; run this from a checkout of the repository" in capsys.readouterr().err
