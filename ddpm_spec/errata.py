@@ -9,6 +9,7 @@ what it computes is stated here.
 """
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,8 @@ from ddpm_spec.formulas import (
 )
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule, constant_schedule, linear_schedule
+from ddpm_spec.terminal.commands import words
+from ddpm_spec.terminal.console import run_command
 from ddpm_spec.unet import time_embedding
 
 __all__ = ["ERRATA", "Erratum", "Finding"]
@@ -497,8 +500,9 @@ ERRATA: tuple[Erratum, ...] = (
 """Every entry: slips and assumptions of the paper by section, then what the code does besides."""
 
 
-def main() -> None:
+def main(args: list[str]) -> None:
     """Print every entry with what its check measures now."""
+    words(args, "errata")
     for erratum in ERRATA:
         finding = erratum.check()
         print(f"{erratum.id} ({erratum.kind}, {erratum.where}): {'shown' if finding.shown else 'NOT SHOWN'}")
@@ -509,4 +513,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main, sys.argv[1:]))

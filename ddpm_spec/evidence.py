@@ -33,8 +33,11 @@ from types import CodeType, FrameType
 from typing import Any, Literal
 
 from ddpm_spec import followups, formulas
+from ddpm_spec.errors import InputError
 from ddpm_spec.literature import FOLLOWUPS
 from ddpm_spec.paper import NODES, Formula, Node
+from ddpm_spec.terminal.commands import words
+from ddpm_spec.terminal.console import run_command
 
 __all__ = [
     "PATH",
@@ -410,15 +413,15 @@ _COMPARED = ("formulas", "nodes", "outcome")
 """What two records must say alike of a claim; examples, seconds, dates and hashes may differ."""
 
 
-def main(arguments: list[str]) -> int:
-    """Compare the record with another one: 0 where they say the same of every node and of every claim."""
-    if len(arguments) != 1:
-        print("usage: python -m ddpm_spec.evidence OTHER.json", file=sys.stderr)
-        return 2
-    name = arguments[0]
-    if not Path(name).is_file():
-        print(f"{name}: there is no such file", file=sys.stderr)
-        return 2
+def _compare(args: list[str]) -> int:
+    """0 where two records say the same of every node and of every claim, else 1."""
+    [name] = words(args, "evidence", "OTHER.json")
+    if not PATH.exists():
+        raise InputError(f"there is no record at {PATH}; run this from a checkout of the repository")
+    try:
+        json.loads(Path(name).read_text(encoding="utf-8"))["observations"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{name} holds no record; name a file like docs/check/evidence.json") from None
     here, other = load(), load(Path(name))
     waiting = _waiting(here, other)
     for (kind, claim), package in waiting.items():
@@ -450,20 +453,25 @@ def _other_claims(here: Evidence, other: Evidence, name: str) -> Iterator[str]:
     """A line for each claim that one of the records lacks, and for each thing said differently of one."""
     ours, theirs = ({o.key: o for o in record.observations} for record in (here, other))
     for key in sorted(ours.keys() | theirs.keys()):
-        words = ", ".join(key)
+        named = ", ".join(key)
         if key not in ours:
-            yield f"missing in this run: {words}"
+            yield f"missing in this run: {named}"
         elif key not in theirs:
-            yield f"new in this run: {words}"
+            yield f"new in this run: {named}"
         else:
             for said in _COMPARED:
                 was, is_ = getattr(theirs[key], said), getattr(ours[key], said)
                 if was != is_:
-                    yield f"{words}: {said} {_words(was)} in {name}, {_words(is_)} in this run"
+                    yield f"{named}: {said} {_said(was)} in {name}, {_said(is_)} in this run"
 
 
-def _words(said: str | tuple[str, ...]) -> str:
+def _said(said: str | tuple[str, ...]) -> str:
     return said if isinstance(said, str) else " ".join(said) or "none"
+
+
+def main(args: list[str]) -> int:
+    """Compare the record with another one: 0 where they say the same, 1 where they do not."""
+    return run_command(_compare, args)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A floor is a lower bound that holds for every network (`formulas.floors`). It is
 exact denoiser of unit normal data pays the mutual information of x_0 and x_1, floor included.
 """
 
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,8 @@ import torch
 from ddpm_spec.formulas import bound, decoder, floors, posterior, variance
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule, linear_schedule
+from ddpm_spec.terminal.commands import words
+from ddpm_spec.terminal.console import run_command
 
 __all__ = ["Floors", "information", "of_schedule", "rate_of_unit_normal", "steps"]
 
@@ -84,8 +87,9 @@ def _bits(nats: float) -> float:
     return value
 
 
-def main() -> None:
+def main(args: list[str]) -> None:
     """Print the floors of the paper's schedule."""
+    words(args, "floors")
     schedule = linear_schedule()
     print("Floors in bits/dim: T = 1000, β linear from 1e-4 to 0.02, 256 levels\n")
     print("convention  variance    σ_1²        rate    pixel inside  pixel at an edge")
@@ -103,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main, sys.argv[1:]))

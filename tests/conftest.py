@@ -51,8 +51,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 MACHINERY = {
-    "benchmark", "data", "evaluation", "interop", "machine", "older", "reproduction", "runs", "site",
-    "training", "unet",
+    "benchmark", "data", "evaluation", "interop", "machine", "older", "package", "reproduction", "runs",
+    "site", "terminal", "training", "unet",
 }  # fmt: skip
 """The folders of tests that are not about the mathematics."""
 

@@ -97,7 +97,7 @@ def test_printing_says_what_is_not_shown(
 ) -> None:
     lost = replace(ERRATA[0], check=lambda: Finding(False, {"x": 1.0}))
     monkeypatch.setattr(errata, "ERRATA", (lost, ERRATA[1]))
-    errata.main()
+    errata.main([])
     printed = capsys.readouterr().out
     assert "NOT SHOWN" in printed
     assert "sigma-1 (slip, §3.2 and §3.3): shown" in printed

@@ -353,7 +353,18 @@ def test_a_claim_waits_until_it_is_tried(tmp_path: Path) -> None:
     assert not load(path).waiting, "a full run replaces all"
 
 
-def test_a_comparison_needs_one_file_that_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_comparison_needs_two_records(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert evidence.main([]) == 2
-    assert evidence.main(["no/such.json"]) == 2
-    assert "no/such.json: there is no such file" in capsys.readouterr().err
+    capsys.readouterr()
+    (tmp_path / "text.json").write_text("no JSON")
+    (tmp_path / "list.json").write_text("[]")
+    for name in ("none.json", "text.json", "list.json", "."):
+        assert evidence.main([str(tmp_path / name)]) == 2
+        assert capsys.readouterr().err.endswith(
+            " holds no record; name a file like docs/check/evidence.json\n"
+        )
+    monkeypatch.setattr(evidence, "PATH", tmp_path / "installed.json")
+    assert evidence.main([str(recorded)]) == 2
+    assert "installed.json; run this from a checkout of the repository" in capsys.readouterr().err

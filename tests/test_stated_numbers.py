@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ddpm_spec import floors as floor_table
-from ddpm_spec.coding.__main__ import main as print_lengths
+from ddpm_spec.coding.commands import coding as print_lengths
 from ddpm_spec.data import load
 from ddpm_spec.evaluation.quality import Judge
 from ddpm_spec.floors import PAPER_DISTORTION, PAPER_RATE, Floors

@@ -1,20 +1,6 @@
 """`python -m ddpm_spec.benchmark`: our speed and memory beside diffusers'; `--help` lists the options."""
 
-import sys
-
-from ddpm_spec.terminal.console import run_command
-
-
-def _benchmark(args: list[str]) -> None:
-    from ddpm_spec.benchmark.commands import benchmark  # torch takes seconds; Ctrl-C works meanwhile
-
-    benchmark(args)
-
-
-def main() -> int:
-    """Runs the command with the words of the command line; the exit code."""
-    return run_command(_benchmark, sys.argv[1:])
-
+from ddpm_spec.terminal.commands import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main("ddpm_spec.benchmark.commands", "benchmark")

@@ -10,6 +10,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ddpm_spec import __version__
 from ddpm_spec.errors import InputError
 
 __all__ = [
@@ -60,13 +61,17 @@ class StoppedElsewhere(Exception):
     """
 
 
-def run_command(command: Callable[[list[str]], None], args: list[str]) -> int:
+def run_command(command: Callable[[list[str]], int | None], args: list[str]) -> int:
     """Runs a command and returns its exit status; a person's error is one line, without traceback.
 
-    0 when done, 2 for bad input, 128 + n when stopped by signal n.
+    What the command returns, or 0 when done, 2 for bad input, 128 + n when stopped by signal n. `--version`
+    prints the version instead.
     """
     try:
-        command(args)
+        if "--version" in args:
+            print(f"ddpm_spec {__version__}")
+            return 0
+        return command(args) or 0
     except InputError as error:
         _errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
         return 2

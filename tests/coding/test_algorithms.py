@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ddpm_spec.choices import Variance
-from ddpm_spec.coding.__main__ import main
 from ddpm_spec.coding.algorithms import measure, receive, send
+from ddpm_spec.coding.commands import coding as print_lengths
 from ddpm_spec.coding.draws import divergence, expected_length
 from ddpm_spec.coding.finite import FiniteDiffusion, on_grid
 from ddpm_spec.diffusion import Diffusion, Network
@@ -186,8 +186,8 @@ def test_on_a_fine_grid_the_tables_are_the_model(recorder: Recorder, variance: V
 def test_the_command_prints_what_it_measured(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ddpm_spec.coding.__main__.BLOCKS", 20)
-    main()
+    monkeypatch.setattr("ddpm_spec.coding.commands.BLOCKS", 20)
+    print_lengths()
     printed = capsys.readouterr().out
     assert "20 blocks of 4 symbols with 5 levels" in printed
     assert all(f"x_{t} " in printed for t in range(T + 1))
