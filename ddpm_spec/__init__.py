@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     )
     from ddpm_spec.unet import UNet
 
-    __version__: str
-
 __all__ = [
     "Diffusion",
     "InputError",
@@ -38,6 +36,8 @@ __all__ = [
     "load",
     "quadratic_schedule",
 ]
+
+__version__ = "0.2.0"
 
 _MODULES = {
     "Diffusion": "diffusion",
@@ -58,15 +58,9 @@ _MODULES = {
 if not TYPE_CHECKING:  # to a type checker it would mean that there is every name
 
     def __getattr__(name):
-        if name == "__version__":
-            from importlib.metadata import version
-
-            found = version("ddpm_spec")
-        elif name in _MODULES:
-            found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-        else:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found
+        globals()[name] = found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
         return found
 
 

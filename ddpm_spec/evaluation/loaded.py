@@ -13,6 +13,7 @@ from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.bound import Bound, held_out_bound
 from ddpm_spec.evaluation.draw import Progress, draw
+from ddpm_spec.evaluation.options import check_draw
 from ddpm_spec.machine.accelerator import compiled, device_for, resolved
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.settings import Device, Machine, Settings, without_dashes
@@ -138,7 +139,7 @@ class Run:
         """
         settings = Settings.load(folder / "settings.json")
         checkpoint = checkpoints.latest(folder)
-        return cls(folder, settings, checkpoint, *checkpoints.image_format(checkpoint))
+        return cls(folder, settings, checkpoint, *checkpoints.image_format(checkpoint, settings))
 
     def network(self) -> UNet:
         """Its network, with no weights of the run yet."""
@@ -183,7 +184,7 @@ def _foreign(argument: str, weights: Weights, device: Device) -> Loaded:
         raise InputError(f"{argument} is no run and has one set of weights; leave weights away")
     if Path(argument).is_dir():
         check_diffusers(Path(argument))
-    from ddpm_spec.interop import open_weights  # brings the hub's client
+    from ddpm_spec.interop.weights import open_weights  # brings the hub's client
 
     opened, here = open_weights(argument), _device(Machine(), device)
     settings = Settings(process=opened.process)
@@ -233,13 +234,7 @@ def visited(
         InputError: naming the option that is out of range.
     """
     T = diffusion.schedule.T
-    for name, value in (("n", n), ("batch", batch)):
-        if value < 1:
-            raise InputError(f"--{name} is {value}; it must be at least 1")
-    if not -(2**63) <= seed < 2**63:
-        raise InputError(f"--seed is {seed}; it must be an integer of 64 bits")
-    if eta is not None and not 0 <= eta <= 1:
-        raise InputError(f"--eta is {eta}; it must be from 0 to 1")
+    check_draw(n=n, seed=seed, eta=eta, batch=batch)
     if steps in (None, T):
         return []
     if not 2 <= steps <= T:

@@ -59,7 +59,7 @@ def open_model(
         return open_run(Path(argument), device, dtype, path=path, cache=cache)
     if Path(argument).is_dir():
         check_diffusers(Path(argument))
-    from ddpm_spec.interop import open_weights
+    from ddpm_spec.interop.weights import open_weights
 
     opened = open_weights(argument)
     if data_preset is None:
@@ -98,9 +98,9 @@ def open_run(
     """
     settings = _here(located(Settings.load(run / "settings.json"), path, cache), device, dtype)
     folder = checkpoints.latest(run)
+    (channels, side, _), _ = checkpoints.image_format(folder, settings)
     images = _images(settings)
     accelerator = accelerator_for(settings)
-    channels, side, _ = images.shape
     networks: dict[str, nn.Module] = {}
     for name in ("ema", "raw"):
         network = settings.unet(channels, side)

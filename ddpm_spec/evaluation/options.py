@@ -1,4 +1,4 @@
-"""The options of `ddpm_spec.evaluate`."""
+"""The options of `ddpm_spec.evaluate` and `ddpm_spec.sample`; they are read before torch is imported."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,10 @@ import tyro
 
 from ddpm_spec.choices import Convention
 from ddpm_spec.errors import InputError
-from ddpm_spec.runs.settings import Device, Dtype
-from ddpm_spec.terminal.options import Count, Name, parse
+from ddpm_spec.runs.settings import Device, Dtype, Settings
+from ddpm_spec.terminal.options import Count, Folder, Name, Number, parse
 
-__all__ = ["EvaluateOptions", "parse_evaluate"]
+__all__ = ["EvaluateOptions", "SampleOptions", "check_draw", "parse_evaluate", "parse_sample"]
 
 OneConvention = Annotated[Convention | None, tyro.conf.arg(metavar="{paper,official}", help_behavior_hint="")]
 FileOrFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
@@ -71,4 +71,56 @@ def parse_evaluate(args: list[str]) -> EvaluateOptions:
             raise InputError(f"--{name} is {value}; it must be {right}")
     if not -(2**63) <= options.seed < 2**63:
         raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    return options
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Draws images from a trained run: by Algorithm 2, in fewer steps, or by DDIM."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """A run folder of ddpm_spec.train."""
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 256
+    """How many images."""
+    seed: int = 0
+    """Image i is a function of (seed, i), however many are drawn and in whatever batches."""
+    steps: Count = None
+    """Steps to take, evenly spread over 1..T. Without it: all T. Paper: all."""
+    eta: Number = None
+    """η of DDIM, in [0, 1]: 0 adds no noise, 1 is the variance beta_tilde. Without it: Algorithm 2 with the
+    run's own variance. Paper: Algorithm 2."""
+    batch: int = 256
+    """Images in one network call."""
+    weights: str = "ema"
+    """ema, the averaged weights, or raw. Paper: ema."""
+    out: Folder = None
+    """Folder for samples.npy and samples.png, new or empty. Without it: RUN/samples-<k>, the next free k."""
+
+
+def check_draw(*, n: int, seed: int, eta: float | None, batch: int) -> None:
+    """Refuses what no model can draw.
+
+    Raises:
+        InputError: naming the option that is out of range.
+    """
+    for name, value in (("n", n), ("batch", batch)):
+        if value < 1:
+            raise InputError(f"--{name} is {value}; it must be at least 1")
+    if not -(2**63) <= seed < 2**63:
+        raise InputError(f"--seed is {seed}; it must be an integer of 64 bits")
+    if eta is not None and not 0 <= eta <= 1:
+        raise InputError(f"--eta is {eta}; it must be from 0 to 1")
+
+
+def parse_sample(args: list[str]) -> SampleOptions:
+    """The options of `ddpm_spec.sample`, checked as far as it takes no T.
+
+    Raises:
+        InputError: as for `parse_train`.
+    """
+    options = parse(SampleOptions, args, None, "python -m ddpm_spec.sample")
+    if options.weights not in ("ema", "raw"):
+        raise InputError(f"--weights is {options.weights}; it must be ema or raw")
+    check_draw(n=options.n, seed=options.seed, eta=options.eta, batch=options.batch)
+    Settings.load(options.run / "settings.json")
     return options

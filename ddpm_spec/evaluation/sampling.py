@@ -2,59 +2,20 @@
 
 import io
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated
+from dataclasses import asdict
 
 import numpy as np
 import torch
-import tyro
 
 from ddpm_spec import pictures
-from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.loaded import Run, visited
+from ddpm_spec.evaluation.options import SampleOptions, parse_sample
 from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.runs import checkpoints, folders
 from ddpm_spec.terminal.console import Interrupt, console, progress_bar
-from ddpm_spec.terminal.options import Count, Folder, Number, parse
 
-__all__ = ["SampleOptions", "parse_sample", "sample"]
-
-
-@dataclass(frozen=True)
-class SampleOptions:
-    """Draws images from a trained run: by Algorithm 2, in fewer steps, or by DDIM."""
-
-    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """A run folder of ddpm_spec.train."""
-    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 256
-    """How many images."""
-    seed: int = 0
-    """Image i is a function of (seed, i), however many are drawn and in whatever batches."""
-    steps: Count = None
-    """Steps to take, evenly spread over 1..T. Without it: all T. Paper: all."""
-    eta: Number = None
-    """η of DDIM, in [0, 1]: 0 adds no noise, 1 is the variance beta_tilde. Without it: Algorithm 2 with the
-    run's own variance. Paper: Algorithm 2."""
-    batch: int = 256
-    """Images in one network call."""
-    weights: str = "ema"
-    """ema, the averaged weights, or raw. Paper: ema."""
-    out: Folder = None
-    """Folder for samples.npy and samples.png, new or empty. Without it: RUN/samples-<k>, the next free k."""
-
-
-def parse_sample(args: list[str]) -> SampleOptions:
-    """The options of `ddpm_spec.sample`; what they ask for is checked by `visited`, which knows the T.
-
-    Raises:
-        InputError: as for `parse_train`.
-    """
-    options = parse(SampleOptions, args, None, "python -m ddpm_spec.sample")
-    if options.weights not in ("ema", "raw"):
-        raise InputError(f"--weights is {options.weights}; it must be ema or raw")
-    return options
+__all__ = ["sample"]
 
 
 def sample(args: list[str]) -> None:

@@ -2,36 +2,22 @@
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import tyro
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.configuration import scheduler_config, unet_config
 from ddpm_spec.interop.names import DIFFUSERS, names
+from ddpm_spec.interop.options import parse_export
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.terminal.console import console
-from ddpm_spec.terminal.options import parse
 from ddpm_spec.unet import UNet
 
-__all__ = ["ExportOptions", "export", "write_pipeline"]
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Writes a trained run as a folder for diffusers' DDPMPipeline."""
-
-    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """A run folder of ddpm_spec.train."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """The folder to write; it must not exist."""
-    weights: Literal["ema", "raw"] = "ema"
-    """ema, the averaged weights, or raw. Paper: ema."""
+__all__ = ["export", "write_pipeline"]
 
 
 def export(args: list[str]) -> None:
@@ -40,10 +26,10 @@ def export(args: list[str]) -> None:
     Raises:
         InputError: for anything the user can mend; nothing is left half-written.
     """
-    options = parse(ExportOptions, args, None, "python -m ddpm_spec.export")
+    options = parse_export(args)
     settings = Settings.load(options.run / "settings.json")
     checkpoint = checkpoints.latest(options.run)
-    shape, _ = checkpoints.image_format(checkpoint)
+    shape, _ = checkpoints.image_format(checkpoint, settings)
     network = settings.unet(*shape[:2])
     checkpoints.fill(network, checkpoint, options.weights)
     origin = f"{options.run.absolute().name}, {checkpoint.name}, {options.weights}"

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.runs.settings import BEFORE
+from ddpm_spec.runs.settings import BEFORE, Settings
 
 __all__ = ["Checkpoint", "fill", "flush", "image_format", "latest", "read", "reserve", "steps_in", "write"]
 
@@ -214,8 +214,15 @@ def read(folder: Path, belongs_to: dict[str, Any], place: str = "this set") -> C
         InputError: if it is damaged, or another run's.
     """
     state = _state(folder)
-    known = BEFORE | state["belongs_to"]
-    for name, value in belongs_to.items():
+    _compare(folder, state["belongs_to"], belongs_to, place)
+    ema, raw, moments = (_tensors(folder, name) for name in ("ema", "raw", "resume"))
+    losses = moments.pop("losses", torch.empty(0))
+    return Checkpoint(state["step"], ema, raw, moments, losses, state["belongs_to"], state["made_on"])
+
+
+def _compare(folder: Path, theirs: dict[str, Any], ours: dict[str, Any], place: str) -> None:
+    known = BEFORE | theirs
+    for name, value in ours.items():
         if known.get(name) != value:
             if name == "data":  # a digest, which tells nobody anything
                 raise InputError(
@@ -226,18 +233,17 @@ def read(folder: Path, belongs_to: dict[str, Any], place: str = "this set") -> C
                 f"{folder} was made with {name} {known.get(name)}, here it is {value}; "
                 "it is another run's: put back what it was made with, or start a new run"
             )
-    ema, raw, moments = (_tensors(folder, name) for name in ("ema", "raw", "resume"))
-    losses = moments.pop("losses", torch.empty(0))
-    return Checkpoint(state["step"], ema, raw, moments, losses, state["belongs_to"], state["made_on"])
 
 
-def image_format(folder: Path) -> tuple[tuple[int, int, int], int]:
-    """Shape (C, H, W) and grey levels of the images that the checkpoint was trained on.
+def image_format(folder: Path, settings: Settings) -> tuple[tuple[int, int, int], int]:
+    """Shape (C, H, W) and grey levels of the images that the checkpoint of this run was trained on.
 
     Raises:
-        InputError: if its state is damaged.
+        InputError: if its state is damaged, or it was trained with other settings than these.
     """
     known = _state(folder)["belongs_to"]
+    decisive = {name: value for name, value in settings.lasting().items() if name != "data"}
+    _compare(folder, known, json.loads(json.dumps(decisive)), "this set")
     try:
         channels, height, width = map(int, known["shape"])
         return (channels, height, width), int(known["levels"])

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from ddpm_spec import __version__
+
 __all__ = ["commit", "environment", "peak_memory", "provenance"]
 
 
@@ -43,7 +45,8 @@ def environment(device: torch.device, processes: int) -> dict[str, Any]:
         "peak_memory_gb": round(peak_memory(), 2),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("ddpm_spec", "torch", "accelerate", "numpy", "scikit-learn")},
+        "ddpm_spec": __version__,
+        **{name: version(name) for name in ("torch", "accelerate", "numpy", "scikit-learn")},
     }
 
 

@@ -1,11 +1,12 @@
 """The commands of the package: what each does, and how it starts."""
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import NoReturn
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.terminal.console import run_command
+from ddpm_spec.terminal.console import LAUNCHED, run_command
 
 __all__ = ["COMMANDS", "main", "words"]
 
@@ -24,10 +25,16 @@ COMMANDS = {
 """`python -m ddpm_spec.NAME` for every NAME, and what it does."""
 
 
-def main(module: str, name: str) -> NoReturn:
-    """Runs the command that is the function of this name in this module, and exits with its status."""
+def main(module: str, name: str, parse: Callable[[list[str]], object] | None = None) -> NoReturn:
+    """Runs the command that is the function of this name in this module, and exits with its status.
+
+    `parse` reads its options before the module is imported: who asks for help, or has to be refused, need
+    not wait for torch. Under a launcher the first process alone reads them, once all have met.
+    """
 
     def command(args: list[str]) -> int | None:
+        if parse and not LAUNCHED:
+            parse(args)
         # torch takes seconds; Ctrl-C works meanwhile
         status: int | None = getattr(import_module(module), name)(args)
         return status

@@ -14,6 +14,7 @@ from ddpm_spec import __version__
 from ddpm_spec.errors import InputError
 
 __all__ = [
+    "LAUNCHED",
     "STARTED",
     "Bar",
     "Interrupt",
@@ -28,11 +29,11 @@ __all__ = [
 STARTED = time.monotonic()
 """When the command began, before torch was imported."""
 
-_LAUNCHED = "WORLD_SIZE" in os.environ
+LAUNCHED = "WORLD_SIZE" in os.environ
 """Whether a launcher has started this process; RANK is its number then."""
 
 console = Console(
-    stderr=True, highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0" and _LAUNCHED
+    stderr=True, highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0" and LAUNCHED
 )
 """Progress and messages go to stderr, from the first process only; stdout carries the report."""
 
@@ -111,7 +112,7 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self.signal_number is not None and not _LAUNCHED:
+        if self.signal_number is not None and not LAUNCHED:
             raise KeyboardInterrupt
         self.signal_number = number
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import io
 import itertools
 from pathlib import Path
@@ -39,11 +40,17 @@ def parse(kind: type[Options], args: list[str], default: Options | None, prog: s
     Raises:
         InputError: in one line, where tyro prints a box or an option is unknown.
     """
+    options: Options = _parsed(kind, tuple(args), default, prog)  # type: ignore[arg-type] # classes hash
+    return options
+
+
+@functools.lru_cache(maxsize=1)  # a command reads its words once to refuse them early, and once to run
+def _parsed(kind: type[Any], args: tuple[str, ...], default: Any, prog: str) -> Any:
     said = io.StringIO()
-    given: dict[str, Any] = {} if default is None else {"default": default}
+    defaults: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(said):
-            options, unknown = tyro.cli(kind, args=args, prog=prog, return_unknown_args=True, **given)
+            options, unknown = tyro.cli(kind, args=args, prog=prog, return_unknown_args=True, **defaults)
     except SystemExit as stop:
         if not stop.code:
             raise  # --help

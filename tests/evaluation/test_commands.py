@@ -152,13 +152,13 @@ def test_damaged_weights_and_other_data(run):
 
 def test_weights_without_a_run(run, tmp_path, monkeypatch):
     """Other people's weights need a preset for their images, and must fit them."""
-    from ddpm_spec.interop import OpenWeights
+    from ddpm_spec.interop.weights import OpenWeights
     from ddpm_spec.runs import presets
 
     monkeypatch.setitem(presets.PRESETS, "small", SMALL)
     network = open_run(run, "cpu").networks["ema"]
     opened = OpenWeights(network, SMALL.process, (1, 8, 8), {"weights": "theirs", "sha256": "ab" * 32})
-    monkeypatch.setattr("ddpm_spec.interop.open_weights", lambda argument: opened)
+    monkeypatch.setattr("ddpm_spec.interop.weights.open_weights", lambda argument: opened)
     with pytest.raises(InputError, match="name a preset with these"):
         open_model("theirs", None)
     monkeypatch.chdir(tmp_path)
@@ -169,7 +169,7 @@ def test_weights_without_a_run(run, tmp_path, monkeypatch):
     evaluate([str(run), "--weights", "ema"])
     assert found["weights"]["given"]["bound"] == results(run)["weights"]["ema"]["bound"]
     other = OpenWeights(network, SMALL.process, (3, 32, 32), {"sha256": ""})
-    monkeypatch.setattr("ddpm_spec.interop.open_weights", lambda argument: other)
+    monkeypatch.setattr("ddpm_spec.interop.weights.open_weights", lambda argument: other)
     with pytest.raises(InputError, match=r"makes images of 3×32×32, --preset small has 1×8×8"):
         open_model("theirs", "small")
 

@@ -10,8 +10,8 @@ from foreign import CIFAR10, CIFAR10_LIKE, LARGE, LARGE_LIKE, diffusers, port_na
 from safetensors.torch import load_file, save_file
 
 from ddpm_spec.diffusion import Diffusion
-from ddpm_spec.interop import open_weights
 from ddpm_spec.interop.export import write_pipeline
+from ddpm_spec.interop.weights import open_weights
 from ddpm_spec.runs.settings import Network, Process, Settings
 from ddpm_spec.schedule import evenly, linear_schedule
 from ddpm_spec.unet import UNet, time_embedding

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ddpm_spec.data import Images, from_unit
 from ddpm_spec.errors import InputError
-from ddpm_spec.interop import open_weights
 from ddpm_spec.interop.export import export, write_pipeline
+from ddpm_spec.interop.weights import open_weights
 from ddpm_spec.noise import normal, row_keys
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.settings import Settings

@@ -12,7 +12,7 @@ from foreign import CIFAR10_LIKE, diffusers, theirs
 from safetensors.torch import load_file, save_file
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.interop import open_weights
+from ddpm_spec.interop.weights import open_weights
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -21,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from ddpm_spec.evaluation.commands import evaluate
 from ddpm_spec.evaluation.sampling import sample
-from ddpm_spec.interop import open_weights
 from ddpm_spec.interop.export import export
+from ddpm_spec.interop.weights import open_weights
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.training.commands import train
