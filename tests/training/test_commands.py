@@ -229,7 +229,12 @@ def test_a_variance_of_single_steps_needs_all_of_them(run, tmp_path, capsys):
     learned = dataclasses.replace(settings.process, variance="learned")
     bound = dataclasses.replace(settings.training, objective="bound")
     copy = shutil.copytree(run, tmp_path / "copy")
-    dataclasses.replace(settings, process=learned, training=bound).save(copy / "settings.json")
+    asked = dataclasses.replace(settings, process=learned, training=bound)
+    asked.save(copy / "settings.json")
+    state = checkpoints.latest(copy) / "state.json"
+    content = json.loads(state.read_text())
+    content["belongs_to"] |= {k: v for k, v in asked.lasting().items() if k != "data"}
+    state.write_text(json.dumps(content))
     line = error_of(capsys, sample, copy, "--steps", "3")
     assert "has learned the variance of single steps; leave --steps away, or give --eta" in line
 
