@@ -75,51 +75,53 @@ def sample(args: list[str]) -> None:
         StoppedElsewhere: where another process has failed.
     """
     with Interrupt() as interrupt:
-        processes.join()
-        options = processes.from_first(lambda: parse_sample(args))
-        settings = processes.from_first(lambda: Settings.load(options.run / "settings.json"))
-        times = processes.from_first(lambda: _times(options, settings))
-        accelerator = accelerator_for(settings)
-        checkpoint = processes.from_first(lambda: checkpoints.latest(options.run))
-        shape, levels = processes.from_first(lambda: checkpoints.image_format(checkpoint))
-        network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
-        processes.from_first(lambda: checkpoints.fill(network, checkpoint, options.weights))
-        processes.share(network.parameters())
-        compiled(network, resolved(settings, accelerator))
-        folder = processes.from_first(
-            lambda: (
-                folders.new_folder(options.out)
-                if options.out
-                else folders.numbered_folder(options.run, "samples")
-            )
+        processes.joined(lambda: _sample(args, interrupt))
+
+
+def _sample(args: list[str], interrupt: Interrupt) -> None:
+    options = processes.from_first(lambda: parse_sample(args))
+    settings = processes.from_first(lambda: Settings.load(options.run / "settings.json"))
+    times = processes.from_first(lambda: _times(options, settings))
+    accelerator = accelerator_for(settings)
+    checkpoint = processes.from_first(lambda: checkpoints.latest(options.run))
+    shape, levels = processes.from_first(lambda: checkpoints.image_format(checkpoint))
+    network = settings.unet(*shape[:2]).to(memory_format=torch.channels_last).to(accelerator.device)
+    processes.from_first(lambda: checkpoints.fill(network, checkpoint, options.weights))
+    processes.share(network.parameters())
+    compiled(network, resolved(settings, accelerator))
+    folder = processes.from_first(
+        lambda: (
+            folders.new_folder(options.out)
+            if options.out
+            else folders.numbered_folder(options.run, "samples")
         )
-        first, end = processes.my_share(options.n)
-        T = len(times) or settings.process.T
-        with progress_bar("sampling", T * -(-(end - first) // options.batch)) as bar, processes.together():
+    )
+    first, end = processes.my_share(options.n)
+    T = len(times) or settings.process.T
+    with progress_bar("sampling", T * -(-(end - first) // options.batch)) as bar, processes.together():
 
-            def advance(rows: int) -> None:
-                bar.advance(rows / T)
-                interrupt.check(f"stopped; nothing was written to {folder}")
+        def advance(rows: int) -> None:
+            bar.advance(rows / T)
+            interrupt.check(f"stopped; nothing was written to {folder}")
 
-            mine = torch.empty(0, *shape, dtype=torch.uint8)  # more processes than images
-            with accelerator.autocast():
-                mine = mine if first == end else draw(
-                    network, settings.diffusion(), shape, levels, start=first, count=end, batch=options.batch,
-                    seed=options.seed, device=accelerator.device, progress=advance, times=times,
-                    eta=options.eta,
-                )  # fmt: skip
-        drawn = torch.cat(processes.gathered(mine))
-        if processes.is_first():
-            array = io.BytesIO()
-            np.save(array, drawn.numpy(), allow_pickle=False)
-            folders.write_atomically(folder / "samples.npy", array.getvalue())
-            folders.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
-            made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
-            made |= {"run": str(options.run), "checkpoint": checkpoint.name}
-            folders.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
-            size = "×".join(map(str, drawn.shape))
-            console.print(f"{folder}: samples.npy {size}, samples.png")
-        accelerator.end_training()
+        mine = torch.empty(0, *shape, dtype=torch.uint8)  # more processes than images
+        with accelerator.autocast():
+            mine = mine if first == end else draw(
+                network, settings.diffusion(), shape, levels, start=first, count=end, batch=options.batch,
+                seed=options.seed, device=accelerator.device, progress=advance, times=times,
+                eta=options.eta,
+            )  # fmt: skip
+    drawn = torch.cat(processes.gathered(mine))
+    if processes.is_first():
+        array = io.BytesIO()
+        np.save(array, drawn.numpy(), allow_pickle=False)
+        folders.write_atomically(folder / "samples.npy", array.getvalue())
+        folders.write_atomically(folder / "samples.png", pictures.grid_png(drawn, levels))
+        made = {k: v for k, v in asdict(options).items() if k not in ("out", "batch")}
+        made |= {"run": str(options.run), "checkpoint": checkpoint.name}
+        folders.write_atomically(folder / "samples.json", (json.dumps(made, indent=2) + "\n").encode())
+        size = "×".join(map(str, drawn.shape))
+        console.print(f"{folder}: samples.npy {size}, samples.png")
 
 
 def _times(options: SampleOptions, settings: Settings) -> list[int]:
