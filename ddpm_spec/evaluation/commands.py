@@ -24,37 +24,38 @@ def evaluate(args: list[str]) -> None:
         Interrupted: by SIGINT or SIGTERM; the finished batches are kept.
     """
     with Interrupt() as interrupt:
-        processes.join()
-        options = processes.from_first(lambda: parse_evaluate(args))
-        with processes.together():
-            model = open_model(
-                options.model,
-                options.preset,
-                device=options.device,
-                dtype=options.dtype,
-                path=options.path,
-                cache=options.cache,
-            )
-        plan = model.settings.evaluation
-        folder = _folder(options, model)
-        batch = options.batch or plan.sample_batch
-        measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
-        which = _which(options, model)
-        samples = options.samples or plan.samples
-        images = plan.bound_images if options.images is None else options.images
-        results, drawn = measured(measure, which, samples, images, options.inception)
-        if model.accelerator.is_main_process:
-            curves = results.pop("curves")
-            write_atomically(folder / "results.json", (json.dumps(results, indent=2) + "\n").encode())
-            write_atomically(folder / "curves.json", (json.dumps(curves) + "\n").encode())
-            write_atomically(folder / "bound.png", report.bound_picture(curves))
-            for name in which:
-                grid = pictures.grid_png(drawn[name][:256], model.images.levels)
-                write_atomically(folder / f"samples-{name}.png", grid)
-            report.print_results(results, folder)
-            console.print(f"\nresults: {folder / 'results.json'}")
-        model.accelerator.wait_for_everyone()
-        model.accelerator.end_training()
+        processes.joined(lambda: _evaluate(args, interrupt))
+
+
+def _evaluate(args: list[str], interrupt: Interrupt) -> None:
+    options = processes.from_first(lambda: parse_evaluate(args))
+    with processes.together():
+        model = open_model(
+            options.model,
+            options.preset,
+            device=options.device,
+            dtype=options.dtype,
+            path=options.path,
+            cache=options.cache,
+        )
+    plan = model.settings.evaluation
+    folder = _folder(options, model)
+    batch = options.batch or plan.sample_batch
+    measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
+    which = _which(options, model)
+    samples = options.samples or plan.samples
+    images = plan.bound_images if options.images is None else options.images
+    results, drawn = measured(measure, which, samples, images, options.inception)
+    if model.accelerator.is_main_process:
+        curves = results.pop("curves")
+        write_atomically(folder / "results.json", (json.dumps(results, indent=2) + "\n").encode())
+        write_atomically(folder / "curves.json", (json.dumps(curves) + "\n").encode())
+        write_atomically(folder / "bound.png", report.bound_picture(curves))
+        for name in which:
+            grid = pictures.grid_png(drawn[name][:256], model.images.levels)
+            write_atomically(folder / f"samples-{name}.png", grid)
+        report.print_results(results, folder)
+        console.print(f"\nresults: {folder / 'results.json'}")
 
 
 def _folder(options: EvaluateOptions, model: Model) -> Path:

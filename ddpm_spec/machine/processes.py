@@ -5,7 +5,9 @@ environment who is who. What is said here goes from CPU to CPU by gloo and never
 a launcher there is one process, and nothing to say.
 """
 
+import gc
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,7 +27,7 @@ __all__ = [
     "from_first",
     "gathered",
     "is_first",
-    "join",
+    "joined",
     "most",
     "my_share",
     "one_a_machine",
@@ -40,14 +42,41 @@ PATIENCE = timedelta(days=1)
 that dies is noticed at once, by its closed connection."""
 
 
-def join() -> None:
-    """Joins the processes that a launcher has announced.
+def joined(work: Callable[[], None]) -> None:
+    """Runs this together with the processes that a launcher has announced, and then leaves their groups.
+
+    The groups end on every way out: finished, refused, interrupted or failed. A process group of gloo has
+    threads, which stop when the last object that holds the group is freed. If they still run while the
+    interpreter shuts down, they can abort a process that has done all its work: a thread that frees the
+    tensors of the last collective needs the interpreter, and finds none. So everything that holds the group
+    is freed here first. That is why `work` is one call: its variables are gone when it returns.
+
+    A process that leaves does not wait for the others. If it leaves early, because it has failed, its
+    connections close, and the others find out at their next collective.
 
     Raises:
-        InputError: if they cannot be reached.
+        InputError: if the other processes cannot be reached.
+        BaseException: whatever `work` raises.
     """
+    _join()
+    try:
+        work()
+    except BaseException as error:
+        if count() > 1:
+            _empty_frames(error)
+            _end(abort=True)
+        raise
+    if count() > 1:
+        _end(abort=False)
+
+
+def _join() -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         return
+    # DDP imports this module, whose functions take the group that exists at that moment as a default
+    # argument and so keep it for ever. Imported before there is a group, they keep none.
+    import torch.distributed.nn.functional
+
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
@@ -58,6 +87,22 @@ def join() -> None:
             f"the other processes cannot be reached at {place} ({str(error).splitlines()[0]}); "
             "give every launcher the same address and port, and each its own --machine_rank"
         ) from None
+
+
+def _empty_frames(error: BaseException | None) -> None:
+    """Frees the variables of the functions that an error came through; the traceback still prints."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+
+
+def _end(*, abort: bool) -> None:
+    # Before the group, so that torch's own table holds it last: that frees it without the GIL, which its
+    # threads may be waiting for.
+    gc.collect()
+    if abort and dist.group.WORLD is not None:
+        dist.group.WORLD.abort()  # NCCL would wait for processes that are gone; gloo has seen them go
+    dist.destroy_process_group()
 
 
 def count() -> int:

@@ -36,30 +36,33 @@ def reproduce(args: list[str]) -> None:
         Interrupted: by SIGINT or SIGTERM; runs and finished batches are kept.
         StoppedElsewhere: where another process has failed.
     """
-    start = time.monotonic()
     with Interrupt() as interrupt:
-        processes.join()
-        options = processes.from_first(lambda: parse_reproduce(args))
-        if options.list:
-            listed()
-            return
-        plan = _plan(options, interrupt)
-        folder = options.out or options.runs / "results"
-        processes.from_first(lambda: _made(folder))
-        target = TARGETS[options.target]
-        made = MAKERS[options.target](plan)
-        if processes.is_first():
-            accelerator = accelerator_for(plan.settings)
-            provenance = {
-                "command": command(options),
-                "commit": commit(),
-                "seconds": round(time.monotonic() - start, 1),
-                **environment(accelerator.device, accelerator.num_processes),
-            }
-            result = output.as_json(options.target, target, options.preset, made, provenance)
-            path = output.write(result, made.picture, folder)
-            output.show(result, folder)
-            console.print(f"\n{path}")
+        processes.joined(lambda: _reproduce(args, interrupt))
+
+
+def _reproduce(args: list[str], interrupt: Interrupt) -> None:
+    start = time.monotonic()
+    options = processes.from_first(lambda: parse_reproduce(args))
+    if options.list:
+        listed()
+        return
+    plan = _plan(options, interrupt)
+    folder = options.out or options.runs / "results"
+    processes.from_first(lambda: _made(folder))
+    target = TARGETS[options.target]
+    made = MAKERS[options.target](plan)
+    if processes.is_first():
+        accelerator = accelerator_for(plan.settings)
+        provenance = {
+            "command": command(options),
+            "commit": commit(),
+            "seconds": round(time.monotonic() - start, 1),
+            **environment(accelerator.device, accelerator.num_processes),
+        }
+        result = output.as_json(options.target, target, options.preset, made, provenance)
+        path = output.write(result, made.picture, folder)
+        output.show(result, folder)
+        console.print(f"\n{path}")
 
 
 def _made(folder: Path) -> None:

@@ -46,15 +46,17 @@ def train(args: list[str]) -> None:
         StoppedElsewhere: where another process has failed.
     """
     with Interrupt() as interrupt:
-        processes.join()
-        options = processes.from_first(lambda: parse_train(args))
-        trainer, images, run, seconds = fit(options, interrupt)
-        if processes.is_first():  # the others have nothing to wait for
-            finished = _evaluate(trainer, images, run, interrupt, {"training": seconds})
-            report.write(finished, run)
-            report.print_report(finished)
-            console.print(f"\nreport: {run / 'report.html'}")
-        trainer.accelerator.end_training()
+        processes.joined(lambda: _train(args, interrupt))
+
+
+def _train(args: list[str], interrupt: Interrupt) -> None:
+    options = processes.from_first(lambda: parse_train(args))
+    trainer, images, run, seconds = fit(options, interrupt)
+    if processes.is_first():  # the others have nothing to wait for
+        finished = _evaluate(trainer, images, run, interrupt, {"training": seconds})
+        report.write(finished, run)
+        report.print_report(finished)
+        console.print(f"\nreport: {run / 'report.html'}")
 
 
 def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Images, Path, float]:
