@@ -5,6 +5,9 @@ formulas the interpreter really enters there and refuses an example that does no
 about; `Recorder.prove` checks a derivation. What they saw is written to `docs/check/evidence.json`. A
 record counts only while the hash of its formulas' code is the hash of the code at hand.
 
+Tests can run in several processes, each with a recorder of its own. `Recorder.handed` is what one of them
+has seen, and `Recorder.merge` puts these together as if one process had seen it all.
+
 `python -m ddpm_spec.evidence OTHER.json` compares that record with another one: the status of every node
 of the paper and of every result that came after it, and what is said and seen of every claim.
 """
@@ -14,13 +17,14 @@ import datetime
 import hashlib
 import inspect
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -30,7 +34,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import CodeType, FrameType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ddpm_spec import followups, formulas
 from ddpm_spec.errors import InputError
@@ -55,6 +59,9 @@ __all__ = [
 PATH = Path(__file__).parents[1] / "docs" / "check" / "evidence.json"
 
 Kind = Literal["proof", "graph proof", "exact law", "rounding bound", "oracle", "property"]
+Outcome = Literal["passed", "numerical", "failed"]
+"""From good to bad. `numerical`: a step of a derivation held at the points tried but was not decided by
+algebra."""
 Status = Literal[
     "proved", "checked numerically", "definition", "assumed", "failed", "outdated", "no evidence"
 ]
@@ -75,8 +82,7 @@ class Observation:
     """For a proof, the nodes that it establishes."""
     examples: int = 0
     """Examples tried, or steps of a derivation checked."""
-    outcome: Literal["passed", "failed", "numerical"] = "passed"
-    """`numerical`: a step of a derivation held at the points tried but was not decided by algebra."""
+    outcome: Outcome = "passed"
     seconds: float = 0.0
     date: str = ""
 
@@ -84,6 +90,41 @@ class Observation:
     def key(self) -> tuple[str, str]:
         """What makes two observations the same claim."""
         return self.kind, self.claim
+
+    @property
+    def badness(self) -> int:
+        """The place of the outcome among outcomes; the worst of several is the one that counts."""
+        return get_args(Outcome).index(self.outcome)
+
+
+def combined(parts: Sequence[Observation]) -> Observation:
+    """One claim from all that was seen of it, in whatever order and by however many processes.
+
+    Examples and seconds add up, and the worst outcome stays. A derivation that was checked again has not
+    been checked more: of its checks the worst counts.
+
+    Raises:
+        AssertionError: if the parts are not about the same formulas, or saw different code.
+    """
+    _agree(parts)
+    worst = max(parts, key=lambda part: (part.badness, part.examples, part.seconds))
+    if worst.kind == "proof":
+        return worst
+    # fsum rounds once, so that the sum does not depend on the order.
+    return replace(
+        worst,
+        examples=sum(part.examples for part in parts),
+        seconds=math.fsum(part.seconds for part in parts),
+    )
+
+
+def _agree(parts: Sequence[Observation]) -> None:
+    """Refuse parts of one claim that cannot be put together."""
+    for name in ("formulas", "hash", "nodes"):
+        values = sorted({getattr(part, name) for part in parts})
+        if len(values) > 1:
+            what = "is about" if name == "formulas" else f"has the {name}"
+            raise AssertionError(f"“{parts[0].claim}” {what} {values[0]}, and elsewhere {values[1]}")
 
 
 @dataclass(frozen=True)
@@ -143,22 +184,26 @@ def load(path: Path = PATH) -> Evidence:
     if not path.exists():
         return Evidence()
     data: dict[str, Any] = json.loads(path.read_text())
-    observations: list[dict[str, Any]] = data["observations"]
+    return Evidence(_observations(data), data["run"], data.get("mutation", {}), _waits(data))
+
+
+def _waits(data: dict[str, Any]) -> dict[tuple[str, str], str]:
+    return {(kind, claim): package for kind, claim, package in data.get("waiting", [])}
+
+
+def _observations(data: dict[str, Any]) -> tuple[Observation, ...]:
+    """Back from what JSON, or another process, makes of them."""
     tuples = ("formulas", "nodes")
-    return Evidence(
-        tuple(Observation(**(o | {name: tuple(o[name]) for name in tuples})) for o in observations),
-        data["run"],
-        data.get("mutation", {}),
-        {(kind, claim): package for kind, claim, package in data.get("waiting", [])},
-    )
+    return tuple(Observation(**(o | {name: tuple(o[name]) for name in tuples})) for o in data["observations"])
 
 
 class Recorder:
-    """Collects the observations of one run."""
+    """Collects the observations of one process."""
 
     def __init__(self) -> None:
         self.observations: dict[tuple[str, str], Observation] = {}
         self.mutation: dict[str, Any] = {}
+        """The score of the functions whose mutants this run judged."""
         self.waiting: dict[tuple[str, str], str] = {}
 
     def needs(self, package: str, kind: Kind, claim: str) -> None:
@@ -179,11 +224,11 @@ class Recorder:
         """
         names = tuple(sorted(formula_name(formula) for formula in formulas))
         seen = self.observations.get((kind, claim))
-        if seen is None:
-            seen = Observation(kind, claim, names, formula_hash(formulas))
-        elif seen.formulas != names:
-            raise AssertionError(f"“{claim}” is about {seen.formulas}, not {names}")
-        outcome: Literal["passed", "failed"] | None = None
+        # There are thousands of examples, and a hash takes a while.
+        code = seen.hash if seen else formula_hash(formulas)
+        example = Observation(kind, claim, names, code, examples=1)
+        _agree([seen or example, example])
+        outcome: Outcome | None = None
         start = time.perf_counter()
         try:
             with _entered() as codes:
@@ -198,12 +243,7 @@ class Recorder:
         finally:
             # A test that is cut short (Ctrl-C, hypothesis stopping a draw) is no example of anything.
             if outcome is not None:
-                self.observations[seen.key] = replace(
-                    seen,
-                    examples=seen.examples + 1,
-                    outcome="failed" if "failed" in (outcome, seen.outcome) else "passed",
-                    seconds=seen.seconds + time.perf_counter() - start,
-                )
+                self._add(replace(example, outcome=outcome, seconds=time.perf_counter() - start))
 
     def prove(self, derivation: Any) -> Any:
         """Check a derivation, record the outcome and return the proof.
@@ -217,17 +257,56 @@ class Recorder:
             tuple(sorted(formula_name(formula) for formula in derivation.formulas)),
             derivation_hash(derivation),
             derivation.nodes,
-            outcome="failed",
         )
-        self.observations[observation.key] = observation
-        proof = derivation.check()
-        self.observations[observation.key] = replace(
-            observation,
-            examples=len(proof.checks) + 1,
-            outcome="passed" if proof.proved else "numerical",
-            seconds=proof.seconds,
-        )
+        try:
+            proof = derivation.check()
+        except Exception:
+            self._add(replace(observation, outcome="failed"))
+            raise
+        outcome: Outcome = "passed" if proof.proved else "numerical"
+        examples = len(proof.checks) + 1
+        self._add(replace(observation, examples=examples, outcome=outcome, seconds=proof.seconds))
         return proof
+
+    def _add(self, observation: Observation) -> None:
+        seen = self.observations.get(observation.key)
+        self.observations[observation.key] = combined([seen, observation] if seen else [observation])
+
+    def add_score(self, score: dict[str, Any]) -> None:
+        """Add the score of some functions, as `Evidence.mutation` has it but for the date."""
+        self.mutation = _laid_over(self.mutation, score)
+
+    def handed(self) -> dict[str, Any]:
+        """What this process has seen, in types that can be sent to another one."""
+        return {
+            "observations": [asdict(o) for o in self.observations.values()],
+            "mutation": self.mutation,
+            "waiting": [(*key, package) for key, package in self.waiting.items()],
+        }
+
+    def merge(self, processes: Iterable[dict[str, Any]]) -> None:
+        """Put what several processes have handed over in place of what this recorder holds.
+
+        The order of the processes makes no difference.
+
+        Raises:
+            AssertionError: if two processes saw the same claim, but not of the same formulas or code.
+        """
+        handed = list(processes)
+        parts: dict[tuple[str, str], list[Observation]] = {}
+        for observation in (o for data in handed for o in _observations(data)):
+            parts.setdefault(observation.key, []).append(observation)
+        observations = {key: combined(parts[key]) for key in sorted(parts)}
+        scores = sorted(
+            (d["mutation"] for d in handed if d["mutation"]), key=lambda one: sorted(one["parts"])
+        )
+        functions = [name for score in scores for name in score["functions"]]
+        if len(set(functions)) < len(functions) or len({score["hash"] for score in scores}) > 1:
+            raise AssertionError("two processes judged the mutants of one function, or of different code")
+        self.observations, self.mutation = observations, {}
+        self.waiting = {key: package for data in handed for key, package in _waits(data).items()}
+        for score in scores:
+            self.add_score(score)
 
     def write(self, path: Path = PATH, *, full_run_seconds: float | None = None) -> None:
         """Write the record: what ran replaces what was known of it, a full run replaces everything."""
@@ -242,13 +321,27 @@ class Recorder:
             run = _circumstances(now, full_run_seconds)
         observations = [asdict(fresh[key]) for key in sorted(fresh)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        score = self.mutation | {"date": now} if self.mutation else known.mutation
+        score = _laid_over(known.mutation, self.mutation) | {"date": now} if self.mutation else known.mutation
         waits = [(*key, waiting[key]) for key in sorted(waiting.keys() - fresh.keys())]
         data = {"run": run, "mutation": score, "waiting": waits, "observations": observations}
         text = json.dumps(data, indent=1, ensure_ascii=False)
         beside = path.with_suffix(".tmp")
         beside.write_text(text + "\n")
         beside.replace(path)
+
+
+def _laid_over(known: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:
+    """A new score of some functions over what is known of the others, if that is of the same code."""
+    if known.get("hash") != score["hash"]:
+        known = {"functions": {}, "survivors": [], "parts": {}}
+    # A survivor is a line that begins with the name of its function.
+    kept = [one for one in known["survivors"] if one.partition(",")[0] not in score["functions"]]
+    return {
+        "hash": score["hash"],
+        "functions": known["functions"] | score["functions"],
+        "survivors": kept + score["survivors"],
+        "parts": known["parts"] | score["parts"],
+    }
 
 
 @contextmanager

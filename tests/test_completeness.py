@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from processes import is_whole
 
 from ddpm_spec.evidence import Evidence, Recorder
 from ddpm_spec.literature import FOLLOWUPS
@@ -21,9 +22,7 @@ pytestmark = pytest.mark.last
 @pytest.fixture(scope="session")
 def record(request: pytest.FixtureRequest, recorder: Recorder) -> Evidence:
     """What this run has seen; without the other tests there is nothing to judge."""
-    config = request.config
-    everything = config.args == config.getini("testpaths") and config.option.markexpr == "not slow"
-    if not everything or config.option.keyword or hasattr(config, "workerinput"):
+    if not is_whole(request.config):
         pytest.skip("judges a run of the whole suite")
     return Evidence(tuple(recorder.observations.values()))
 

@@ -2,13 +2,19 @@
 
 import json
 import linecache
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddpm_spec import evidence
 from ddpm_spec.evidence import Evidence, Observation, Recorder, formula_hash, formula_name, load
@@ -189,6 +195,100 @@ def test_a_partial_run_updates_what_it_ran_and_a_full_run_replaces_all(tmp_path:
     third.write(path, full_run_seconds=2.0)
     assert [o.claim for o in load(path).observations] == ["c"]
     assert not list(tmp_path.glob("*.tmp"))
+
+
+# --------------------------------------------------------------------------------- several processes
+
+PROOF = Observation("proof", "p", ("forward.q_variance",), "0" * 16, ("eq-4",))
+examples = st.builds(
+    lambda claim, outcome, seconds: Observation(
+        "property", claim, (claim,), claim * 16, examples=1, outcome=outcome, seconds=seconds
+    ),
+    claim=st.sampled_from("abc"),
+    outcome=st.sampled_from(["passed", "failed"]),
+    seconds=st.floats(0, 1e6),
+)
+checks = st.builds(
+    lambda outcome, seconds: replace(
+        PROOF, outcome=outcome, examples=0 if outcome == "failed" else 7, seconds=seconds
+    ),
+    outcome=st.sampled_from(["passed", "numerical", "failed"]),
+    seconds=st.floats(0, 1e6),
+)
+PROCESSES = st.lists(st.lists(examples | checks), max_size=4)
+
+
+def seen(observations: Iterable[Observation]) -> Recorder:
+    recorder = Recorder()
+    for observation in observations:
+        recorder._add(observation)
+    return recorder
+
+
+def merged(processes: Iterable[Iterable[Observation]]) -> Recorder:
+    """As one process gets it from the others, which send text."""
+    recorder = Recorder()
+    recorder.merge([json.loads(json.dumps(seen(process).handed())) for process in processes])
+    return recorder
+
+
+@given(PROCESSES)
+def test_several_processes_see_what_one_sees(processes: list[list[Observation]]) -> None:
+    together = merged(processes).observations
+    alone = seen(observation for process in processes for observation in process).observations
+    assert together.keys() == alone.keys()
+    for key, observation in together.items():
+        assert replace(observation, seconds=0) == replace(alone[key], seconds=0)
+        assert observation.seconds == pytest.approx(alone[key].seconds)
+
+
+@given(PROCESSES, st.randoms())
+def test_the_order_of_the_processes_does_not_change_the_file(processes: Any, random: Random) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "_circumstances", lambda _, seconds: {"seconds": seconds})
+        clock = SimpleNamespace(now=lambda zone: datetime(2020, 6, 19, tzinfo=zone))
+        patch.setattr(evidence, "datetime", SimpleNamespace(datetime=clock, UTC=UTC))
+        files = [Path(folder) / name for name in "ab"]
+        merged(processes).write(files[0], full_run_seconds=1.0)
+        random.shuffle(processes)
+        merged(processes).write(files[1], full_run_seconds=1.0)
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@given(PROCESSES)
+def test_a_process_that_saw_nothing_adds_nothing(processes: list[list[Observation]]) -> None:
+    assert merged([*processes, []]).observations == merged(processes).observations
+
+
+def test_a_claim_of_two_processes_adds_up_and_the_worst_outcome_stays() -> None:
+    example = Observation("property", "a", ("a",), "0" * 16, examples=3, seconds=1.5)
+    one, two, proof = replace(example, outcome="failed"), replace(example, seconds=0.25), PROOF
+    both = merged([[one, proof], [two, replace(proof, outcome="numerical")]]).observations
+    assert both["property", "a"] == replace(example, examples=6, seconds=1.75, outcome="failed")
+    assert both["proof", "p"] == replace(proof, outcome="numerical")
+
+
+def test_a_derivation_that_is_checked_again_is_not_checked_more() -> None:
+    recorder = Recorder()
+    derivation = posterior_proofs._posterior()
+    first = len(recorder.prove(derivation).checks)
+    recorder.prove(derivation)
+    assert recorder.observations["proof", derivation.title].examples == first + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"formulas": ("b",)}, r"“a” is about \('a',\), and elsewhere \('b',\)"),
+        ({"hash": "1" * 16}, r"“a” has the hash 0{16}, and elsewhere 1{16}"),
+        ({"nodes": ("eq-2",)}, r"“a” has the nodes"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_processes_that_speak_about_different_things_are_refused(change: Any, words: str, order: int) -> None:
+    example = Observation("property", "a", ("a",), "0" * 16)
+    with pytest.raises(AssertionError, match=words):
+        merged([[example], [replace(example, **change)]][::order])
 
 
 def test_no_file_is_no_evidence(tmp_path: Path) -> None:

@@ -384,7 +384,7 @@ def main() -> int:
     every = killers.targets().items()
     functions = {name: function for name, function in every if any(word in name for word in only)}
     rooms = [room for part in sorted(map(killers.part_of, functions)) for room in killers.ROOMS[part]]
-    options = ["-q", "-s", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
+    options = ["-n0", "-q", "-s", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "--no-summary"]
     options += ["-m", "not slow and not cli and not browser"]
     options += [f"--rootdir={killers.ROOT}", "-c", str(killers.ROOT / "pyproject.toml")]
     plugin = Collected(path, functions, os.cpu_count() or 1)

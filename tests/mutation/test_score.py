@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def test_no_mutant_survives(recorder: Recorder, tmp_path: Path, part: str) -> No
     command = [sys.executable, RUN, path, *PARTS[part]]
     subprocess.run(command, env=environment, cwd=RUN.parents[2], check=True)
     result = json.loads(path.read_text())
-    _add(recorder, part, result, code)
+    recorder.add_score(_score(part, result, code))
     assert not result["unfit"], "every test and proof holds without a mutant"
     assert not result["survivors"]
     for name, score in result["functions"].items():
@@ -37,18 +38,10 @@ def test_no_mutant_survives(recorder: Recorder, tmp_path: Path, part: str) -> No
                 assert score["proof"], f"no mutant of {name} falls to a proof"
 
 
-def _add(recorder: Recorder, part: str, result: dict[str, Any], code: str) -> None:
-    """The score of one part beside what is known of the other, if the same code was run for it."""
-    known = recorder.mutation or load().mutation
-    if known.get("hash") != code:
-        known = {"functions": {}, "survivors": [], "parts": {}}
-    others = [mutant for mutant in known["survivors"] if not mutant.startswith(PARTS[part])]
-    recorder.mutation = {
-        "hash": code,
-        "functions": known["functions"] | result["functions"],
-        "survivors": others + result["survivors"],
-        "parts": known["parts"] | {part: result["seconds"]},
-    }
+def _score(part: str, result: dict[str, Any], code: str) -> dict[str, Any]:
+    """What the record keeps of a result."""
+    kept = {name: result[name] for name in ("functions", "survivors")}
+    return {"hash": code, "parts": {part: result["seconds"]}, **kept}
 
 
 def test_every_target_belongs_to_a_part() -> None:
@@ -56,25 +49,66 @@ def test_every_target_belongs_to_a_part() -> None:
     assert all(name.startswith(beginnings) for name in targets())
 
 
-def test_the_parts_are_recorded_side_by_side() -> None:
-    recorder, code = Recorder(), "0" * 16
-    fates = {"mutants": 2, "survived": 1}
-    old, new = (
-        {"functions": {"schedule.at": fates}, "survivors": [s], "seconds": 3.0}
-        for s in ("schedule.at, old", "schedule.at, new")
+FATES = {"mutants": 2, "survived": 1}
+FIRST, AGAIN = (
+    {"functions": {"schedule.at": FATES}, "survivors": [survivor], "seconds": 3.0}
+    for survivor in ("schedule.at, first", "schedule.at, again")
+)
+LATER = {"functions": {"followups.snr": FATES}, "survivors": ["followups.snr, line 1"], "seconds": 4.0}
+
+
+Written = Callable[[Recorder], dict[str, Any]]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Writes what a run has seen over what is known, and gives back the score."""
+
+    def write(recorder: Recorder) -> dict[str, Any]:
+        recorder.write(tmp_path / "record.json")
+        return load(tmp_path / "record.json").mutation
+
+    return write
+
+
+def _seen(*results: tuple[str, dict[str, Any]], code: str = "0" * 16) -> Recorder:
+    recorder = Recorder()
+    for part, result in results:
+        recorder.add_score(_score(part, result, code))
+    return recorder
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3], ids=["one run", "two runs", "three runs"])
+def test_the_parts_are_recorded_side_by_side(written: Written, runs: int) -> None:
+    results = [("paper", FIRST), ("followups", LATER), ("paper", AGAIN)]
+    for run in range(runs):
+        mutation = written(_seen(*results[run::runs]))
+    assert mutation["parts"] == {"paper": 3.0, "followups": 4.0}
+    assert mutation["functions"].keys() == {"schedule.at", "followups.snr"}
+    assert sorted(mutation["survivors"]) == ["followups.snr, line 1", "schedule.at, again"]
+
+
+def test_of_other_code_nothing_is_kept(written: Written) -> None:
+    written(_seen(("followups", LATER)))
+    assert written(_seen(("paper", AGAIN), code="1" * 16))["parts"] == {"paper": 3.0}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_parts_are_judged_in_two_processes(written: Written, order: int) -> None:
+    """What each knew before of the other part does not come in the way."""
+    written(_seen(("paper", FIRST), ("followups", LATER)))
+    handed = [_seen(("followups", LATER | {"survivors": []})).handed(), _seen(("paper", AGAIN)).handed()]
+    recorder = Recorder()
+    recorder.merge(handed[::order])
+    assert json.dumps(recorder.mutation) == json.dumps(
+        _seen(("followups", LATER | {"survivors": []}), ("paper", AGAIN)).mutation
     )
-    later = {
-        "functions": {"followups.snr.snr": fates},
-        "survivors": ["followups.snr.snr, line 1"],
-        "seconds": 4.0,
-    }
-    for part, result in (("paper", old), ("followups", later), ("paper", new)):
-        _add(recorder, part, result, code)
-    assert recorder.mutation["parts"] == {"paper": 3.0, "followups": 4.0}
-    assert recorder.mutation["functions"].keys() == {"schedule.at", "followups.snr.snr"}
-    assert recorder.mutation["survivors"] == ["followups.snr.snr, line 1", "schedule.at, new"]
-    _add(recorder, "paper", new, "1" * 16)
-    assert recorder.mutation["parts"] == {"paper": 3.0}, "another code: what was known is of no use"
+    assert written(recorder)["survivors"] == ["schedule.at, again"]
+
+
+def test_one_part_judged_in_two_processes_is_refused() -> None:
+    with pytest.raises(AssertionError, match="two processes judged"):
+        Recorder().merge([_seen(("paper", FIRST)).handed(), _seen(("paper", AGAIN)).handed()])
 
 
 # What the official code does instead of the paper: there is nothing to derive.
