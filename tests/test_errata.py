@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ddpm_spec import errata
-from ddpm_spec.errata import ERRATA, Erratum, Finding
+from ddpm_spec.errata import entries as errata
+from ddpm_spec.errata.entries import ERRATA, Erratum, Finding
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import decoder, interpolation, objective, posterior, variance
 from ddpm_spec.paper import Formula
@@ -97,7 +97,7 @@ def test_printing_says_what_is_not_shown(
 ) -> None:
     lost = replace(ERRATA[0], check=lambda: Finding(False, {"x": 1.0}))
     monkeypatch.setattr(errata, "ERRATA", (lost, ERRATA[1]))
-    errata.main([])
+    errata.show()
     printed = capsys.readouterr().out
     assert "NOT SHOWN" in printed
     assert "sigma-1 (slip, §3.2 and §3.3): shown" in printed

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from ddpm_spec import floors as floor_table
 from ddpm_spec.coding.commands import coding as print_lengths
 from ddpm_spec.data import load
 from ddpm_spec.evaluation.quality import Judge
-from ddpm_spec.floors import PAPER_DISTORTION, PAPER_RATE, Floors
+from ddpm_spec.floors import table as floor_table
+from ddpm_spec.floors.table import PAPER_DISTORTION, PAPER_RATE, Floors
 from ddpm_spec.followups.diffusion_limit import limit_alpha_bar
 from ddpm_spec.formulas import bound, floors, forward, interpolation, objective, posterior, variance
 from ddpm_spec.oracles.gaussian import GaussianData

@@ -8,7 +8,7 @@ from typing import NoReturn
 from ddpm_spec.errors import InputError
 from ddpm_spec.terminal.console import LAUNCHED, run_command
 
-__all__ = ["COMMANDS", "main", "words"]
+__all__ = ["COMMANDS", "main", "plain", "words"]
 
 COMMANDS = {
     "train": "trains the paper's model, on handwritten digits or on another set",
@@ -40,6 +40,16 @@ def main(module: str, name: str, parse: Callable[[list[str]], object] | None = N
         return status
 
     sys.exit(run_command(command, sys.argv[1:]))
+
+
+def plain(command: str, module: str, name: str) -> NoReturn:
+    """Runs a command that takes no options: the function of this name in this module."""
+
+    def run(args: list[str]) -> None:
+        words(args, command)
+        getattr(import_module(module), name)()  # torch takes seconds; Ctrl-C works meanwhile
+
+    sys.exit(run_command(run, sys.argv[1:]))
 
 
 def words(args: list[str], command: str, *wanted: str) -> list[str]:

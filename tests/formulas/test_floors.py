@@ -196,7 +196,7 @@ def test_the_table_of_the_paper(recorder: Recorder) -> None:
 
 
 def test_printing(capsys: pytest.CaptureFixture[str]) -> None:
-    floor_table.main([])
+    floor_table.show()
     printed = capsys.readouterr().out
     for found in TABLE.values():
         assert f"{found.inside:.4f}" in printed

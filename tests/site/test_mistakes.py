@@ -9,7 +9,7 @@ import pytest
 from laws.plain import Plain
 from laws.wrong import WRONG
 
-from ddpm_spec.errata import ERRATA
+from ddpm_spec.errata.entries import ERRATA
 from ddpm_spec.laws import LAWS, check
 
 PAGES = {path.stem: path.read_text() for path in (Path(__file__).parents[2] / "docs/loss").glob("*.md")}

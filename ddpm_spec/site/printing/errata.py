@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from ddpm_spec.errata import ERRATA, Erratum, Finding
+from ddpm_spec.errata.entries import ERRATA, Erratum, Finding
 from ddpm_spec.site import SiteError
 from ddpm_spec.site.mathematics.prose import prose
 

@@ -1,10 +1,9 @@
-"""The floors of the bound for a schedule, beside what the paper reports: `python -m ddpm_spec.floors`.
+"""The floors of the bound for a schedule, beside what the paper reports.
 
 A floor is a lower bound that holds for every network (`formulas.floors`). It is not an overhead: the
 exact denoiser of unit normal data pays the mutual information of x_0 and x_1, floor included.
 """
 
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,6 @@ import torch
 from ddpm_spec.formulas import bound, decoder, floors, posterior, variance
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule, linear_schedule
-from ddpm_spec.terminal.commands import words
-from ddpm_spec.terminal.console import run_command
 
 __all__ = ["Floors", "information", "of_schedule", "rate_of_unit_normal", "steps"]
 
@@ -87,9 +84,8 @@ def _bits(nats: float) -> float:
     return value
 
 
-def main(args: list[str]) -> None:
+def show() -> None:
     """Print the floors of the paper's schedule."""
-    words(args, "floors")
     schedule = linear_schedule()
     print("Floors in bits/dim: T = 1000, β linear from 1e-4 to 0.02, 256 levels\n")
     print("convention  variance    σ_1²        rate    pixel inside  pixel at an edge")
@@ -104,7 +100,3 @@ def main(args: list[str]) -> None:
         f"N(0, I) under the exact denoiser pays a rate of {rate_of_unit_normal(schedule):.4f}; "
         f"I(x_0; x_1) is {information(schedule):.4f}."
     )
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main, sys.argv[1:]))

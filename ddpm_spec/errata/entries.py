@@ -2,14 +2,13 @@
 
 Each entry has a check that runs the formulas and measures what is said of it, and a control: the same
 check where the matter does not arise. An entry counts only while its check shows it and its control
-does not. `python -m ddpm_spec.errata` prints all with what was measured.
+does not.
 
 The paper is arXiv:2006.11239v2, the code its TensorFlow repository as of June 2020; of that code only
 what it computes is stated here.
 """
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +17,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ddpm_spec import floors as floor_table
 from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.floors import table as floor_table
 from ddpm_spec.formulas import (
     bound,
     decoder,
@@ -33,8 +32,6 @@ from ddpm_spec.formulas import (
 )
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.schedule import Schedule, constant_schedule, linear_schedule
-from ddpm_spec.terminal.commands import words
-from ddpm_spec.terminal.console import run_command
 from ddpm_spec.unet import time_embedding
 
 __all__ = ["ERRATA", "Erratum", "Finding"]
@@ -500,9 +497,8 @@ ERRATA: tuple[Erratum, ...] = (
 """Every entry: slips and assumptions of the paper by section, then what the code does besides."""
 
 
-def main(args: list[str]) -> None:
+def show() -> None:
     """Print every entry with what its check measures now."""
-    words(args, "errata")
     for erratum in ERRATA:
         finding = erratum.check()
         print(f"{erratum.id} ({erratum.kind}, {erratum.where}): {'shown' if finding.shown else 'NOT SHOWN'}")
@@ -510,7 +506,3 @@ def main(args: list[str]) -> None:
         print(
             "  found  " + "; ".join(f"{name} = {value:.6g}" for name, value in finding.facts.items()) + "\n"
         )
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main, sys.argv[1:]))

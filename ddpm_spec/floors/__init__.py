@@ -1,0 +1,1 @@
+"""Lower bounds of the loss that hold for every network: `python -m ddpm_spec.floors` prints them."""
