@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from rounding import UNIT
 from torch import Tensor
 
-from ddpm_spec import floors as floor_table
 from ddpm_spec.choices import Convention, Variance
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
+from ddpm_spec.floors import table as floor_table
 from ddpm_spec.formulas import bound, decoder, floors, forward, objective, reverse
 from ddpm_spec.oracles.gaussian import GaussianData
 from ddpm_spec.schedule import linear_schedule

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rational import rational_steps
 from rounding import UNIT, check_rounding
 
-from ddpm_spec import floors as floor_table
 from ddpm_spec.evidence import Recorder
+from ddpm_spec.floors import table as floor_table
 from ddpm_spec.formulas import bound, floors, forward, gaussian, posterior, variance
 from ddpm_spec.formulas.step import Step
 from ddpm_spec.ops import Number
