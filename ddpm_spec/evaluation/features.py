@@ -8,14 +8,16 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
 from ddpm_spec.data.images import Images
 from ddpm_spec.evaluation.quality import Vectors, frechet, vectors
+
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier
 
 __all__ = ["Features"]
 
@@ -38,8 +40,11 @@ class Features:
     seed: int = 0
 
     @cached_property
-    def classifier(self) -> MLPClassifier:
+    def classifier(self) -> "MLPClassifier":
         """The trained perceptron."""
+        from sklearn.exceptions import ConvergenceWarning  # takes as long as torch to import
+        from sklearn.neural_network import MLPClassifier
+
         train, labels = self._scaled(self.images.whole()), self.images.train_labels
         epochs = max(5, math.ceil(UPDATES * BATCH / len(train)))
         machine = MLPClassifier(HIDDEN, batch_size=BATCH, max_iter=epochs, n_iter_no_change=epochs,

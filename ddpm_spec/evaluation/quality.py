@@ -7,15 +7,17 @@ The fourth, the distance to the nearest training image, tells the two apart.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.neighbors import NearestNeighbors
-from sklearn.svm import SVC
 
 from ddpm_spec.data import Images
 from ddpm_spec.evaluation.bound import spread
+
+if TYPE_CHECKING:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.neighbors import NearestNeighbors
 
 __all__ = ["Figures", "Judge", "class_gaussians", "frechet", "has_judge", "kernel_density"]
 
@@ -79,8 +81,11 @@ class Judge:
         return vectors(self.images.whole())
 
     @cached_property
-    def classifier(self) -> CalibratedClassifierCV:
+    def classifier(self) -> "CalibratedClassifierCV":
         """An RBF support vector machine on at most 5,000 training images, with calibrated probabilities."""
+        from sklearn.calibration import CalibratedClassifierCV  # takes as long as torch to import
+        from sklearn.svm import SVC
+
         some = spread(min(len(self.train), CLASSIFIER), len(self.train)).numpy()
         # 0.001 suits 64 pixels of 16 levels: squared distances grow with both.
         pixels, levels = self.train.shape[1], self.images.levels
@@ -89,8 +94,10 @@ class Judge:
         return machine.fit(self.train[some], self.images.train_labels[some])
 
     @cached_property
-    def neighbours(self) -> NearestNeighbors:
+    def neighbours(self) -> "NearestNeighbors":
         """Finds the nearest training image."""
+        from sklearn.neighbors import NearestNeighbors  # as above
+
         return NearestNeighbors(n_neighbors=1).fit(self.train)
 
     def distance(self, samples: ArrayLike) -> dict[str, float]:

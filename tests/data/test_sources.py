@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from ddpm_spec.data import Source, fetch, load, sources
 from ddpm_spec.data.decoding import Decoded
@@ -24,6 +25,19 @@ RANDOM = np.random.default_rng(0)
 
 def picture(width: int = 6, height: int = 6) -> Image.Image:
     return Image.fromarray(RANDOM.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def test_the_digits_are_those_of_scikit_learn():
+    raw, images = load_digits(), load("digits")
+    both = torch.cat([images.whole(), images.held_out])[:, 0]
+    assert np.array_equal(both.numpy(), raw.images)
+    assert np.array_equal(np.concatenate([images.train_labels, images.held_out_labels]), raw.target)
+
+
+def test_digits_that_are_not_there_are_said(monkeypatch):
+    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="install it: pip install scikit-learn"):
+        load("digits")
 
 
 def encoded(image: Image.Image, kind: str = "png", **options) -> bytes:
