@@ -217,7 +217,7 @@ def test_less_than_everything_is_no_whole_run(suite: Suite, record: Path, what: 
         ("-x", 2, 0),
         ("--pdb", 2, 0),
         ("-s", 2, 0),
-        ("--lf", 2, 0),
+        ("--deselect tests/ops", 2, 0),
     ],
 )
 def test_two_processes_are_taken_where_everything_is_asked_for(

@@ -16,6 +16,7 @@ from small_run import FLAGS, finished, same
 from ddpm_spec.evaluation.sampling import sample
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.terminal.console import run_command
+from ddpm_spec.training.commands import train
 
 pytestmark = pytest.mark.cli
 
@@ -77,7 +78,7 @@ def ours(said: str) -> list[str]:
     return [line for line in lines if re.match(r"(error|note|stopped)", line) or "Error:" in line]
 
 
-def test_two_processes_stopped_by_a_signal_to_one_of_them_and_resumed_on_one(images, tmp_path):
+def test_two_processes_stopped_by_a_signal_to_one_of_them_and_resumed_on_one(images, tmp_path, capsys):
     """Bit for bit the run of one process that takes its batches in two parts."""
     run = tmp_path / "runs" / "digits-1"
     pair = launch(*FLAGS, "--steps", "1000000", cwd=tmp_path, port=free_port())
@@ -89,12 +90,8 @@ def test_two_processes_stopped_by_a_signal_to_one_of_them_and_resumed_on_one(ima
     way_on = "go on with: python -m ddpm_spec.train --resume runs/digits-1"
     assert ours(said) == [f"stopped at step {step:,} of 1,000,000 and saved; {way_on}"]
     assert sum("44,969 parameters" in line for line in said.splitlines()) == 1
-    words = ["--resume", "runs/digits-1", "--steps", str(step + 2), "--accumulate", "2"]
-    alone = subprocess.run(
-        [sys.executable, "-m", "ddpm_spec.train", *words], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert alone.returncode == 0, alone.stderr
-    (note,) = ours(alone.stderr)
+    assert run_command(train, ["--resume", str(run), "--steps", str(step + 2), "--accumulate", "2"]) == 0
+    (note,) = ours(capsys.readouterr().err)
     assert "(processes 2 → 1, accumulate 1 → 2)" in note
     made = finished(tmp_path / "straight", images, steps=step + 2, accumulate=2)
     assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())

@@ -11,6 +11,8 @@ from small_run import FLAGS, finished, same
 
 import ddpm_spec
 from ddpm_spec.runs import checkpoints
+from ddpm_spec.terminal.console import run_command
+from ddpm_spec.training.commands import train
 
 COMMAND = [sys.executable, "-m", "ddpm_spec.train"]
 
@@ -28,7 +30,7 @@ def disk(tmp_path):
 
 
 @pytest.mark.cli
-def test_a_disk_that_fills_up_while_training(images, disk, tmp_path):
+def test_a_disk_that_fills_up_while_training(images, disk, tmp_path, capsys):
     run = disk / "run"
     process = subprocess.Popen(
         [*COMMAND, *FLAGS, "--run", "run", "--steps", "1000000"], cwd=disk, stderr=subprocess.PIPE, text=True
@@ -48,10 +50,8 @@ def test_a_disk_that_fills_up_while_training(images, disk, tmp_path):
     newest = checkpoints.steps_in(run)[-1]
     assert f"the checkpoint of step {newest} is safe; free some disk and go on with --resume" in error
     (disk / "ballast").unlink()
-    resumed = subprocess.run(
-        [*COMMAND, "--resume", "run", "--steps", str(newest + 2)], cwd=disk, capture_output=True, text=True
-    )
-    assert resumed.returncode == 0, resumed.stderr
+    status = run_command(train, ["--resume", str(run), "--steps", str(newest + 2)])
+    assert status == 0, capsys.readouterr().err
     made = finished(tmp_path / "straight", images, steps=newest + 2)
     assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())
 

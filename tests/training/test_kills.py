@@ -12,6 +12,8 @@ from small_run import FLAGS, finished, same
 
 from ddpm_spec.data import Images
 from ddpm_spec.runs import checkpoints
+from ddpm_spec.terminal.console import run_command
+from ddpm_spec.training.commands import train
 
 WORDS = [*FLAGS, "--steps", "1000000", "--save-every", "1", "--channels", "8", "--multipliers", "1"]
 """Most of the time goes into saving."""
@@ -38,19 +40,21 @@ def last(run: Path) -> int:
     return max(checkpoints.steps_in(run), default=0)
 
 
-def ends_like_one_that_was_never_killed(run: Path, images: Images, tmp_path: Path) -> None:
+def ends_like_one_that_was_never_killed(
+    run: Path, images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     steps = str(last(run) + 3)
-    words = [sys.executable, "-m", "ddpm_spec.train", "--resume", run.name, "--steps", steps]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=run.parent)
-    assert done.returncode == 0, done.stderr
-    assert "note:" not in done.stderr
+    status = run_command(train, ["--resume", str(run), "--steps", steps])
+    said = capsys.readouterr().err
+    assert status == 0, said
+    assert "note:" not in said
     made = finished(tmp_path / "straight", images, network={"multipliers": (1,)}, steps=int(steps))
     assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())
     assert not list(run.glob(".checkpoint-*"))
 
 
 @pytest.mark.cli
-def test_three_kills(images, tmp_path):
+def test_three_kills(images, tmp_path, capsys):
     """Before the first checkpoint, while training or saving, and once more."""
     run = tmp_path / "run"
     killed(run, ["--run", "run", *WORDS, "--save-every", "1000"], (run / "settings.json").exists, 0.0)
@@ -61,12 +65,12 @@ def test_three_kills(images, tmp_path):
         resume = ["--resume", "run", "--save-every", "1"]
         killed(run, resume, lambda step=step: last(run) > step, dice.uniform(0, 0.3))
         assert last(run) > step
-    ends_like_one_that_was_never_killed(run, images, tmp_path)
+    ends_like_one_that_was_never_killed(run, images, tmp_path, capsys)
 
 
 @pytest.mark.slow
 @pytest.mark.cli
-def test_kills_at_random_times(images, tmp_path):
+def test_kills_at_random_times(images, tmp_path, capsys):
     """At least 20, a quarter of them or more inside a save."""
     run, dice, saving = tmp_path / "run", random.Random(2), 0
     words = ["--run", "run", *WORDS]
@@ -78,4 +82,4 @@ def test_kills_at_random_times(images, tmp_path):
         words = ["--resume", "run"]
     print(f"{saving} of {kills} kills fell into a save, at step {last(run)}")
     assert saving >= kills / 4
-    ends_like_one_that_was_never_killed(run, images, tmp_path)
+    ends_like_one_that_was_never_killed(run, images, tmp_path, capsys)

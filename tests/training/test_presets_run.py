@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +19,6 @@ WORDS = """
 TINY = WORDS.split()
 
 
-def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ddpm_spec.train", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
-
-
 def pictures(folder: Path, count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
@@ -35,25 +28,25 @@ def pictures(folder: Path, count: int, seed: int) -> None:
         Image.fromarray(pixels).save(folder / f"{i}.jpg")
 
 
-@pytest.mark.cli
 def test_cifar10_on_a_folder_of_images(tmp_path, monkeypatch, capsys):
     pictures(tmp_path / "set" / "train", 6, 0)
     pictures(tmp_path / "set" / "test", 3, 1)
     words = ["--preset", "cifar10", "--data", "folder", "--path", "set", "--cache", "cache", *TINY]
-    done = run(*words, "--steps", 3, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "cifar10-1"
+    monkeypatch.chdir(tmp_path)
+    status = run_command(train, [*words, "--steps", "3"])
+    said = capsys.readouterr()
+    assert status == 0, said.err
+    folder = Path("runs", "cifar10-1")
     assert checkpoints.steps_in(folder) == [2, 3]
     assert Image.open(folder / "samples.png").mode == "RGB"
     settings = json.loads((folder / "settings.json").read_text())
     assert settings["source"]["image_size"] == 32
     assert settings["network"]["multipliers"] == [1, 2, 2, 2]
     assert json.loads((folder / "report.json").read_text())["bound"]["images"] == 2
-    assert "ddpm_spec.evaluate measures it" in " ".join(done.stdout.split())
-    assert (tmp_path / "cache").is_dir()
+    assert "ddpm_spec.evaluate measures it" in " ".join(said.out.split())
+    assert Path("cache").is_dir()
 
     # Without the cache the digest is another one, of the files: a run keeps to one.
-    monkeypatch.chdir(tmp_path)
     again = ["--resume", str(folder), "--steps", "5"]
     assert run_command(train, [*again, "--cache-gb", "0"]) == 2
     assert "the images of set are not those that" in capsys.readouterr().err
