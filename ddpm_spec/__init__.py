@@ -6,6 +6,8 @@ The names below are what a program needs first. Each is imported when it is firs
 
 from importlib import import_module
 
+from ddpm_spec.version import __version__
+
 TYPE_CHECKING = False  # editors and mypy take it for true; `typing` itself takes as long as all of this
 if TYPE_CHECKING:
     from ddpm_spec.diffusion import Diffusion
@@ -36,8 +38,6 @@ __all__ = [
     "load",
     "quadratic_schedule",
 ]
-
-__version__ = "0.2.0"
 
 _MODULES = {
     "Diffusion": "diffusion",

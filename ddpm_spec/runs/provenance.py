@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from ddpm_spec import __version__
+from ddpm_spec.version import __version__
 
 __all__ = ["commit", "environment", "peak_memory", "provenance"]
 

@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-import ddpm_spec
 from ddpm_spec.choices import LEARNED, Convention, Prediction, Variance
 from ddpm_spec.data.source import DataName, Source
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs.folders import write_atomically
+from ddpm_spec.version import __version__
 
 if TYPE_CHECKING:
     from ddpm_spec.diffusion import Diffusion
@@ -252,7 +252,7 @@ class Settings:
 
     def save(self, path: Path) -> None:
         """As JSON: the version of this package, then the fields in their order."""
-        content = {"version": ddpm_spec.__version__, **asdict(self)}
+        content = {"version": __version__, **asdict(self)}
         write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
     @classmethod
@@ -270,7 +270,7 @@ class Settings:
             version = content.pop("version", None)
             if unknown := _unknown(cls, content):
                 raise InputError(
-                    f"{path} has a field {unknown}, which ddpm_spec {ddpm_spec.__version__} does not know; "
+                    f"{path} has a field {unknown}, which ddpm_spec {__version__} does not know; "
                     + (f"use version {version}, which wrote it" if version else "take it out, or restore it")
                 )
             settings: Settings = _from_json(cls, content, "it")

@@ -10,8 +10,8 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ddpm_spec import __version__
 from ddpm_spec.errors import InputError
+from ddpm_spec.version import __version__
 
 __all__ = [
     "LAUNCHED",
