@@ -26,7 +26,8 @@ def python(program: str, folder: Path = ROOT, *flags: str) -> str:
 
 def test_the_import_brings_nothing_else():
     """In a process without the packages that the environment starts with; importlib is Python's own."""
-    program = "import importlib, sys; before = {*sys.modules}; import ddpm_spec; print(*sorted({*sys.modules} - before))"
+    brought = "print(*sorted({*sys.modules} - before))"
+    program = f"import importlib, sys; before = {{*sys.modules}}; import ddpm_spec; {brought}"
     assert python(program, ROOT, "-S").split() == ["ddpm_spec", "ddpm_spec.version"]
 
 
