@@ -1,7 +1,6 @@
 """Image files as they are stored: in folders, in sets of the Hugging Face hub, in LSUN's LMDB."""
 
 import hashlib
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
+from ddpm_spec.data import pixels
 from ddpm_spec.errors import InputError
 
 __all__ = ["Folder", "Hub", "Lmdb", "Part", "Records"]
-
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 Labels = NDArray[np.int64]
 
@@ -31,10 +29,10 @@ class Records(Protocol):
     def __len__(self) -> int: ...
 
     def open(self, index: int) -> Image.Image:
-        """The image with this number.
+        """The image with this number, of mode L or RGB, as `pixels.read` finds it.
 
         Raises:
-            InputError: if it cannot be read.
+            InputError: if it cannot be read, or not as 8-bit levels.
         """
         ...
 
@@ -45,16 +43,32 @@ def _fingerprint(parts: Iterable[object], *ends: bytes) -> str:
         state.update(f"{part}\n".encode())
     for end in ends:
         state.update(hashlib.sha256(end).digest())
+    if not all(map(pixels.plain, ends)):  # a run of before, on the levels of then, is another run
+        state.update(f"levels by rule {pixels.RULE}".encode())
     return state.hexdigest()
 
 
 def _decode(content: bytes, where: str) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(content))
-        image.load()
+        return pixels.read(content)
+    except pixels.Unfit as error:
+        raise InputError(f"{where} {error}") from None
     except Exception:  # of a damaged file Pillow's readers may raise anything
         raise InputError(f"{where} is no image that can be read; mend or remove it") from None
-    return image
+
+
+def _suffixes() -> set[str]:
+    """The suffixes of the files whose pixels Pillow reads by itself."""
+    known = Image.registered_extensions()  # this also fills the two tables below
+    stubs = {name for name, (reader, _) in Image.OPEN.items() if _is_stub(reader)}
+    # EPS is a program, which Pillow gives to Ghostscript to run. MPO is read by the reader of JPEG.
+    formats = Image.OPEN.keys() - stubs - {"EPS", "MPEG"} | {"MPO"}
+    return {suffix for suffix, name in known.items() if name in formats}
+
+
+def _is_stub(reader: object) -> bool:
+    """Whether this reader knows the size of an image and needs a program beside Pillow for its pixels."""
+    return isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)
 
 
 class Folder:
@@ -72,7 +86,8 @@ class Folder:
             raise InputError(
                 f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part"
             )
-        files = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+        suffixes = _suffixes()
+        files = (p for p in root.rglob("*") if p.suffix.lower() in suffixes)
         self.names = sorted(p.relative_to(root).as_posix() for p in files)
         if not self.names:
             raise InputError(f"{root} holds no image; it must hold files such as *.png or *.jpg")
