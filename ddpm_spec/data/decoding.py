@@ -40,8 +40,11 @@ class Decoded:
         self.side = side or first[0]
         self.fingerprint = hashlib.sha256(repr((records.fingerprint, self.shape)).encode()).hexdigest()
         """Of the files and of what is made of them."""
-        self.key = hashlib.sha256(f"{self.fingerprint} {pixels.RULE}".encode()).hexdigest()
-        """Names the decoded images in the cache."""
+
+    def key(self) -> str:
+        """Names the decoded images in the cache: another one when a file, or how it is read, has changed."""
+        made_of = self.records.stamp(), self.shape, pixels.RULE
+        return hashlib.sha256(repr(made_of).encode()).hexdigest()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -24,9 +24,14 @@ class Records(Protocol):
     labels: Labels
     """One a record, or none at all."""
     fingerprint: str
-    """SHA-256 of what tells this set from another without reading it: names, sizes, the first, the last."""
+    """SHA-256 of what tells this set from another without reading it: names, sizes, the first, the last.
+    It is the same wherever the set lies, and misses a change in between."""
 
     def __len__(self) -> int: ...
+
+    def stamp(self) -> str:
+        """Changes whenever a file does, and when the set is copied: for what is kept on this machine."""
+        ...
 
     def open(self, index: int) -> Image.Image:
         """The image with this number, of mode L or RGB, as `pixels.read` finds it.
@@ -46,6 +51,29 @@ def _fingerprint(parts: Iterable[object], *ends: bytes) -> str:
     if not all(map(pixels.plain, ends)):  # a run of before, on the levels of then, is another run
         state.update(f"levels by rule {pixels.RULE}".encode())
     return state.hexdigest()
+
+
+def _changed(stat: os.stat_result) -> int:
+    """When a file was last changed, in ns: where there is one, by the clock that copies cannot set."""
+    return stat.st_mtime_ns if os.name == "nt" else stat.st_ctime_ns
+
+
+def _stamp(path: Path) -> str:
+    """Changes whenever this file does.
+
+    Its dates tell, and reading a large set whole at each start would take minutes. A date of whole seconds is
+    not trusted: it comes from a disk that counts no finer, or from an archive, and two versions may share it.
+    The contents decide then.
+    """
+    try:
+        stat = path.stat()
+        dates = f"{stat.st_size} {stat.st_mtime_ns} {_changed(stat)}"
+        if _changed(stat) % 10**9:
+            return dates
+        with path.open("rb") as file:
+            return f"{dates} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        return f"{error.strerror}"  # told when the image is wanted
 
 
 def _decode(content: bytes, where: str) -> Image.Image:
@@ -100,6 +128,10 @@ class Folder:
     def __len__(self) -> int:
         return len(self.names)
 
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint(f"{name} {_stamp(self.root / name)}" for name in self.names)
+
     def _read(self, index: int) -> bytes:
         path = self.root / self.names[index]
         try:
@@ -141,6 +173,7 @@ class Hub:
         self.column = columns[0]
         classes = [c for c, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
         self.labels = np.array(rows[classes[0]] if classes else [], np.int64)
+        self._state = rows._fingerprint  # of the files' dates, or of the revision on the hub
         self.rows: Any = rows.select_columns([self.column]).cast_column(
             self.column, datasets.Image(decode=False)
         )
@@ -148,6 +181,10 @@ class Hub:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint([self.fingerprint, self._state])
 
     def _read(self, index: int) -> bytes:
         cell = self.rows[index][self.column]
@@ -208,6 +245,10 @@ class Lmdb:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint([self.fingerprint, _stamp(self.folder / "data.mdb")])
+
     def _read(self, index: int) -> bytes:
         with self._environment().begin() as transaction:
             return bytes(transaction.get(self.keys[index]))
@@ -227,6 +268,10 @@ class Part:
 
     def __len__(self) -> int:
         return self.end - self.first
+
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint([self.records.stamp(), self.first, self.end])
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
