@@ -163,11 +163,13 @@ def of_one_size(count: int) -> list[Image.Image]:
     return [picture() for _ in range(count)]
 
 
-def write_bitmaps(place: Path, images: list[Image.Image]) -> None:
+def write_bitmaps(place: Path, images: list[Image.Image], date: int | None = None) -> None:
     for part in ("train", "test"):
         (place / part).mkdir(parents=True, exist_ok=True)
         for i, image in enumerate(images):
             image.save(place / part / f"{i}.bmp")
+            if date is not None:
+                os.utime(place / part / f"{i}.bmp", ns=(date, date))
 
 
 @pytest.mark.parametrize("dates", ["new", "of before", "too coarse"])
@@ -177,15 +179,13 @@ def test_new_pictures_between_the_first_and_the_last_are_seen(tmp_path, monkeypa
     after[0], after[4] = before[0], before[4]
     if dates == "too coarse":
         monkeypatch.setattr(records, "_changed", lambda stat: 1_700_000_000 * 10**9)
-    write_bitmaps(place, before)
+    date = None if dates == "new" else 1_600_000_000_123_456_789
+    write_bitmaps(place, before, date)
     path = place / "train" / "2.bmp"
-    old, size = load("folder", source(place)), path.stat()
-    write_bitmaps(place, after)
-    if dates != "new":
-        for file in place.rglob("*.bmp"):
-            os.utime(file, ns=(size.st_mtime_ns, size.st_mtime_ns))
+    old, size = load("folder", source(place)), path.stat().st_size
+    write_bitmaps(place, after, date)
     new = load("folder", source(place))
-    assert path.stat().st_size == size.st_size
+    assert path.stat().st_size == size
     assert new.whole().equal(torch.stack([pixels(i) for i in after]))
     assert new.held_out.equal(new.whole())
     assert old.whole().equal(torch.stack([pixels(i) for i in before]))
