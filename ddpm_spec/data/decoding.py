@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ddpm_spec.data import pixels
 from ddpm_spec.data.records import Records
 from ddpm_spec.errors import InputError
 
@@ -39,6 +40,11 @@ class Decoded:
         self.side = side or first[0]
         self.fingerprint = hashlib.sha256(repr((records.fingerprint, self.shape)).encode()).hexdigest()
         """Of the files and of what is made of them."""
+
+    def key(self) -> str:
+        """Names the decoded images in the cache: another one when a file, or how it is read, has changed."""
+        made_of = self.records.stamp(), self.shape, pixels.RULE
+        return hashlib.sha256(repr(made_of).encode()).hexdigest()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,7 +1,6 @@
 """Image files as they are stored: in folders, in sets of the Hugging Face hub, in LSUN's LMDB."""
 
 import hashlib
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
+from ddpm_spec.data import pixels
 from ddpm_spec.errors import InputError
 
 __all__ = ["Folder", "Hub", "Lmdb", "Part", "Records"]
-
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 Labels = NDArray[np.int64]
 
@@ -26,15 +24,20 @@ class Records(Protocol):
     labels: Labels
     """One a record, or none at all."""
     fingerprint: str
-    """SHA-256 of what tells this set from another without reading it: names, sizes, the first, the last."""
+    """SHA-256 of what tells this set from another without reading it: names, sizes, the first, the last.
+    It is the same wherever the set lies, and misses a change in between."""
 
     def __len__(self) -> int: ...
 
+    def stamp(self) -> str:
+        """Changes whenever a file does, and when the set is copied: for what is kept on this machine."""
+        ...
+
     def open(self, index: int) -> Image.Image:
-        """The image with this number.
+        """The image with this number, of mode L or RGB, as `pixels.read` finds it.
 
         Raises:
-            InputError: if it cannot be read.
+            InputError: if it cannot be read, or not as 8-bit levels.
         """
         ...
 
@@ -45,16 +48,55 @@ def _fingerprint(parts: Iterable[object], *ends: bytes) -> str:
         state.update(f"{part}\n".encode())
     for end in ends:
         state.update(hashlib.sha256(end).digest())
+    if not all(map(pixels.plain, ends)):  # a run of before, on the levels of then, is another run
+        state.update(f"levels by rule {pixels.RULE}".encode())
     return state.hexdigest()
+
+
+def _changed(stat: os.stat_result) -> int:
+    """When a file was last changed, in ns: where there is one, by the clock that copies cannot set."""
+    return stat.st_mtime_ns if os.name == "nt" else stat.st_ctime_ns
+
+
+def _stamp(path: Path) -> str:
+    """Changes whenever this file does.
+
+    Its dates tell, and reading a large set whole at each start would take minutes. A date of whole seconds is
+    not trusted: it comes from a disk that counts no finer, or from an archive, and two versions may share it.
+    The contents decide then.
+    """
+    try:
+        stat = path.stat()
+        dates = f"{stat.st_size} {stat.st_mtime_ns} {_changed(stat)}"
+        if _changed(stat) % 10**9:
+            return dates
+        with path.open("rb") as file:
+            return f"{dates} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        return f"{error.strerror}"  # told when the image is wanted
 
 
 def _decode(content: bytes, where: str) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(content))
-        image.load()
+        return pixels.read(content)
+    except pixels.Unfit as error:
+        raise InputError(f"{where} {error}") from None
     except Exception:  # of a damaged file Pillow's readers may raise anything
         raise InputError(f"{where} is no image that can be read; mend or remove it") from None
-    return image
+
+
+def _suffixes() -> set[str]:
+    """The suffixes of the files whose pixels Pillow reads by itself."""
+    known = Image.registered_extensions()  # this also fills the two tables below
+    stubs = {name for name, (reader, _) in Image.OPEN.items() if _is_stub(reader)}
+    # EPS is a program, which Pillow gives to Ghostscript to run. MPO is read by the reader of JPEG.
+    formats = Image.OPEN.keys() - stubs - {"EPS", "MPEG"} | {"MPO"}
+    return {suffix for suffix, name in known.items() if name in formats}
+
+
+def _is_stub(reader: object) -> bool:
+    """Whether this reader knows the size of an image and needs a program beside Pillow for its pixels."""
+    return isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)
 
 
 class Folder:
@@ -72,7 +114,8 @@ class Folder:
             raise InputError(
                 f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part"
             )
-        files = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+        suffixes = _suffixes()
+        files = (p for p in root.rglob("*") if p.suffix.lower() in suffixes)
         self.names = sorted(p.relative_to(root).as_posix() for p in files)
         if not self.names:
             raise InputError(f"{root} holds no image; it must hold files such as *.png or *.jpg")
@@ -84,6 +127,10 @@ class Folder:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint(f"{name} {_stamp(self.root / name)}" for name in self.names)
 
     def _read(self, index: int) -> bytes:
         path = self.root / self.names[index]
@@ -126,6 +173,7 @@ class Hub:
         self.column = columns[0]
         classes = [c for c, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
         self.labels = np.array(rows[classes[0]] if classes else [], np.int64)
+        self._state = rows._fingerprint  # of the files' dates, or of the revision on the hub
         self.rows: Any = rows.select_columns([self.column]).cast_column(
             self.column, datasets.Image(decode=False)
         )
@@ -133,6 +181,10 @@ class Hub:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint([self.fingerprint, self._state])
 
     def _read(self, index: int) -> bytes:
         cell = self.rows[index][self.column]
@@ -193,6 +245,10 @@ class Lmdb:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint([self.fingerprint, _stamp(self.folder / "data.mdb")])
+
     def _read(self, index: int) -> bytes:
         with self._environment().begin() as transaction:
             return bytes(transaction.get(self.keys[index]))
@@ -212,6 +268,10 @@ class Part:
 
     def __len__(self) -> int:
         return self.end - self.first
+
+    def stamp(self) -> str:
+        """As `Records` says."""
+        return _fingerprint([self.records.stamp(), self.first, self.end])
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""

@@ -100,7 +100,7 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         return Images(name, 256, train, everything, train_labels, held_out_labels, fingerprint)
     folder = Path(source.cache).expanduser() if source.cache else _user_cache()
     (train_tensor, train_digest), (held_out_tensor, held_out_digest) = (
-        cache.kept(store, folder / f"{name}-{store.fingerprint[:20]}", workers=workers, progress=progress)
+        cache.kept(store, folder / f"{name}-{store.key()[:20]}", workers=workers, progress=progress)
         for store in (train, held_out)
     )
     digests = f"{train_digest} {held_out_digest}"

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from ddpm_spec.data import Source, fetch, load, sources
+from ddpm_spec.data import Source, cache, fetch, load, records, sources
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.idx import DEBIAN
 from ddpm_spec.data.records import Folder, Lmdb
@@ -171,13 +172,81 @@ def test_lsun(tmp_path):
     assert torch.cat(list(halves)).flip(0).equal(expected)
 
 
+def of_one_size(count: int) -> list[Image.Image]:
+    """Pictures whose files, as bitmaps, are equally long."""
+    return [picture() for _ in range(count)]
+
+
+def write_bitmaps(place: Path, images: list[Image.Image], date: int | None = None) -> None:
+    for part in ("train", "test"):
+        (place / part).mkdir(parents=True, exist_ok=True)
+        for i, image in enumerate(images):
+            image.save(place / part / f"{i}.bmp")
+            if date is not None:
+                os.utime(place / part / f"{i}.bmp", ns=(date, date))
+
+
+@pytest.mark.parametrize("dates", ["new", "of before", "too coarse"])
+def test_new_pictures_between_the_first_and_the_last_are_seen(tmp_path, monkeypatch, dates):
+    """Of the same names and sizes; and of the same dates, which a copy may keep, or a disk not know."""
+    place, before, after = tmp_path / "set", of_one_size(5), of_one_size(5)
+    after[0], after[4] = before[0], before[4]
+    if dates == "too coarse":
+        monkeypatch.setattr(records, "_changed", lambda stat: 1_700_000_000 * 10**9)
+    date = None if dates == "new" else 1_600_000_000_123_456_789
+    write_bitmaps(place, before, date)
+    path = place / "train" / "2.bmp"
+    old, size = load("folder", source(place)), path.stat().st_size
+    write_bitmaps(place, after, date)
+    new = load("folder", source(place))
+    assert path.stat().st_size == size
+    assert new.whole().equal(torch.stack([pixels(i) for i in after]))
+    assert new.held_out.equal(new.whole())
+    assert old.whole().equal(torch.stack([pixels(i) for i in before]))
+    assert new.digest != old.digest
+
+
+def test_what_did_not_change_is_not_decoded_again(tmp_path, monkeypatch):
+    write_bitmaps(tmp_path / "set", of_one_size(3))
+    before = load("folder", source(tmp_path / "set")).whole()
+    monkeypatch.setattr(cache, "_decode", None)
+    assert load("folder", source(tmp_path / "set")).whole().equal(before)
+
+
+def test_new_pictures_in_an_lmdb_are_seen(tmp_path):
+    before, after = of_one_size(3), of_one_size(3)
+    for made in (before, [before[0], after[1], before[2]]):
+        for part in ("train", "test"):
+            shutil.rmtree(tmp_path / "set" / part, ignore_errors=True)
+            (tmp_path / "set").mkdir(exist_ok=True)
+            with lmdb.open(str(tmp_path / "set" / part)) as opened, opened.begin(write=True) as transaction:
+                for i, image in enumerate(made):
+                    transaction.put(b"%d" % i, encoded(image, "bmp"))
+        found = load("lsun", source(tmp_path / "set")).whole()
+        assert found.equal(torch.stack([pixels(i) for i in made]))
+
+
+def test_new_pictures_in_a_local_set_of_the_hub_are_seen(tmp_path):
+    features = datasets.Features({"img": datasets.Image()})
+    before, after = of_one_size(3), of_one_size(3)
+    (tmp_path / "set").mkdir()
+    for made in (before, [before[0], after[1], before[2]]):
+        for split in ("train", "test"):
+            rows = {"img": [{"bytes": encoded(image, "bmp"), "path": None} for image in made]}
+            datasets.Dataset.from_dict(rows, features=features).to_parquet(
+                tmp_path / "set" / f"{split}-0.parquet"
+            )
+        found = load("hub", source(tmp_path / "set")).whole()
+        assert found.equal(torch.stack([pixels(i) for i in made]))
+
+
 def test_an_lmdb_can_be_sent_to_a_worker(tmp_path):
     with lmdb.open(str(tmp_path / "x")) as environment, environment.begin(write=True) as transaction:
         transaction.put(b"a", encoded(picture()))
-    records = Lmdb(tmp_path / "x")
-    sent = pickle.loads(pickle.dumps(records))
+    opened = Lmdb(tmp_path / "x")
+    sent = pickle.loads(pickle.dumps(opened))
     assert sent._opened is None
-    assert sent.fingerprint == records.fingerprint
+    assert sent.fingerprint == opened.fingerprint
 
 
 def test_a_local_set_in_the_format_of_the_hub(tmp_path):
