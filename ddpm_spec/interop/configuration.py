@@ -72,10 +72,25 @@ _SCHEDULER_IDLE = {
     "sample_max_value",
     "timestep_spacing",
     "steps_offset",
+    "skip_prk_steps",
+    "set_alpha_to_one",
     "tensor_format",
     "timestep_values",
 }
 """What changes nothing where the fields above are right and all T steps are taken; the heads have a rule."""
+
+_SCHEDULER_FOR_OTHERS: Config = {
+    "timestep_spacing": "leading",
+    "steps_offset": 0,
+    "skip_prk_steps": True,
+    "set_alpha_to_one": True,
+}
+"""What changes nothing for `DDPMScheduler` in T steps, but is read by diffusers' other samplers.
+
+Each of their classes has its own defaults, and takes them where a file says nothing. "leading" is for
+`DDPMScheduler` in fewer steps, which with "trailing" adds noise in its last one. PNDM begins right with the
+third, and ends right with the fourth.
+"""
 
 _SCHEDULES = {"linear": "linear", "scaled_linear": "quadratic", "squaredcos_cap_v2": "cosine"}
 _PREDICTIONS = {"epsilon": "eps", "sample": "x_0", "v_prediction": "v"}
@@ -224,6 +239,7 @@ def scheduler_config(process: Process) -> Config:
         "prediction_type": _written(process, "prediction", _PREDICTIONS),
         "variance_type": _written(process, "variance", _VARIANCES),
         "clip_sample": process.convention == "official",
+        **_SCHEDULER_FOR_OTHERS,
     }
 
 

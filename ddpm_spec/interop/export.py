@@ -2,19 +2,21 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.interop.card import card
 from ddpm_spec.interop.configuration import scheduler_config, unet_config
 from ddpm_spec.interop.names import DIFFUSERS, names
 from ddpm_spec.interop.options import parse_export
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.settings import Settings
-from ddpm_spec.terminal.console import console
+from ddpm_spec.terminal.console import console, notice
 from ddpm_spec.unet import UNet
 
 __all__ = ["export", "write_pipeline"]
@@ -32,15 +34,45 @@ def export(args: list[str]) -> None:
     shape, _ = checkpoints.image_format(checkpoint, settings)
     network = settings.unet(*shape[:2])
     checkpoints.fill(network, checkpoint, options.weights)
-    origin = f"{options.run.absolute().name}, {checkpoint.name}, {options.weights}"
-    write_pipeline(network, settings, shape, options.out, origin)
-    console.print(f"{options.out}: unet, scheduler, model_index.json; opens with diffusers' DDPMPipeline")
+    report = _report(options.run, checkpoint, settings) if options.weights == "ema" else None
+    picture = options.run / "samples.png" if report else None
+    picture = picture if picture and picture.is_file() else None
+    text = card(
+        settings, shape, run=options.run.resolve().name, checkpoint=checkpoint.name, weights=options.weights,
+        report=report, picture=picture is not None,
+    )  # fmt: skip
+    write_pipeline(network, settings, shape, options.out, text, picture)
+    written = Text(f"{options.out}: unet, scheduler, model_index.json; opens with diffusers' DDPMPipeline")
+    console.print(written)
+
+
+def _report(run: Path, checkpoint: Path, settings: Settings) -> dict[str, Any] | None:
+    """The report of a run's end, if it has one and that is about this checkpoint and this process."""
+    try:
+        report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+        process = asdict(settings.process)
+        same = all(process[name] == value for name, value in report["settings"]["process"].items())
+        about_this = same and checkpoint.name == f"checkpoint-{report['step']}"
+        report["bound"]["total"], report["bound"]["standard_error"], report["bound"]["images"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        notice(f"{run / 'report.json'} is damaged; the card has no figures of it")
+        return None
+    if not about_this:
+        notice(f"{run / 'report.json'} is not about {checkpoint.name}; the card has no figures of it")
+    return report if about_this else None
 
 
 def write_pipeline(
-    network: UNet, settings: Settings, image_shape: tuple[int, int, int], out: Path, origin: str
+    network: UNet,
+    settings: Settings,
+    image_shape: tuple[int, int, int],
+    out: Path,
+    text: str,
+    picture: Path | None = None,
 ) -> None:
-    """Writes unet/, scheduler/, model_index.json and a card that names the origin of the weights.
+    """Writes unet/, scheduler/, model_index.json, the card of this text, and samples.png if there is one.
 
     Complete or absent: it is written beside `out`, flushed and renamed.
 
@@ -57,11 +89,14 @@ def write_pipeline(
         shutil.rmtree(draft, ignore_errors=True)
         for folder in (draft / "unet", draft / "scheduler"):
             folder.mkdir(parents=True)
-        save_file(tensors, draft / "unet" / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+        weights = draft / "unet" / "diffusion_pytorch_model.safetensors"
+        checkpoints.save_tensors(tensors, weights, metadata={"format": "pt"})
         _write(draft / "unet" / "config.json", unet_config(settings.network, image_shape))
         _write(draft / "scheduler" / "scheduler_config.json", scheduler)
         _write(draft / "model_index.json", _INDEX)
-        (draft / "README.md").write_text(_card(settings, origin), encoding="utf-8")
+        (draft / "README.md").write_text(text, encoding="utf-8")
+        if picture:
+            shutil.copyfile(picture, draft / "samples.png")
         for path in (*draft.rglob("*"), draft):
             checkpoints.flush(path)
         draft.rename(out)
@@ -83,20 +118,3 @@ _INDEX = {
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _card(settings: Settings, origin: str) -> str:
-    return f"""---
-library_name: diffusers
-pipeline_tag: unconditional-image-generation
----
-A denoising diffusion probabilistic model (Ho, Jain and Abbeel 2020) of {settings.data}, trained with
-ddpm_spec. Weights: {origin}.
-
-```python
-from diffusers import DDPMPipeline
-
-pipeline = DDPMPipeline.from_pretrained("this folder")
-images = pipeline(batch_size=16, num_inference_steps={settings.process.T}).images
-```
-"""

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,18 @@ from torch import Tensor, nn
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs.settings import BEFORE, Settings
 
-__all__ = ["Checkpoint", "fill", "flush", "image_format", "latest", "read", "reserve", "steps_in", "write"]
+__all__ = [
+    "Checkpoint",
+    "fill",
+    "flush",
+    "image_format",
+    "latest",
+    "read",
+    "reserve",
+    "save_tensors",
+    "steps_in",
+    "write",
+]
 
 Tensors = dict[str, Tensor]
 KEPT = 2
@@ -127,7 +139,7 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
     digests = {}
     for name, tensors in files.items():
         path = folder / f"{name}.safetensors"
-        save_file({key: value.contiguous() for key, value in tensors.items()}, path)
+        save_tensors({key: value.contiguous() for key, value in tensors.items()}, path)
         digests[path.name] = _sha256(path)
         flush(path)
     state = {
@@ -141,6 +153,20 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
     path.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     flush(path)
     flush(folder)
+
+
+def save_tensors(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Writes a safetensors file with the mode that the umask asks for.
+
+    `save_file` writes a temporary file, which nobody else may read, and renames it.
+
+    Raises:
+        OSError, SafetensorError: if the disk is full or refuses.
+    """
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    save_file(tensors, path, metadata=metadata)
+    path.chmod(mode)
 
 
 def flush(path: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ddpm_spec.data import Images, from_unit
 from ddpm_spec.errors import InputError
+from ddpm_spec.interop.card import card
 from ddpm_spec.interop.export import export, write_pipeline
 from ddpm_spec.interop.weights import open_weights
 from ddpm_spec.noise import normal, row_keys
@@ -120,9 +121,9 @@ def test_an_exported_run_comes_back(tmp_path, images):
         assert opened.process == settings.process
         assert opened.image_shape == SHAPE
     assert not opened.network.conv_in.weight.equal(open_weights(str(tmp_path / "ema")).network.conv_in.weight)
-    card = (tmp_path / "raw" / "README.md").read_text()
-    assert "checkpoint-3, raw" in card
-    assert "num_inference_steps=20" in card
+    text = (tmp_path / "raw" / "README.md").read_text()
+    assert "checkpoint-3, raw" in text
+    assert "num_inference_steps=20" in text
 
 
 @pytest.mark.parametrize(
@@ -199,3 +200,96 @@ def test_a_folder_that_is_no_run(tmp_path):
         export([str(tmp_path), str(tmp_path / "out")])
     with pytest.raises(InputError, match="ema"):
         export([str(tmp_path), str(tmp_path / "out"), "--weights", "best"])
+
+
+def reported(run: Path, images: Images) -> None:
+    """A run with the report and the samples that a training leaves; only what the card reads of it."""
+    settings = trained(run, images, 3)
+    report = {
+        "step": 3,
+        "settings": {"process": dataclasses.asdict(settings.process)},
+        "bound": {"total": 4.2871, "standard_error": 0.0312, "images": 64},
+        "figures": {
+            "this model": {"confidence": 0.981, "rarest_class": 0.0625, "frechet": 51.24, "novelty": 0.93}
+        },
+    }
+    (run / "report.json").write_text(json.dumps(report))
+    (run / "samples.png").write_bytes(b"a picture")
+
+
+FIGURES = ("4.287 ± 0.031", "64 held-out", "0.981", "6.2%", "51.2", "0.93", "3 updates")
+
+
+def test_the_card_has_the_figures_and_the_samples_of_these_weights(tmp_path, images):
+    run = tmp_path / "run"
+    reported(run, images)
+    export([str(run), str(tmp_path / "out")])
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert [figure for figure in FIGURES if figure not in text] == []
+    assert "(samples.png)" in text
+    assert (tmp_path / "out" / "samples.png").read_bytes() == b"a picture"
+    for words in ("license: unknown", "CC BY 4.0", "| lr | 0.002 |", "1×8×8", "digits"):
+        assert words in text
+
+
+@pytest.mark.parametrize("other", ["raw", "another step", "another process", "damaged", "half", "none"])
+def test_the_card_has_no_figures_of_other_weights(tmp_path, images, other, capsys):
+    run, words = tmp_path / "run", []
+    reported(run, images)
+    report = json.loads((run / "report.json").read_text())
+    if other == "raw":
+        words = ["--weights", "raw"]
+    elif other == "another step":
+        report["step"] = 2
+    elif other == "another process":
+        report["settings"]["process"]["variance"] = "beta_tilde"
+    elif other == "half":
+        del report["bound"]
+    (run / "report.json").write_text("{" if other == "damaged" else json.dumps(report))
+    if other == "none":
+        (run / "report.json").unlink()
+    export([str(run), str(tmp_path / "out"), *words])
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert not any(figure in text for figure in FIGURES)
+    assert "samples.png" not in text
+    assert not (tmp_path / "out" / "samples.png").exists()
+    assert ("the card has no figures" in capsys.readouterr().err) == (other not in ("raw", "none"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "digits-1",
+        "a_b_c *x* `y` [z](http://u) <b>bold</b> ![i](j) | # $k$ ~~l~~ &amp; \\*",
+        "two\nlines\n\n# and a heading",
+        "\"quotes\" and 'others'",
+        "---",
+        "not UTF-8 \udcff",
+    ],
+)
+def test_a_runs_name_is_shown_as_it_is(tmp_path, images, name):
+    """Whatever Markdown means by it; on one line, and what is no character replaced."""
+    markdown = pytest.importorskip("markdown_it")
+    text = card(SMALL, SHAPE, run=name, checkpoint="checkpoint-3", weights="ema")
+    write_pipeline(SMALL.unet(*SHAPE[:2]), SMALL, SHAPE, tmp_path / "out", text)
+    body = (tmp_path / "out" / "README.md").read_text(encoding="utf-8").split("---\n", 2)[2]
+    tokens = markdown.MarkdownIt("gfm-like", {"linkify": False}).parse(body)
+    inline = next(token for token in tokens if token.type == "inline")
+    assert {child.type for child in inline.children} <= {"text", "text_special", "softbreak"}
+    shown = "".join("\n" if child.type == "softbreak" else child.content for child in inline.children)
+    expected = " ".join(name.split("\n")).replace("\udcff", " ")
+    assert shown.endswith(f"Weights: {expected}, checkpoint-3, ema.")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs modes")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_every_file_has_the_mode_that_the_umask_asks_for(tmp_path, images, mask):
+    before = os.umask(mask)
+    try:
+        trained(tmp_path / "run", images, 3)
+        export([str(tmp_path / "run"), str(tmp_path / "out")])
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"ema.safetensors", "diffusion_pytorch_model.safetensors"} <= {path.name for path in files}
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~mask}
