@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
 from ddpm_spec.formulas import forward
 from ddpm_spec.formulas import schedule as formulas
@@ -20,6 +21,7 @@ from ddpm_spec.schedule import (
     Schedule,
     constant_schedule,
     cosine_schedule,
+    evenly,
     linear_schedule,
     quadratic_schedule,
 )
@@ -204,3 +206,31 @@ def test_paper_values() -> None:
     assert f"{steps.alpha_bar[-1].item():.7e}" == "4.0358298e-05"
     beta_tilde_2 = steps.one_minus_alpha_bar[1] / steps.one_minus_alpha_bar[2] * steps.beta[2]
     assert f"{beta_tilde_2.item():.7e}" == "5.4531877e-05"
+
+
+@pytest.mark.parametrize("T", [2, 3, 7, 50, 61, 1000])
+def test_fewer_steps_begin_where_the_noise_is(T):
+    """The first time that is visited is T, none is 0, and none comes twice, for every number of steps."""
+    for steps in range(1, T + 1):
+        times = evenly(T, steps)
+        assert len(times) == steps
+        assert times[-1] == T
+        assert times[0] >= 1
+        assert all(s < t for s, t in pairwise(times))
+
+
+@pytest.mark.parametrize("steps", [2, 3, 7, 10])
+@pytest.mark.parametrize("eta", [None, 0.0])
+def test_a_sampler_in_fewer_steps_asks_the_network_for_time_T_first(steps, eta):
+    asked = []
+
+    def network(x, t):
+        asked.append(t.tolist())
+        return x
+
+    model, x = Diffusion(linear_schedule(10)), torch.zeros(1, 1, 1, 1)
+    times = evenly(10, steps)
+    for _ in model.sample(network, lambda t: x, times=times, eta=eta):
+        pass
+    assert asked == [[t] for t in reversed(times)]
+    assert asked[0] == [10]

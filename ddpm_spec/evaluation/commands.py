@@ -1,6 +1,7 @@
 """The command `ddpm_spec.evaluate`, from options to files."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from ddpm_spec import pictures
@@ -11,7 +12,7 @@ from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
 from ddpm_spec.evaluation.results import evaluate as measured
 from ddpm_spec.machine import processes
 from ddpm_spec.runs.folders import unwritable, write_atomically
-from ddpm_spec.terminal.console import Interrupt, console
+from ddpm_spec.terminal.console import Interrupt, console, notice
 
 __all__ = ["evaluate"]
 
@@ -37,7 +38,11 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
             dtype=options.dtype,
             path=options.path,
             cache=options.cache,
+            stated=options.stated,
+            convention=options.convention,
         )
+    if guessed := report.assumption(model.name, model.origin, asdict(model.settings.process)):
+        notice(guessed)
     plan = model.settings.evaluation
     folder = _folder(options, model)
     batch = options.batch or plan.sample_batch

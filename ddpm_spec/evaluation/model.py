@@ -5,12 +5,13 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelerate import Accelerator
 from torch import nn
 
 from ddpm_spec import data
+from ddpm_spec.choices import Convention
 from ddpm_spec.data import Images
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.loaded import check_diffusers, is_run, ready
@@ -18,7 +19,10 @@ from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.presets import preset
-from ddpm_spec.runs.settings import Device, Dtype, Machine, Settings
+from ddpm_spec.runs.settings import Device, Dtype, Machine, Process, Settings
+
+if TYPE_CHECKING:
+    from ddpm_spec.interop.weights import OpenWeights
 
 __all__ = ["Model", "located", "open_model", "open_run"]
 
@@ -47,13 +51,27 @@ def open_model(
     dtype: Dtype = "float32",
     path: str | None = None,
     cache: str | None = None,
+    stated: dict[str, Any] | None = None,
+    convention: Convention | None = None,
 ) -> Model:
     """A run folder, or what `open_weights` takes, whose data are then those of a preset.
 
+    Args:
+        argument: the folder, file or hub id.
+        data_preset: the preset with the images of weights without a run.
+        device: to compute on.
+        dtype: to compute in.
+        path: where the images are.
+        cache: where they are kept decoded.
+        stated: fields of the process, for weights that do not say for which one they were trained.
+        convention: by which to sample; for such weights also that of the process.
+
     Raises:
-        InputError: if it is neither, or is damaged, or the data do not fit or cannot be had.
+        InputError: if it is neither, or is damaged, or the data do not fit or cannot be had, or a process is
+            stated of what has one.
     """
     if is_run(Path(argument)):
+        _refuse_stated(argument, "is a run", stated)
         if data_preset:
             raise InputError(f"{argument} is a run and knows its data; leave --preset away")
         return open_run(Path(argument), device, dtype, path=path, cache=cache)
@@ -67,7 +85,8 @@ def open_model(
             f"{argument} does not say on what images it was trained; name a preset with these, as in "
             "--preset cifar10"
         )
-    settings = dataclasses.replace(preset(data_preset), process=opened.process)
+    process, provenance = _process(argument, opened, stated or {}, convention)
+    settings = dataclasses.replace(preset(data_preset), process=process)
     settings = _here(located(settings, path, cache), device, dtype)
     images = _images(settings)
     if images.shape != opened.image_shape:
@@ -79,8 +98,34 @@ def open_model(
     network = ready(opened.network, settings, accelerator.device)
     return Model(
         argument, settings, images, {"given": network},
-        {"given": opened.provenance["sha256"]}, opened.provenance, accelerator,
+        {"given": opened.provenance["sha256"]}, provenance, accelerator,
     )  # fmt: skip
+
+
+def _refuse_stated(argument: str, why: str, stated: dict[str, Any] | None) -> None:
+    for name in stated or ():
+        raise InputError(f"{argument} {why} and knows its process; leave --{name.replace('_', '-')} away")
+
+
+def _process(
+    argument: str, opened: "OpenWeights", stated: dict[str, Any], convention: Convention | None
+) -> tuple[Process, dict[str, Any]]:
+    """The process of weights, and what is known of them: of the process, what nobody has stated is assumed.
+
+    Raises:
+        InputError: if the weights tell their process themselves.
+    """
+    if "process" not in opened.provenance.get("assumed", ()):
+        _refuse_stated(argument, "has a scheduler", stated)
+        return opened.process, opened.provenance
+    said = stated | ({"convention": convention} if convention else {})
+    process = dataclasses.replace(opened.process, **said)
+    rest = [name for name in vars(process) if name not in said]
+    if process.schedule == "cosine":
+        rest = [name for name in rest if name not in ("beta_1", "beta_T")]
+    others = [name for name in opened.provenance["assumed"] if name != "process"]
+    assumed = [*others, *(rest if said else ["process"])] if rest else others
+    return process, opened.provenance | {"assumed": assumed}
 
 
 def open_run(

@@ -1,19 +1,28 @@
 """The options of `ddpm_spec.evaluate` and `ddpm_spec.sample`; they are read before torch is imported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from ddpm_spec.choices import Convention
+from ddpm_spec.choices import Convention, Prediction
 from ddpm_spec.errors import InputError
-from ddpm_spec.runs.settings import Device, Dtype, Settings
+from ddpm_spec.runs.settings import Device, Dtype, Process, ScheduleName, Settings
 from ddpm_spec.terminal.options import Count, Folder, Name, Number, parse
 
-__all__ = ["EvaluateOptions", "SampleOptions", "check_draw", "parse_evaluate", "parse_sample"]
+__all__ = ["PROCESS", "EvaluateOptions", "SampleOptions", "check_draw", "parse_evaluate", "parse_sample"]
 
 OneConvention = Annotated[Convention | None, tyro.conf.arg(metavar="{paper,official}", help_behavior_hint="")]
+OneSchedule = Annotated[
+    ScheduleName | None,
+    tyro.conf.arg(metavar="{linear,quadratic,constant,cosine}", help_behavior_hint=""),
+]
+OnePrediction = Annotated[Prediction | None, tyro.conf.arg(metavar="{eps,x_0,mu,v}", help_behavior_hint="")]
+OneVariance = Annotated[
+    Literal["beta", "beta_tilde"] | None,
+    tyro.conf.arg(metavar="{beta,beta_tilde}", help_behavior_hint=""),
+]
 FileOrFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
 
 
@@ -32,6 +41,18 @@ class EvaluateOptions:
     """For WEIGHTS, and where a run's images have moved: where they are, as for ddpm_spec.train."""
     cache: Name = None
     """Folder for decoded images, as for ddpm_spec.train."""
+    T: Count = None
+    """For WEIGHTS that do not say for what process they were trained: its number of steps."""
+    schedule: OneSchedule = None
+    """As --T: how beta_t goes from beta-1 to beta-T."""
+    beta_1: Number = None
+    """As --T: the first variance of the schedule."""
+    beta_T: Number = None  # noqa: N815 (the paper's name)
+    """As --T: the last variance of the schedule."""
+    prediction: OnePrediction = None
+    """As --T: what the network predicts."""
+    variance: OneVariance = None
+    """As --T: the variance of a reverse step."""
     samples: Count = None
     """Images to draw. Without it: as the settings of the model say. Paper: 50,000."""
     images: Count = None
@@ -56,12 +77,21 @@ class EvaluateOptions:
     out: FileOrFolder = None
     """Folder for the results. Without it: RUN/evaluation, or evaluation-<name> for WEIGHTS."""
 
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What is said of the process of WEIGHTS, by the names of `Process`."""
+        return {name: getattr(self, name) for name in PROCESS if getattr(self, name) is not None}
+
+
+PROCESS = ("T", "schedule", "beta_1", "beta_T", "prediction", "variance")
+"""The options that state the process of weights without one; --convention says more than that."""
+
 
 def parse_evaluate(args: list[str]) -> EvaluateOptions:
     """The options, checked.
 
     Raises:
-        InputError: for an unknown option, or a value that is none or out of range.
+        InputError: for an unknown option, or a value that is none or out of range, or no file.
     """
     options = parse(EvaluateOptions, args, None, "python -m ddpm_spec.evaluate")
     for name, least in (("samples", 2), ("images", 0), ("batch", 1)):
@@ -71,6 +101,9 @@ def parse_evaluate(args: list[str]) -> EvaluateOptions:
             raise InputError(f"--{name} is {value}; it must be {right}")
     if not -(2**63) <= options.seed < 2**63:
         raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    Settings(process=replace(Process(), **options.stated)).check()
+    if options.inception and not options.inception.is_file():
+        raise InputError(f"--inception is {options.inception}, which is no file; name one, or leave it away")
     return options
 
 

@@ -6,15 +6,43 @@ from ddpm_spec import pictures
 from ddpm_spec.evaluation.results import Results
 from ddpm_spec.terminal.sections import Section, print_sections
 
-__all__ = ["bound_picture", "print_results"]
+__all__ = ["assumption", "bound_picture", "print_results"]
 
 
 def print_results(results: Results, folder: Path) -> None:
     """All tables on stdout."""
     of = results["model"]
     headline = f"{of}: {results['data']}, {results['seconds']:.0f} s"
-    sections = [_bound(results), *_quality(results), *_inception(results)]
+    guessed = assumption(results["model"], results["origin"], results["process"])
+    sections = [
+        *([Section("Assumed", notes=(guessed,))] if guessed else []),
+        _bound(results),
+        *_quality(results),
+        *_inception(results),
+    ]
     print_sections(headline, sections, folder)
+
+
+def assumption(model: str, origin: Results, process: Results) -> str:
+    """What neither the weights nor the options say and was taken from the published models; '' if nothing.
+
+    Args:
+        model: what was opened.
+        origin: its provenance, with `assumed`.
+        process: the fields of the process that it is measured with.
+    """
+    assumed = origin.get("assumed", [])
+    if not assumed:
+        return ""
+    fields = list(process) if "process" in assumed else [name for name in process if name in assumed]
+    others = [name for name in assumed if name != "process" and name not in process]
+    told = ", ".join([*(f"{name} {process[name]}" for name in fields), *others])
+    options = ", ".join(f"--{name.replace('_', '-')}" for name in fields)
+    return (
+        f"{model} does not say for what it was trained. Taken from the published models: {told}. If it was "
+        "trained otherwise, the numbers here are wrong."
+        + (f" State what is right by {options}." if fields else "")
+    )
 
 
 def _bound(results: Results) -> Section:

@@ -76,10 +76,12 @@ def evaluate(
     counts: dict[Split, int] = {split: images or sizes[split] for split in get_args(Split)}
     for split, count in counts.items():
         measure.chosen(split, count)  # refused before anything is measured
+    judge_file = processes.from_first(lambda: _inception_weights(model.images, inception))
     judges = judges_of(model.images, measure.seed)
     results: Results = {
         "model": model.name,
         "origin": model.origin,
+        "process": asdict(model.settings.process),
         "data": model.images.name,
         "data_sha256": model.images.digest,
         "levels": model.images.levels,
@@ -95,7 +97,7 @@ def evaluate(
         results["weights"][name], results["curves"][name] = said, course
     if judges:
         results["reference"] = _reference(model.images, *judges)
-    results["inception"] = processes.from_first(lambda: _inception(model, drawn, inception))
+    results["inception"] = processes.from_first(lambda: _inception(model, drawn, judge_file))
     results["seconds"] = round(time.monotonic() - start, 1)
     results["provenance"] = provenance(model.accelerator)
     return results, drawn
@@ -113,15 +115,35 @@ def _reference(images: Images, judge: Judge, features: Features) -> Results:
     }
 
 
-def _inception(model: Model, drawn: dict[str, Tensor], given: Path | None) -> Results:
+def _suits_inception(images: Images) -> bool:
+    """Whether these are images as Inception was trained on."""
+    return images.shape[0] == 3 and images.levels == 256
+
+
+def _inception_weights(images: Images, given: Path | None) -> Path | str:
+    """The file of Inception's weights, or why there will be no FID and IS.
+
+    Raises:
+        InputError: if a file is given that is not right, or cannot be used for these images.
+    """
+    if not _suits_inception(images):
+        reason = f"FID and IS are for colour images of 256 levels, which {images.name} has not"
+        if given:
+            raise InputError(f"{reason}; leave --inception away")
+        return reason
+    try:
+        return inception_weights(given)
+    except InputError as error:
+        if given:
+            raise
+        return str(error)
+
+
+def _inception(model: Model, drawn: dict[str, Tensor], weights: Path | str) -> Results:
     """FID and IS of each of the weights, or why there are none."""
     images = model.images
-    if images.shape[0] != 3 or images.levels != 256:
-        return {"none": f"FID and IS are for colour images of 256 levels, which {images.name} has not"}
-    try:
-        weights = inception_weights(given)
-    except InputError as error:
-        return {"none": str(error)}
+    if isinstance(weights, str):
+        return {"none": weights}
     references = {"train": images.train, "test": images.held_out}
     device = model.accelerator.device
     return {name: fid_and_is(x, references, weights, device) for name, x in drawn.items()}

@@ -47,6 +47,8 @@ _UNET_FIXED: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 """What the network of App. B has in one way only: diffusers' default, and what is right here."""
 
+_SCHEDULER = "DDPMScheduler"
+
 _SCHEDULER_FREE: Config = {
     "num_train_timesteps": 1000,
     "beta_start": 1e-4,
@@ -58,7 +60,6 @@ _SCHEDULER_FREE: Config = {
 }
 
 _SCHEDULER_FIXED: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "_class_name": ("DDPMScheduler", ("DDPMScheduler",)),
     "trained_betas": (None, (None,)),
     "predict_epsilon": (True, (True,)),
     "thresholding": (False, (False,)),
@@ -210,6 +211,13 @@ def read_scheduler(config: Config, source: str) -> Process:
     Raises:
         InputError: naming `source` and the field, if it is not one of ours.
     """
+    name = config.get("_class_name", _SCHEDULER)
+    if name != _SCHEDULER:
+        raise InputError(
+            f"{source}: _class_name is {name!r}; only {_SCHEDULER!r} tells the variance of the reverse "
+            "process. Name the folder of the unet alone, and tell ddpm_spec.evaluate the process by --T, --schedule, "
+            "--beta-1, --beta-T, --prediction and --variance"
+        )
     c = _checked(config, source, _SCHEDULER_FREE, _SCHEDULER_FIXED, _SCHEDULER_IDLE)
     return Process(
         T=c["num_train_timesteps"],
@@ -230,7 +238,7 @@ def scheduler_config(process: Process) -> Config:
     """
     schedules = {ours: theirs for theirs, ours in _SCHEDULES.items()} | {"constant": "linear"}
     return {
-        "_class_name": "DDPMScheduler",
+        "_class_name": _SCHEDULER,
         **{name: right[0] for name, (_, right) in _SCHEDULER_FIXED.items() if name != "predict_epsilon"},
         "num_train_timesteps": process.T,
         "beta_start": process.beta_1,

@@ -129,6 +129,12 @@ def _weight_file(folder: Path) -> Path:
     for ending in ("safetensors", "bin"):
         if (folder / f"{stem}.{ending}").is_file():
             return folder / f"{stem}.{ending}"
+    for other in sorted(folder.glob(f"{stem}.*")):
+        if other.suffix in (".safetensors", ".bin"):  # saved with variant=
+            raise InputError(
+                f"{folder} holds its weights as {other.name}, a variant, which is not read by itself; "
+                f"rename it to {stem}{other.suffix}"
+            )
     raise InputError(f"{folder} holds no weights; {stem}.safetensors or {stem}.bin must be there")
 
 

@@ -36,12 +36,14 @@ __all__ = [
     "Machine",
     "Network",
     "Process",
+    "ScheduleName",
     "Settings",
     "Training",
     "without_dashes",
 ]
 
 
+ScheduleName = Literal["linear", "quadratic", "constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
@@ -73,7 +75,7 @@ class Process:
 
     T: int = 1000
     """Number of steps. Paper: 1000."""
-    schedule: Literal["linear", "quadratic", "constant", "cosine"] = "linear"
+    schedule: ScheduleName = "linear"
     """How beta_t goes from beta-1 to beta-T; constant needs the two equal, cosine has neither. Paper: linear;
     quadratic and constant were tried."""
     beta_1: float = 1e-4

@@ -1,5 +1,6 @@
 """`python -m ddpm_spec.evaluate`: what it writes, what it refuses."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from ddpm_spec.evaluation.commands import evaluate
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import open_model, open_run
 from ddpm_spec.evaluation.quality import frechet, vectors
+from ddpm_spec.evaluation.report import assumption
 from ddpm_spec.terminal.console import Interrupt
 
 
@@ -109,6 +111,8 @@ def test_a_second_call_gives_the_same_without_the_network(run, monkeypatch):
         (["--cache", "nowhere"], r"^digits takes no --cache; leave it away$"),
         (["--images", "298"], r"it must be at most 297: digits has 1500 train and 297 test images"),
         (["--images", "99999"], r"--images is 99999; it must be at most 297: digits has 1500 train and"),
+        (["--T", "1"], r"--T is 1; it must be at least 2"),
+        (["--schedule", "constant"], r"it needs the two equal, say 0.01"),
         (["--batch", "0"], r"--batch is 0; it must be at least 1"),
         (["--preset", "digits"], r"is a run and knows its data; leave --preset away"),
         (["--sample", "3"], r"there is no option --sample; did you mean --samples\?"),
@@ -172,6 +176,95 @@ def test_weights_without_a_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr("ddpm_spec.interop.weights.open_weights", lambda argument: other)
     with pytest.raises(InputError, match=r"makes images of 3×32×32, --preset small has 1×8×8"):
         open_model("theirs", "small")
+
+
+@pytest.fixture
+def bare(run, monkeypatch):
+    """Opens the run's network as somebody's weights, as `open_weights` gives a U-Net alone."""
+    from ddpm_spec.interop.weights import OpenWeights, _published
+    from ddpm_spec.runs import presets
+
+    monkeypatch.setitem(presets.PRESETS, "small", SMALL)
+    network = open_run(run, "cpu").networks["ema"]
+    known = {"weights": "theirs", "sha256": "ab" * 32}
+
+    def opens(assumed):
+        process = _published(8) if "process" in assumed else SMALL.process
+        opened = OpenWeights(network, process, (1, 8, 8), known | {"assumed": assumed})
+        monkeypatch.setattr("ddpm_spec.interop.weights.open_weights", lambda argument: opened)
+
+    return opens
+
+
+SAID = (
+    "--T 8 --schedule linear --beta-1 1e-4 --beta-T 0.02 --prediction eps --variance beta --convention paper"
+)
+
+
+def test_a_process_that_is_stated_is_measured(bare, run, tmp_path, capsys):
+    bare(["process"])
+    evaluate(["theirs", "--preset", "small", "--out", str(tmp_path / "out"), *SAID.split()])
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert found["process"] == dataclasses.asdict(SMALL.process)
+    assert found["origin"]["assumed"] == []
+    said = capsys.readouterr()
+    assert "Assumed" not in said.out
+    assert "published models" not in said.err
+    evaluate([str(run), "--weights", "ema"])
+    assert found["weights"]["given"]["bound"] == results(run)["weights"]["ema"]["bound"]
+    assert results(run)["process"] == found["process"]
+
+
+def test_what_is_assumed_of_a_process_is_said_on_the_screen_and_in_the_report(bare, tmp_path, capsys):
+    bare(["image_size", "process"])
+    evaluate(["theirs", "--preset", "small", "--out", str(tmp_path / "out"), "--T", "8"])
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    rest = ["schedule", "beta_1", "beta_T", "prediction", "variance", "convention"]
+    assert found["origin"]["assumed"] == ["image_size", *rest]
+    assert found["process"]["T"] == 8
+    words = "schedule linear, beta_1 0.0001, beta_T 0.02, prediction eps, variance beta, convention official"
+    way_out = "State what is right by --schedule, --beta-1, --beta-T, --prediction, --variance, --convention."
+    said = capsys.readouterr()
+    for text in (said.err, said.out):
+        assert f"models: {words}, image_size. If" in " ".join(text.split())
+        assert way_out in " ".join(text.split())
+
+
+def test_a_whole_process_that_is_assumed(bare):
+    bare(["process"])
+    model = open_model("theirs", "small", device="cpu")
+    text = assumption(model.name, model.origin, dataclasses.asdict(model.settings.process))
+    assert text.startswith("theirs does not say for what it was trained.")
+    assert "models: T 1000, schedule linear, " in text
+    assert "by --T, --schedule, " in text
+    assert assumption("run", {"run": "run"}, {}) == ""
+
+
+@pytest.mark.parametrize(
+    "option", ["--T", "--schedule", "--beta-1", "--beta-T", "--prediction", "--variance"]
+)
+def test_what_tells_its_process_is_told_none(bare, run, option):
+    value = dict(zip(SAID.split()[::2], SAID.split()[1::2], strict=True))[option]
+    with pytest.raises(InputError, match=f"is a run and knows its process; leave {option} away$"):
+        evaluate([str(run), option, value])
+    bare([])
+    with pytest.raises(
+        InputError, match=f"^theirs has a scheduler and knows its process; leave {option} away$"
+    ):
+        evaluate(["theirs", "--preset", "small", option, value])
+
+
+def test_inceptions_file_is_looked_at_before_anything_is_sampled(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Measure, "samples", None)
+    with pytest.raises(InputError, match="--inception is /nope, which is no file; name one"):
+        evaluate([str(run), "--inception", "/nope"])
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"others")
+    with pytest.raises(InputError, match=r"FID and IS are for colour images .*; leave --inception away"):
+        evaluate([str(run), "--inception", str(file)])
+    monkeypatch.setattr("ddpm_spec.evaluation.results._suits_inception", lambda images: True)
+    with pytest.raises(InputError, match=r"FID and IS (need torch-fidelity|mean nothing with other weights)"):
+        evaluate([str(run), "--inception", str(file)])
 
 
 @pytest.mark.cli

@@ -91,6 +91,24 @@ def test_the_same_path_in_float64(tmp_path, images, choice):
     assert max(float((a - b).abs().max()) for a, b in zip(path, expected, strict=True)) < 1e-10
 
 
+def test_fixed_small_log_is_the_posteriors_variance(tmp_path, images):
+    """Its name is about how it is computed; in diffusers too the noise has the variance β̃_t."""
+    trained(tmp_path / "run", images, 8, T=20, variance="beta")
+    export([str(tmp_path / "run"), str(tmp_path / "out")])
+    file = tmp_path / "out" / "scheduler" / "scheduler_config.json"
+    file.write_text(file.read_text().replace("fixed_large", "fixed_small_log"))
+    pipeline = diffusers.DDPMPipeline.from_pretrained(tmp_path / "out", dtype=torch.float64)
+    assert pipeline.scheduler.variance_type == "fixed_small_log"
+    opened = open_weights(str(tmp_path / "out"))
+    diffusion = Settings(process=opened.process).diffusion()
+    pipeline.scheduler.alphas_cumprod = diffusion.schedule.steps.alpha_bar[1:]
+    pipeline.scheduler.one = diffusion.schedule.steps.alpha_bar[0]
+    path, _ = drawn_by_diffusers(pipeline, 20, torch.float64)
+    network = opened.network.double()
+    expected = list(diffusion.sample(network, lambda t: noise(t, torch.float64)))
+    assert max(float((a - b).abs().max()) for a, b in zip(path, expected, strict=True)) < 1e-10
+
+
 @pytest.mark.parametrize(
     ("T", "steps"), [(30, 40), pytest.param(1000, 600, marks=pytest.mark.slow)], ids=["short", "whole"]
 )

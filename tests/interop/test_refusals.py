@@ -94,7 +94,6 @@ def test_another_network(folder, name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("_class_name", "DDIMScheduler"),
         ("trained_betas", [0.1, 0.2]),
         ("predict_epsilon", False),
         ("thresholding", True),
@@ -112,6 +111,33 @@ def test_another_network(folder, name, value):
 def test_another_process(folder, name, value):
     changed(folder / "scheduler" / "scheduler_config.json", **{name: value})
     assert name in said(folder)
+
+
+@pytest.mark.parametrize("name", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
+def test_another_class_of_scheduler(saved, tmp_path, name):
+    """Saved by diffusers, with all the fields of that class; the way out that is named is one."""
+    pipeline = diffusers.DDPMPipeline.from_pretrained(saved)
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
+    pipeline.scheduler.save_pretrained(tmp_path / "scheduler")
+    (tmp_path / "unet").symlink_to(saved / "unet")
+    message = said(tmp_path)
+    assert f"scheduler_config.json: _class_name is '{name}'; only 'DDPMScheduler'" in message
+    assert "Name the folder of the unet alone" in message
+    assert open_weights(str(tmp_path / "unet")).provenance["assumed"] == ["process"]
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_variant_of_the_weights(saved, tmp_path, safe):
+    model = diffusers.UNet2DModel.from_pretrained(saved, subfolder="unet").half()
+    model.save_pretrained(tmp_path, variant="fp16", safe_serialization=safe)
+    ending = "safetensors" if safe else "bin"
+    message = said(tmp_path)
+    assert f"diffusion_pytorch_model.fp16.{ending}, a variant" in message
+    assert message.endswith(f"rename it to diffusion_pytorch_model.{ending}")
+    (tmp_path / f"diffusion_pytorch_model.fp16.{ending}").rename(
+        tmp_path / f"diffusion_pytorch_model.{ending}"
+    )
+    assert open_weights(str(tmp_path)).network.conv_in.weight.dtype == torch.float32
 
 
 def test_a_value_out_of_range(folder):
