@@ -5,6 +5,7 @@ where. Time is 1-based: t = 1..T.
 """
 
 import functools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
@@ -26,7 +27,7 @@ from ddpm_spec.formulas import (
     sampling,
 )
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.schedule import Schedule
+from ddpm_spec.schedule import Schedule, is_traced
 
 __all__ = ["BoundTerms", "Diffusion", "Network", "told"]
 
@@ -61,7 +62,14 @@ class BoundTerms(NamedTuple):
 class Diffusion:
     """The forward process, the reverse process and the bound of one model (§2–§3).
 
+    Every method checks what it is given, which takes some microseconds. A wrong argument often fits: a time
+    of 0 or −1 is a row of the tables too, and a smaller tensor broadcasts. So a ValueError is raised for a
+    time outside 1..T (on a GPU as `Schedule.check` says), for images or noise that are not floats, and for a
+    shape that is not the one described, also of what the network returns. Nothing is checked while torch
+    compiles, exports or traces: call the program once without that, and a mistake is found.
+
     Raises:
+        TypeError: if the schedule is no `Schedule`.
         ValueError: if a choice is none of those named.
     """
 
@@ -72,6 +80,11 @@ class Diffusion:
     convention: Convention = "paper"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.schedule, Schedule):
+            raise TypeError(
+                f"schedule is of type {type(self.schedule).__name__}; "
+                "give a Schedule, such as linear_schedule()"
+            )
         for name, choices in (("variance", Variance), ("prediction", Prediction), ("convention", Convention)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose from {get_args(choices)}")
@@ -83,7 +96,46 @@ class Diffusion:
 
     def q_sample(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """x_t ~ q(x_t | x_0) for noise ε, Eq. 4. Shapes (B, …), t of shape (B,) in 1..T."""
-        return forward.q_sample(x_0, eps, self.schedule.at(t, like=x_0))
+        self._check(t, x_0=x_0, eps=eps)
+        return forward.q_sample(x_0, eps, self.schedule.rows(t, like=x_0))
+
+    def _check(self, t: int | Tensor, **tensors: Tensor) -> None:
+        """Refuse what would fit and be wrong. The first of the tensors says what shape the others have."""
+        self.schedule.check(t)
+        if is_traced():
+            return
+        first = next(iter(tensors))
+        batch = tensors[first].shape
+        for name, x in tensors.items():
+            if not x.is_floating_point():
+                raise ValueError(
+                    f"{name} is of {x.dtype}; it must be floats, and images in [−1, 1]: "
+                    "x / 127.5 − 1 for 256 grey levels"
+                )
+            if x.shape != batch:
+                raise ValueError(
+                    f"{name} has shape {tuple(x.shape)}; it must be {tuple(batch)}, as of {first}"
+                )
+        if isinstance(t, Tensor) and t.ndim and t.shape != batch[:1]:
+            raise ValueError(
+                f"t has shape {tuple(t.shape)}; it must be {tuple(batch[:1])}, a time for each image"
+            )
+
+    def _ask(self, network: Network, x_t: Tensor, t: Tensor) -> Tensor:
+        """What the network returns, in the dtype of x_t."""
+        answer = network(x_t, t)
+        if is_traced():
+            return answer.to(x_t.dtype)
+        if not isinstance(answer, Tensor):
+            raise TypeError(f"the network returned a {type(answer).__name__}; it must return a tensor")
+        batch, channels, *image = x_t.shape
+        right = (batch, channels * (2 if self.learns_variance else 1), *image)
+        if answer.shape != right:
+            raise ValueError(
+                f"the network returned shape {tuple(answer.shape)} for x_t of {tuple(x_t.shape)}; "
+                f"with variance {self.variance!r} it must be {right}"
+            )
+        return answer.to(x_t.dtype)
 
     # ------------------------------------------------------------------------------------ training
 
@@ -99,9 +151,10 @@ class Diffusion:
         """
         if self.learns_variance:
             raise ValueError("a squared error gives a learned variance no gradient; train it on the bound")
-        at = self.schedule.at(t, like=x_0)
+        self._check(t, x_0=x_0, eps=eps)
+        at = self.schedule.rows(t, like=x_0)
         x_t = forward.q_sample(x_0, eps, at)
-        predicted = network(x_t, t).to(x_t.dtype)
+        predicted = self._ask(network, x_t, t)
         return objective.simple_loss(self._target(x_0, x_t, eps, at), predicted).mean()
 
     def _target(self, x_0: Tensor, x_t: Tensor, eps: Tensor, at: Step) -> Tensor:
@@ -131,9 +184,10 @@ class Diffusion:
         """
         if not self.learns_variance:
             raise ValueError(f"variance is {self.variance!r}; a hybrid loss is for one that is learned")
-        at = self.schedule.at(t, like=x_0)
+        self._check(t, x_0=x_0, eps=eps)
+        at = self.schedule.rows(t, like=x_0)
         x_t = forward.q_sample(x_0, eps, at)
-        predicted, deciding = network(x_t, t).to(x_t.dtype).chunk(2, dim=1)
+        predicted, deciding = self._ask(network, x_t, t).chunk(2, dim=1)
         simple = objective.simple_loss(self._target(x_0, x_t, eps, at), predicted).mean()
         answer = torch.cat((predicted.detach(), deciding), dim=1)
         term = self.bound_loss(lambda x, t: answer, x_0, t, eps, levels)
@@ -148,9 +202,15 @@ class Diffusion:
         convention, the mean is Eq. 7 at x̂_0, which is Eq. 11 where nothing is clipped.
 
         Returns:
-            The mean, in shape and dtype of x_t, and σ_t², which broadcasts against it.
+            The mean, in the shape of x_t and its dtype, float32 where that is half precision, and σ_t², which
+            broadcasts against it.
+
+        Raises:
+            ValueError: if σ_1² would be β̃_2 in a chain of one step, which has none.
         """
-        at = self.schedule.at(t, like=x_t)
+        self._check(t, x_t=x_t)
+        x_t = _wide(x_t)
+        at = self.schedule.rows(t, like=x_t)
         predicted, deciding = self._answer(network, x_t, t)
         return self._mean(predicted, x_t, at), self._variance(deciding, t, at, like=x_t)
 
@@ -159,12 +219,14 @@ class Diffusion:
 
         Takes what `reverse_law` takes. A predicted mean holds little of x̂_0 at large t: give x_t in float64.
         """
+        self._check(t, x_t=x_t)
+        x_t = _wide(x_t)
         predicted, _ = self._answer(network, x_t, t)
-        return self._x_0(predicted, x_t, self.schedule.at(t, like=x_t))
+        return self._x_0(predicted, x_t, self.schedule.rows(t, like=x_t))
 
     def _answer(self, network: Network, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the network predicts, and what decides a learned variance."""
-        answer = network(x_t, t).to(x_t.dtype)
+        answer = self._ask(network, x_t, t)
         if not self.learns_variance:
             return answer, None
         predicted, deciding = answer.chunk(2, dim=1)
@@ -192,8 +254,10 @@ class Diffusion:
         beta = forward.q_step_variance(at)
         if self.variance == "beta" and self.convention == "paper":
             return beta
+        if self.schedule.T == 1:
+            raise ValueError("σ_1² would be β̃_2, which a chain of one step has not; give it a second step")
         # β̃_1 is 0; at t = 1 the step at t = 2 stands in.
-        beta_tilde = posterior.posterior_variance(self.schedule.at(t.clamp(min=2), like=like))
+        beta_tilde = posterior.posterior_variance(self.schedule.rows(t.clamp(min=2), like=like))
         if self.variance == "beta_tilde":
             return beta_tilde
         if deciding is not None:
@@ -205,10 +269,14 @@ class Diffusion:
         """x_{t−1} ~ p_θ(x_{t−1} | x_t): one step of Algorithm 2.
 
         `x_t`: (B, C, H, W); `z`: like x_t, z ~ N(0, I). At t = 1 no noise is added, whatever z is. The
-        result has the dtype of x_t.
+        result has the dtype of x_t, float32 where that is half precision.
         """
-        mean, variance = self.reverse_law(network, x_t, _times(t, x_t))
-        return mean if t == 1 else sampling.p_sample(mean, variance, z)
+        self._check(t, x_t=x_t, z=x_t if t == 1 else z)
+        x_t, times = _wide(x_t), _times(t, x_t)
+        at = self.schedule.rows(times, like=x_t)
+        predicted, deciding = self._answer(network, x_t, times)
+        mean = self._mean(predicted, x_t, at)
+        return mean if t == 1 else sampling.p_sample(mean, self._variance(deciding, times, at, like=x_t), z)
 
     @torch.no_grad()
     def ddim_step(self, network: Network, x_t: Tensor, t: int, z: Tensor, eta: float) -> Tensor:
@@ -217,6 +285,8 @@ class Diffusion:
         Takes what `p_sample` takes; η in [0, 1]. η = 0 adds no noise, η = 1 is `p_sample` with σ_t² = β̃_t.
         At t = 1 that is 0.
         """
+        self._check(t, x_t=x_t, z=x_t if t == 1 else z)
+        x_t = _wide(x_t)
         x_0 = self.predict_x_0(network, x_t, _times(t, x_t))
         # In float64: over a long step 1 − ᾱ_s − σ² is a small difference, which a rounding may make negative.
         at = Step(*(table[t] for table in self.schedule.steps))
@@ -269,6 +339,7 @@ class Diffusion:
         self, network: Network, x_t: Tensor, t: int, noise: Callable[[int], Tensor], eta: float | None = None
     ) -> Iterator[Tensor]:
         """Algorithm 2 from x_t on: yields x_{t−1}, …, x_0. `noise` as in `sample`, for t..2."""
+        self._check(t, x_t=x_t)
         step = self.p_sample if eta is None else functools.partial(self.ddim_step, eta=eta)
         for s in range(t, 0, -1):
             x_t = step(network, x_t, s, noise(s) if s > 1 else x_t)
@@ -287,7 +358,11 @@ class Diffusion:
         `latents`: what `q_sample` gives for the two images at t, (B, C, H, W); kept while the weight moves.
         `weight`: λ in [0, 1], one or (B, 1, 1, 1); 0 and 1 are reconstructions. `noise` as in `decode`.
         """
-        *_, x_0 = self.decode(network, interpolation.mix(*latents, weight), t, noise)
+        first, second = latents
+        self._check(t, first=first, second=second)
+        if isinstance(weight, Tensor) and weight.ndim not in (0, first.ndim):
+            raise ValueError(f"weight has shape {tuple(weight.shape)}; give one number, or (B, 1, 1, 1)")
+        *_, x_0 = self.decode(network, interpolation.mix(first, second, weight), t, noise)
         return x_0
 
     # ------------------------------------------------------------------------------------ the bound
@@ -296,17 +371,23 @@ class Diffusion:
         """L_{t−1} of Eq. 5 at the x_t that ε gives, in nats per example, shape (B,).
 
         `t`: (B,) in 1..T. L_0 by the discrete decoder for t = 1, a divergence for t in 2..T. One draw of
-        ε gives an unbiased estimate of the expectation over q. Formed in the dtype of x_0.
+        ε gives an unbiased estimate of the expectation over q. Formed in the dtype of x_0, float32 where that
+        is half precision.
         """
         x_t = self.q_sample(x_0, t, eps)
+        x_0 = _wide(x_0)
         mean, variance = self.reverse_law(network, x_t, t)
+        if self.schedule.T == 1:
+            return _per_example(self._decoder_term(x_0, mean, variance, levels))
         # At t = 1 the posterior is a point; the divergence of t = 2 keeps the unused branch finite.
-        at = self.schedule.at(t.clamp(min=2), like=x_0)
+        at = self.schedule.rows(t.clamp(min=2), like=x_0)
         step = bound.step_term(x_0, x_t, mean, variance, at)
         first = t.reshape(-1, *[1] * (x_0.ndim - 1)) == 1
         return _per_example(torch.where(first, self._decoder_term(x_0, mean, variance, levels), step))
 
     def _decoder_term(self, x_0: Tensor, mean: Tensor, variance: Tensor, levels: int) -> Tensor:
+        if levels < 2:
+            raise ValueError(f"levels is {levels}; an image has at least 2 grey levels")
         if self.convention == "paper":
             return bound.decoder_term(x_0, mean, variance, levels)
         return -decoder.log_bin_probability_tanh(x_0, mean, variance, levels)
@@ -317,13 +398,18 @@ class Diffusion:
 
         `x_0`: (B, C, H, W), `levels` grey levels scaled to [−1, 1]. `noise(t)` returns ε for step t.
         """
+        self._check(self.schedule.T, x_0=x_0)
         x_0 = x_0.double()
         terms = [
             self.bound_term(network, x_0, _times(t, x_0), noise(t).double(), levels)
             for t in range(1, self.schedule.T + 1)
         ]
-        last = self.schedule.at(_times(self.schedule.T, x_0), like=x_0)
-        return BoundTerms(_per_example(bound.prior_term(x_0, last)), torch.stack(terms[1:], dim=1), terms[0])
+        last = self.schedule.rows(_times(self.schedule.T, x_0), like=x_0)
+        prior, steps = (
+            _per_example(bound.prior_term(x_0, last)),
+            torch.stack(terms, dim=1)[:, 1:].contiguous(),
+        )
+        return BoundTerms(prior, steps, terms[0])
 
     @torch.no_grad()
     def path_bound(
@@ -335,13 +421,15 @@ class Diffusion:
         variance is larger, and it shares only the network's mean with it: a check, not a way to report.
         Takes what `bound` takes; `noise(t)` is the noise of step t.
         """
+        self._check(self.schedule.T, x_0=x_0)
         x_t = x_0 = x_0.double()
         log_p, log_q = [], []
         for t in range(1, self.schedule.T + 1):
             x_prev, time = x_t, _times(t, x_0)
-            at = self.schedule.at(time, like=x_0)
+            at, z = self.schedule.rows(time, like=x_0), noise(t)
+            self._check(t, x_0=x_0, noise=z)
             q = forward.q_step_mean(x_prev, at), forward.q_step_variance(at)
-            x_t = sampling.p_sample(*q, noise(t).double())
+            x_t = sampling.p_sample(*q, z.double())
             mean, variance = self.reverse_law(network, x_t, time)
             if t == 1:
                 log_p.append(-_per_example(self._decoder_term(x_0, mean, variance, levels)))
@@ -359,7 +447,12 @@ def told(network: Network, times: Sequence[int]) -> Network:
 
 def _times(t: int, x: Tensor) -> Tensor:
     """t for every example of x."""
-    return torch.full((len(x),), t, device=x.device)
+    return torch.full((len(x),), operator.index(t), device=x.device)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """x in float32 or better, which is what the network takes."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def _per_example(terms: Tensor) -> Tensor:

@@ -6,9 +6,8 @@ rounded to float64 once: in float64 it would be off by 48 ulp after 4,000 steps 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -23,6 +22,7 @@ __all__ = [
     "constant_schedule",
     "cosine_schedule",
     "evenly",
+    "is_traced",
     "linear_schedule",
     "quadratic_schedule",
 ]
@@ -40,6 +40,7 @@ class Schedule:
 
     steps: Step
     """The float64 tables, each of shape (T + 1,), indexed by t; row 0 of β_t is a placeholder 0."""
+    _casts: dict[tuple[torch.device, torch.dtype], Step] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_betas(cls, betas: Iterable[float]) -> "Schedule":
@@ -87,31 +88,79 @@ class Schedule:
         beta = torch.where(earlier.alpha_bar <= 0.5, beta_between(at.alpha_bar, earlier.alpha_bar), long.beta)
         return Schedule(long._replace(beta=beta))
 
-    @cached_property
-    def _casts(self) -> dict[tuple[torch.device, torch.dtype], Step]:
-        return {}
+    def check(self, t: int | Tensor) -> None:
+        """Refuse times that are not in 1..T.
+
+        Times on a CUDA device are checked there, since reading them would make every step wait. A wrong one
+        stops the program as an index out of range does: the device prints what is wrong, and one of the next
+        calls raises. Tensors are not checked while torch compiles, exports or traces.
+
+        Raises:
+            ValueError: if t is not made of integers, or one of them is not in 1..T.
+        """
+        if not isinstance(t, Tensor):
+            if not 1 <= t <= self.T:
+                raise self._no_time(t)
+            return
+        if is_traced():
+            return
+        if t.dtype not in (torch.int64, torch.int32):  # torch takes uint8 and bool for masks
+            raise ValueError(f"t is of {t.dtype}; times are integers of torch.int64, from 1 to {self.T}")
+        if t.is_cuda:
+            right = (t.clamp(1, self.T) == t).all()
+            torch._assert_async(right, f"t must be from 1 to {self.T}: add 1 to a 0-based t")
+        elif t.numel():
+            low, high = (int(end) for end in t.aminmax())
+            if low < 1 or high > self.T:
+                raise self._no_time(low if low < 1 else high)
+
+    def _no_time(self, t: int) -> ValueError:
+        way_out = ": add 1 to a 0-based t" if t == 0 else ""
+        return ValueError(f"t has {t} in it; times are 1..{self.T}{way_out}")
 
     def at(self, t: Tensor, *, like: Tensor) -> Step:
         """The quantities of step t, to be used in formulas on `like`.
 
         Args:
-            t: integers in 1..T, 0-dimensional or of shape (B,). They are not range-checked here,
-                which would stall a GPU; `Diffusion` draws or checks them.
+            t: integers in 1..T, 0-dimensional or of shape (B,).
             like: the data, of shape (B, …). Its device is used; its dtype where that is float32 or
                 float64, else float32, so that coefficients are never formed in half precision.
 
         Returns:
             Each field of shape (B, 1, …, 1) with as many dimensions as `like`, or 0-dimensional. The
             float64 table is rounded once.
+
+        Raises:
+            ValueError: as `check`; if t has more than one dimension.
         """
+        self.check(t)
+        if t.ndim > 1:
+            raise ValueError(f"t has shape {tuple(t.shape)}; give one time, or one for each example: (B,)")
+        return self.rows(t, like=like)
+
+    def rows(self, t: Tensor, *, like: Tensor) -> Step:
+        """`at`, for a t that is known to be right: nothing is checked, and −1 would be taken for T."""
         dtype = like.dtype if like.dtype == torch.float64 else torch.float32
         key = (like.device, dtype)
-        if key not in self._casts:
-            self._casts[key] = Step(*(table.to(*key) for table in self.steps))
+        casts = self._casts.get(key)
+        if casts is None:
+            casts = Step(*(table.to(*key) for table in self.steps))
+            if not is_traced():  # a tensor of a trace means nothing after it
+                self._casts[key] = casts
         shape = t.shape + (1,) * (like.ndim - 1) if t.ndim else ()
         # Flat, since a 0-dimensional index would be read on the host: a GPU would stall.
         rows = t.reshape(-1)
-        return Step(*(table[rows].reshape(shape) for table in self._casts[key]))
+        return Step(*(table[rows].reshape(shape) for table in casts))
+
+
+def is_traced() -> bool:
+    """Whether torch compiles, exports, traces or maps what runs now, so that tensors may have no numbers."""
+    return bool(
+        torch.compiler.is_compiling()
+        or torch._C._is_tracing()  # torch.jit.trace
+        or torch._C._len_torch_dispatch_stack()  # make_fx, fake tensors
+        or torch._C._are_functorch_transforms_active()  # vmap
+    )
 
 
 def _before(table: Tensor) -> Tensor:

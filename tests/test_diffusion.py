@@ -1,6 +1,7 @@
 """The model against normal data, for which every law of the reverse process is known exactly."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import get_args
 
@@ -529,3 +530,189 @@ def test_the_hybrid_loss_shows_the_network_x_t_and_t() -> None:
 def test_unknown_choice_is_refused(choice: str) -> None:
     with pytest.raises(ValueError, match=rf"{choice} is 'none'; choose from \('"):
         Diffusion(PAPER, **{choice: "none"})
+
+
+# ------------------------------------------------------------------------- what would fit and be wrong
+
+IMAGES = torch.zeros(2, 3, 2, 2)
+TIMES = torch.tensor([1, 12])
+Call = Callable[[Diffusion, Network, Tensor, Tensor, Tensor], object]
+
+
+def half(x: Tensor, t: Tensor) -> Tensor:
+    """A network for a fixed variance."""
+    return x / 2
+
+
+def doubled(x: Tensor, t: Tensor) -> Tensor:
+    """A network for a learned one."""
+    return torch.cat((x / 2, x / 2), dim=1)
+
+
+# What each method does with a network, images, times and noise, and the variance it is tried with.
+OF_NETWORKS: dict[str, tuple[Variance, Call]] = {
+    "loss": ("beta", lambda model, net, x, t, eps: model.loss(net, x, t, eps)),
+    "bound_term": ("beta", lambda model, net, x, t, eps: model.bound_term(net, x, t, eps, 17)),
+    "bound_loss": ("beta", lambda model, net, x, t, eps: model.bound_loss(net, x, t, eps, 17)),
+    "hybrid_loss": ("learned_range", lambda model, net, x, t, eps: model.hybrid_loss(net, x, t, eps, 17)),
+}
+OF_TIMES = OF_NETWORKS | {
+    "q_sample": ("beta", lambda model, net, x, t, eps: model.q_sample(x, t, eps)),
+    "reverse_law": ("learned", lambda model, net, x, t, eps: model.reverse_law(net, x, t)),
+    "predict_x_0": ("beta", lambda model, net, x, t, eps: model.predict_x_0(net, x, t)),
+}
+WITH_NOISE: dict[str, tuple[Variance, Call]] = {
+    **{name: call for name, call in OF_TIMES.items() if name not in ("reverse_law", "predict_x_0")},
+    "bound": ("beta", lambda model, net, x, t, eps: model.bound(net, x, 17, lambda t: eps)),
+    "path_bound": ("learned", lambda model, net, x, t, eps: model.path_bound(net, x, 17, lambda t: eps)),
+    "p_sample": ("beta", lambda model, net, x, t, eps: model.p_sample(net, x, 5, eps)),
+    "ddim_step": ("beta", lambda model, net, x, t, eps: model.ddim_step(net, x, 5, eps, 0.5)),
+}
+ALL = OF_TIMES | WITH_NOISE
+
+
+def tried(
+    name: str,
+    *,
+    network: Network | None = None,
+    x: Tensor = IMAGES,
+    t: Tensor = TIMES,
+    eps: Tensor = IMAGES,
+) -> object:
+    """The method called with what is right, but for what is given here."""
+    variance, call = ALL[name]
+    right = doubled if variance in LEARNED else half
+    return call(Diffusion(SHORT, variance), network or right, x, t, eps)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_described_is_taken(name: str) -> None:
+    tried(name)
+
+
+@pytest.mark.parametrize("name", OF_TIMES)
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        (torch.tensor([0, 5]), r"t has 0 in it; times are 1\.\.12: add 1 to a 0-based t"),
+        (torch.tensor([5, -1]), r"t has -1 in it; times are 1\.\.12$"),
+        (torch.tensor([5, 13]), "t has 13 in it"),
+        (torch.tensor([5.0, 5.0]), "t is of torch.float32"),
+        (torch.tensor([5]), r"t has shape \(1,\); it must be \(2,\), a time for each image"),
+        (torch.tensor([[5], [5]]), r"t has shape \(2, 1\); it must be \(2,\)"),
+    ],
+    ids=["0", "-1", "T + 1", "float", "one time", "a column"],
+)
+def test_times_that_are_none_are_refused(name: str, t: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tried(name, t=t)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_images_of_bytes_are_refused(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"x_. is of torch.uint8; it must be floats, and images in \[−1, 1\]"
+    ):
+        tried(name, x=IMAGES.byte())
+
+
+@pytest.mark.parametrize("name", WITH_NOISE)
+def test_noise_of_another_shape_is_refused(name: str) -> None:
+    """One channel's noise would fit all of them."""
+    with pytest.raises(ValueError, match=r"has shape \(2, 1, 2, 2\); it must be \(2, 3, 2, 2\), as of x_"):
+        tried(name, eps=IMAGES[:, :1])
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "q_sample"])
+def test_an_answer_of_another_shape_is_refused(name: str) -> None:
+    """One channel would fit three, and two halves of one channel each too."""
+    learned = ALL[name][0] in LEARNED
+    right = (2, 6, 2, 2) if learned else (2, 3, 2, 2)
+    for wrong in ((2, 2, 2, 2) if learned else (2, 1, 2, 2), (1, *right[1:]), (*right[:3], 1), right[1:]):
+        said = re.escape(f"returned shape {wrong} for x_t of (2, 3, 2, 2); with variance")
+        with pytest.raises(ValueError, match=rf"{said} .* it must be {re.escape(str(right))}$"):
+            tried(name, network=lambda x, t, wrong=wrong: torch.zeros(wrong))
+
+
+def test_an_answer_that_is_no_tensor_is_refused() -> None:
+    with pytest.raises(TypeError, match="the network returned a tuple; it must return a tensor"):
+        tried("loss", network=lambda x, t: (x, t))
+
+
+def test_a_schedule_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="schedule is of type list; give a Schedule, such as linear_schedule"):
+        Diffusion([0.1, 0.2])
+
+
+def test_one_grey_level_is_refused() -> None:
+    for name in ("bound", "path_bound", "bound_term"):
+        model, draw = Diffusion(SHORT), (TIMES, IMAGES, 1) if name == "bound_term" else (1, lambda t: IMAGES)
+        with pytest.raises(ValueError, match="levels is 1; an image has at least 2 grey levels"):
+            getattr(model, name)(half, IMAGES, *draw)
+    assert Diffusion(SHORT).bound_term(half, IMAGES - 1, TIMES, IMAGES, 2).shape == (2,)
+
+
+def test_the_bound_of_one_step_is_the_prior_and_the_decoder() -> None:
+    """One step of β: the term of t = 1 is the only one, with a finite gradient, and L_T is that of x_1."""
+    schedule, x_0 = Schedule.from_betas([0.3]), torch.full((2, 1, 1, 2), 0.25, dtype=torch.float64)
+    model, eps, scale = Diffusion(schedule), torch.ones_like(x_0), torch.tensor(0.5, requires_grad=True)
+    one, at = torch.tensor([1, 1]), schedule.at(torch.tensor([1, 1]), like=x_0)
+    x_1 = forward.q_sample(x_0, eps, at)
+    terms = model.bound(half, x_0, 17, lambda t: eps)
+    mean, variance = model.reverse_law(half, x_1, one)
+    assert terms.decoder.tolist() == bound.decoder_term(x_0, mean, variance, 17).flatten(1).sum(1).tolist()
+    assert terms.prior.tolist() == bound.prior_term(x_0, at).flatten(1).sum(1).tolist()
+    assert terms.steps.shape == (2, 0)
+    assert terms.total.tolist() == (terms.prior + terms.decoder).tolist()
+    loss = model.bound_loss(lambda x, t: scale * x, x_0, one, eps, 17)
+    assert torch.isfinite(torch.autograd.grad(loss, scale)[0])
+
+
+@pytest.mark.parametrize("name", OF_TIMES)
+def test_half_precision_is_computed_in_float32(name: str) -> None:
+    """And the network is shown float32, as it is told."""
+    seen, (variance, _) = [], ALL[name]
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        seen.append(x.dtype)
+        return (doubled if variance in LEARNED else half)(x, t)
+
+    x = torch.linspace(-1, 1, 24).reshape(2, 3, 2, 2).bfloat16()
+    ours, other = (tried(name, network=network, x=y, eps=y) for y in (x, x.float()))
+    for a, b in zip(*(y if isinstance(y, tuple) else (y,) for y in (ours, other)), strict=True):
+        assert a.dtype == torch.float32
+        assert torch.equal(a, b)
+    assert set(seen) <= {torch.float32}
+
+
+class Training(torch.nn.Module):
+    """A network and its loss as one module, as it is compiled and exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.diffusion, self.layer = Diffusion(SHORT.visiting(range(1, 13))), torch.nn.Conv2d(3, 3, 1)
+
+    def forward(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        return self.diffusion.loss(lambda x, t: self.layer(x), x_0, t, eps)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_diffusion_that_was_exported_first_works_afterwards(strict: bool) -> None:
+    module, inputs = Training(), (IMAGES, TIMES, torch.ones_like(IMAGES))
+    exported = torch.export.export(module, inputs, strict=strict).module()
+    assert type(module(*inputs).detach()) is Tensor
+    assert exported(*inputs).item() == module(*inputs).item()
+
+
+def test_a_diffusion_that_was_never_called_can_be_compiled() -> None:
+    module, inputs = Training(), (IMAGES, TIMES, torch.ones_like(IMAGES))
+    compiled = torch.compile(module, backend="eager", fullgraph=True)
+    assert compiled(*inputs).item() == module(*inputs).item() == compiled(*inputs).item()
+
+
+def test_a_loss_can_be_mapped_over_examples() -> None:
+    """Under vmap no number can be read, so nothing is checked."""
+    eps, t = torch.randn(2, 3, 2, 2), torch.tensor([1, 12])
+    model = Diffusion(SHORT)
+    losses = torch.vmap(lambda x, t, e: model.loss(half, x[None], t[None], e[None]))(IMAGES, t, eps)
+    assert losses.mean().item() == pytest.approx(model.loss(half, IMAGES, t, eps).item(), rel=1e-6)

@@ -1,7 +1,9 @@
 """Fewer steps and DDIM, on normal data, whose law at every visited time is known exactly."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -271,3 +273,82 @@ def test_a_variance_learned_for_single_steps_is_not_used_for_long_ones() -> None
         next(model.sample(network, random(1), times=VISITED))
     assert len(list(model.sample(network, random(1), times=VISITED, eta=0.0))) == len(VISITED)
     assert len(list(model.sample(network, random(1), times=range(1, 13)))) == 12
+
+
+@pytest.mark.parametrize("variance", get_args(Variance))
+@pytest.mark.parametrize("convention", get_args(Convention))
+def test_one_long_step_is_the_mean_of_the_image(variance: Variance, convention: Convention) -> None:
+    """Its only step is the last, so no variance is asked for; at ᾱ_0 = 1 the mean of Eq. 7 is x̂_0."""
+    model = Diffusion(SHORT, variance, "x_0", convention)
+    channels = 2 if model.learns_variance else 1
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        return torch.full_like(x, 0.25).repeat(1, channels, 1, 1)
+
+    (x_0,) = replace(model, schedule=SHORT.visiting([12])).sample(network, random(2))
+    assert torch.allclose(x_0, torch.full_like(x_0, 0.25), rtol=0, atol=8 * U)
+    if variance != "learned":
+        (visited,) = model.sample(network, random(2), times=[12])
+        assert torch.equal(visited, x_0)
+    (ddim_x_0,) = model.sample(network, random(2), times=[12], eta=0.0)
+    assert torch.allclose(ddim_x_0, x_0, rtol=0, atol=8 * U)
+
+
+def test_the_variance_of_one_step_is_refused_where_there_is_none() -> None:
+    model, x = Diffusion(SHORT.visiting([12]), "beta_tilde"), torch.zeros(2, 1, 2, 3)
+    with pytest.raises(ValueError, match="which a chain of one step has not; give it a second step"):
+        model.reverse_law(lambda x, t: x, x, torch.tensor([1, 1]))
+
+
+@pytest.mark.parametrize("eta", [None, 0.5])
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_precision_is_sampled_in_float32(half: torch.dtype, eta: float | None) -> None:
+    """From the first step on, and the network is shown float32."""
+    seen = []
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        seen.append(x.dtype)
+        return 0.3 * x
+
+    def noise(dtype: torch.dtype) -> Callable[[int], Tensor]:
+        return lambda t: random(2)(t).to(half).to(dtype if t == 13 else torch.float32)
+
+    ours, other = (list(Diffusion(SHORT).sample(network, noise(d), eta=eta)) for d in (half, torch.float32))
+    assert all(torch.equal(x, y) for x, y in zip(ours, other, strict=True))
+    assert set(seen) == {x.dtype for x in ours} == {torch.float32}
+
+
+@pytest.mark.parametrize("t", [0, -1, 13])
+def test_a_step_from_no_time_is_refused(t: int) -> None:
+    """At t = 0 it would divide by nothing, and t = −1 would be the step of T."""
+    model, x = Diffusion(SHORT), torch.zeros(2, 1, 2, 3)
+    for call in (
+        lambda: model.p_sample(lambda x, t: x, x, t, x),
+        lambda: model.ddim_step(lambda x, t: x, x, t, x, 0.0),
+        lambda: next(model.decode(lambda x, t: x, x, t, random(2)), None),
+        lambda: model.interpolate(lambda x, t: x, (x, x), 0.5, t, random(2)),
+    ):
+        with pytest.raises(ValueError, match=rf"t has {t} in it; times are 1\.\.12"):
+            call()
+
+
+@pytest.mark.parametrize("eta", [None, 0.5])
+def test_noise_of_another_shape_is_refused(eta: float | None) -> None:
+    """One image's noise would fit all of them. The last step adds none, whatever there is."""
+    model, x, z = Diffusion(SHORT), torch.zeros(2, 1, 2, 3), torch.zeros(1, 1, 2, 3)
+    path = model.sample(lambda x, t: x, lambda t: x if t == 13 else z, eta=eta)
+    with pytest.raises(ValueError, match=r"z has shape \(1, 1, 2, 3\); it must be \(2, 1, 2, 3\), as of x_t"):
+        next(path)
+    step = model.p_sample if eta is None else functools.partial(model.ddim_step, eta=eta)
+    step(lambda x, t: x, x, 1, z)
+
+
+def test_latents_and_weights_that_do_not_fit_are_refused() -> None:
+    """A weight for each image, of shape (B,), would go along the width."""
+    model, x = Diffusion(SHORT), torch.zeros(3, 1, 2, 3)
+    with pytest.raises(ValueError, match=r"weight has shape \(3,\); give one number, or \(B, 1, 1, 1\)"):
+        model.interpolate(lambda x, t: x, (x, x), torch.ones(3), 2, random(3))
+    with pytest.raises(ValueError, match=r"second has shape \(1, 1, 2, 3\); it must be \(3, 1, 2, 3\)"):
+        model.interpolate(lambda x, t: x, (x, x[:1]), 0.5, 2, random(3))
+    for weight in (torch.tensor(0.5), torch.full((3, 1, 1, 1), 0.5)):
+        assert model.interpolate(lambda x, t: x, (x, x), weight, 2, random(3)).shape == x.shape

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.evidence import Recorder
@@ -137,6 +138,71 @@ def test_time_is_one_based() -> None:
     at = schedule.at(torch.tensor([1, 1000]), like=torch.zeros(2, 1, dtype=torch.float64))
     assert at.beta.flatten().tolist() == pytest.approx([1e-4, 0.02], rel=1e-15)
     assert at.alpha_bar_prev[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        (torch.tensor([3, 0]), r"^t has 0 in it; times are 1\.\.12: add 1 to a 0-based t$"),
+        (torch.tensor(0), "t has 0 in it"),
+        (torch.tensor([5, -1]), r"^t has -1 in it; times are 1\.\.12$"),
+        (torch.tensor([1, 13]), r"^t has 13 in it; times are 1\.\.12$"),
+        (torch.tensor([1.0, 2.0]), "t is of torch.float32; times are integers of torch.int64, from 1 to 12"),
+        (torch.ones(13, dtype=torch.uint8), "t is of torch.uint8"),  # as an index this is a mask
+        (torch.ones(13, dtype=torch.bool), "t is of torch.bool"),
+        (torch.tensor([[1], [2]]), r"t has shape \(2, 1\); give one time, or one for each example"),
+    ],
+)
+def test_a_time_that_is_none_is_refused(t: torch.Tensor, message: str) -> None:
+    """0 and −1 are rows of the tables as well: that of the data, and that of T."""
+    with pytest.raises(ValueError, match=message):
+        linear_schedule(12).at(t, like=torch.zeros(len(t) if t.ndim else 1, 1))
+
+
+def test_all_times_of_a_schedule_are_allowed() -> None:
+    schedule = linear_schedule(12)
+    for dtype in (torch.int64, torch.int32):
+        at = schedule.at(torch.arange(1, 13, dtype=dtype), like=torch.zeros(12, 1, dtype=torch.float64))
+        assert torch.equal(at.beta.flatten(), schedule.steps.beta[1:])
+    assert schedule.at(torch.tensor([], dtype=torch.int64), like=torch.zeros(0, 1)).beta.shape == (0, 1)
+    for t in (1, 12):
+        schedule.check(t)
+
+
+@pytest.mark.parametrize(("t", "message"), [(0, "add 1 to a 0-based t"), (-1, "t has -1"), (13, "t has 13")])
+def test_a_number_that_is_no_time_is_refused(t: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        linear_schedule(12).check(t)
+
+
+class OnGPU(torch.Tensor):
+    """A tensor that says that it is on a CUDA device."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize("t", [[0, 3], [-1, 3], [3, 13], [1, 12]])
+def test_times_on_a_gpu_are_asserted_there(t: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asserted there must not be read here, which would wait for the device."""
+    asserted = []
+    monkeypatch.setattr(torch, "_assert_async", lambda right, line: asserted.append((right, line)))
+    monkeypatch.setattr(OnGPU, "__bool__", None)
+    linear_schedule(12).check(torch.tensor(t).as_subclass(OnGPU))
+    ((right, line),) = asserted
+    assert right.as_subclass(torch.Tensor).tolist() == (t == [1, 12])
+    assert line == "t must be from 1 to 12: add 1 to a 0-based t"
+
+
+def test_a_trace_leaves_nothing_in_the_schedule() -> None:
+    """A fake tensor in the cache would be what ordinary calls are given afterwards."""
+
+    def at(schedule: Schedule) -> torch.Tensor:
+        return schedule.at(torch.tensor([1, 12]), like=torch.zeros(2, 1)).beta
+
+    schedule = linear_schedule(12)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        at(schedule)
+    assert at(schedule).tolist() == at(linear_schedule(12)).tolist()
 
 
 @pytest.mark.parametrize("shape", [(5, 2, 3, 4), (4, 2, 3, 4), (4, 4)])

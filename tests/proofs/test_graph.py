@@ -255,12 +255,12 @@ class Wrong:
     shift: int = 0
 
     def loss(self, _: Any, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        x_t = self.noised(x_0, eps, self.schedule.at(t - self.shift if self.shift else t, like=x_0))
+        x_t = self.noised(x_0, eps, self.schedule.rows(t - self.shift if self.shift else t, like=x_0))
         return self.error(eps, self.network(x_t, t))
 
     def p_sample(self, _: Any, x_t: Tensor, t: int, z: Tensor) -> Tensor:
         time = torch.full((len(x_t),), t)
-        at = self.schedule.at(time - self.shift if self.shift else time, like=x_t)
+        at = self.schedule.rows(time - self.shift if self.shift else time, like=x_t)
         return self.draw(self.mean(x_t, self.network(x_t, time), at), at.beta, z, t)
 
 
