@@ -173,12 +173,12 @@ def test_damaged_settings(tmp_path, text):
 @pytest.mark.parametrize(
     ("group", "name", "value", "line"),
     [
-        ("process", "T", 0, ": T is 0; it must be at least 2"),
+        ("process", "T", 0, ": T is 0; it must be from 2 to"),
         ("process", "T", True, r" \(T is True\)"),
         ("process", "beta_T", 2.0, ": beta_T is 2.0; it must be between 0 and 1"),
         ("process", "schedule", "constant", ": schedule is constant, but beta_1 is 0.0001 and beta_T is "),
         ("process", "variance", "learned", "; use objective hybrid or bound"),
-        ("training", "steps", -3, ": steps is -3; it must be at least 1"),
+        ("training", "steps", -3, ": steps is -3; it must be from 1 to"),
         ("training", "save_every", 0, ": save_every is 0; it must be at least 1"),
         ("network", "channels", 15, ": channels is 15; it must be even and a multiple of groups, 4"),
         ("network", "channels", 10, ": channels is 10; it must be even and a multiple of groups, 4"),
