@@ -102,13 +102,11 @@ def run_command(command: Callable[[list[str]], int | None], args: list[str]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except Exception as error:
         # What the system refuses is rarely a fault of this package.
-        refused = isinstance(error, OSError) and error.filename is not None
+        refused = isinstance(error, OSError)
         if "--debug" in args:
             traceback.print_exc()
-        elif refused:
-            _say_error(f"{error.filename}: {error.strerror}; --debug shows where this came from")
         else:
-            _say_error(_unforeseen(error))
+            _say_error(_refused(error) if isinstance(error, OSError) else _unforeseen(error))
         return 2 if refused else 1
     return 0
 
@@ -118,6 +116,11 @@ def _print_any_letter() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _refused(error: OSError) -> str:
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{what}; --debug shows where this came from"
 
 
 def _unforeseen(error: Exception) -> str:

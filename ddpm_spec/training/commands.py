@@ -23,7 +23,7 @@ from ddpm_spec.runs import checkpoints, folders, lock, provenance
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.settings import SEEDS, Settings
 from ddpm_spec.terminal.console import STARTED, Interrupt, Interrupted, console, notice, progress_bar
-from ddpm_spec.training import report
+from ddpm_spec.training import chain, report
 from ddpm_spec.training.log import Log
 from ddpm_spec.training.loop import Diverged, Trainer
 from ddpm_spec.training.options import TrainOptions, parse_train
@@ -79,6 +79,8 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, 
         settings = processes.from_first(lambda: resolved(options.settings, accelerator.device))
         trainer = Trainer(settings, images, accelerator)
         run = processes.from_first(lambda: _open_run(options, trainer, alone))
+        if short := chain.too_short(settings, images):
+            notice(short)
         trainer.share()
         yield trainer, images, run, _fit(trainer, run, interrupt)
 
@@ -312,6 +314,7 @@ def _evaluate(
         seconds=seconds,
         environment=provenance.environment(device, trainer.accelerator.num_processes),
         settings=settings,
+        short_chain=chain.too_short(settings, images),
     )
 
 
