@@ -183,7 +183,7 @@ def load(path: Path = PATH) -> Evidence:
     """The record in a file; an empty one where there is no file."""
     if not path.exists():
         return Evidence()
-    data: dict[str, Any] = json.loads(path.read_text())
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return Evidence(_observations(data), data["run"], data.get("mutation", {}), _waits(data))
 
 
@@ -513,9 +513,9 @@ def _compare(args: list[str]) -> int:
         raise InputError(f"there is no record at {PATH}; run this from a checkout of the repository")
     try:
         json.loads(Path(name).read_text(encoding="utf-8"))["observations"]
+        here, other = load(), load(Path(name))
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(f"{name} holds no record; name a file like docs/check/evidence.json") from None
-    here, other = load(), load(Path(name))
     waiting = _waiting(here, other)
     for (kind, claim), package in waiting.items():
         print(f"not tried here, needs {package}: {kind}, {claim}")

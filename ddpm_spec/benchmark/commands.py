@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs import folders, provenance
 from ddpm_spec.runs.provenance import commit
-from ddpm_spec.terminal.console import console
+from ddpm_spec.runs.settings import refuse_out_of_range
+from ddpm_spec.terminal.console import console, plain
 from ddpm_spec.terminal.options import parse
 
 __all__ = ["BenchmarkOptions", "benchmark"]
@@ -51,8 +52,11 @@ def benchmark(args: list[str]) -> None:
         InputError: for anything the user can mend.
     """
     options = parse(BenchmarkOptions, args, None, "python -m ddpm_spec.benchmark")
-    if options.rounds < 2:
-        raise InputError(f"--rounds is {options.rounds}; it must be at least 2")
+    refuse_out_of_range("rounds", options.rounds)
+    if options.out.is_dir():
+        raise InputError(f"--out is {options.out}, which is a folder; name a file")
+    if not os.access(options.out.absolute().parent, os.W_OK):
+        raise InputError(f"--out is {options.out}, which cannot be written; name a file in another folder")
     if find_spec("diffusers") is None:
         raise InputError("the benchmark needs diffusers; install it: pip install 'ddpm_spec[interop]'")
     gpu = torch.cuda.is_available()
@@ -154,8 +158,7 @@ def _print(rows: list[Row]) -> None:
                 ", ".join(f"{T}: {row[T]['peak_bytes'] / 2**20:.0f} MB" for T in ("T = 10", "T = 1000"))
             ]
         table.add_row(*cells)
-    plain = Console()
-    Console(width=None if plain.is_terminal else 160).print(table)  # a file has no edge
+    plain(width=None if plain().is_terminal else 160).print(table)  # a file has no edge
 
 
 def _times(spread: dict[str, float]) -> str:

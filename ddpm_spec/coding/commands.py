@@ -1,7 +1,6 @@
 """The command `ddpm_spec.coding`: Algorithms 3 and 4 on grey levels, with the length of every step."""
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from ddpm_spec.coding.algorithms import measure
@@ -10,6 +9,7 @@ from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.formulas.coding import message_length
 from ddpm_spec.oracles.mixture import lattice
 from ddpm_spec.schedule import Schedule
+from ddpm_spec.terminal.console import plain
 
 __all__ = ["coding"]
 
@@ -33,6 +33,6 @@ def coding() -> None:
     total = lengths.sum(axis=1)
     sums = f"{total.mean():.3f} ± {total.std() / BLOCKS**0.5:.3f}"
     table.add_row("sum", f"{divergences.sum():.3f}", sums, f"{sum(upper):.3f}", style="bold")
-    console = Console()
+    console = plain()
     console.print(f"{BLOCKS} blocks of {SYMBOLS} symbols with {LEVELS} levels, bits a block; all received")
     console.print(table)

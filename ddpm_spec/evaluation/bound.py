@@ -17,6 +17,7 @@ from ddpm_spec.formulas.bound import bits_per_dim, prior_term, variance_mismatch
 from ddpm_spec.formulas.forward import q_step_variance
 from ddpm_spec.formulas.posterior import posterior_variance
 from ddpm_spec.formulas.step import Step
+from ddpm_spec.runs.settings import SEEDS
 
 __all__ = [
     "Bound",
@@ -161,7 +162,7 @@ def held_out_bound(
         images: uint8 grey levels 0..levels − 1, shape (N, C, H, W), N at least 2.
         levels: how many grey levels the images can have: 256 for ordinary ones.
         batch: images in one call of the network.
-        seed: an integer of 64 bits.
+        seed: an integer from 0 to 2³² − 1.
         device: where the network is; None: where the images are.
         progress: told the number of network rows done since its last call.
 
@@ -199,8 +200,8 @@ def _check(images: Tensor, levels: int, batch: int, seed: int) -> None:
         )
     if batch < 1:
         raise InputError(f"batch is {batch}; it must be at least 1")
-    if not -(2**63) <= seed < 2**63:
-        raise InputError(f"seed is {seed}; it must be an integer of 64 bits")
+    if not 0 <= seed < SEEDS:
+        raise InputError(f"seed is {seed}; it must be from 0 to {SEEDS - 1}")
 
 
 def spread(count: int, of: int) -> Tensor:

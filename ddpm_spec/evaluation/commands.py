@@ -10,8 +10,8 @@ from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
 from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
 from ddpm_spec.evaluation.results import evaluate as measured
-from ddpm_spec.machine import processes
-from ddpm_spec.runs.folders import unwritable, write_atomically
+from ddpm_spec.machine import memory, processes
+from ddpm_spec.runs.folders import existing_or_new, write_atomically
 from ddpm_spec.terminal.console import Interrupt, console, notice
 
 __all__ = ["evaluate"]
@@ -49,6 +49,7 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
     measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
     which = _which(options, model)
     samples = options.samples or plan.samples
+    memory.refuse_samples("--samples", samples, model.images.shape)
     images = plan.bound_images if options.images is None else options.images
     results, drawn = measured(measure, which, samples, images, options.inception)
     if model.accelerator.is_main_process:
@@ -70,11 +71,7 @@ def _folder(options: EvaluateOptions, model: Model) -> Path:
         folder = Path(options.model) / "evaluation"
     else:
         folder = Path(f"evaluation-{Path(options.model).name}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error, "name another with --out") from None
-    return folder
+    return existing_or_new(folder)
 
 
 def _which(options: EvaluateOptions, model: Model) -> list[str]:

@@ -63,7 +63,7 @@ class Loaded:
 
         Args:
             n: how many.
-            seed: an integer of 64 bits.
+            seed: an integer from 0 to 2³² − 1.
             steps: steps to take, evenly spread over 1..T; None for all T.
             eta: η of DDIM, in [0, 1]; None for Algorithm 2 with the model's own variance.
             batch: images in one call of the network.
@@ -104,7 +104,7 @@ class Loaded:
 
         Args:
             images: uint8 grey levels 0..levels − 1, shape (N, C, H, W), N at least 2.
-            seed: an integer of 64 bits.
+            seed: an integer from 0 to 2³² − 1.
             batch: images in one call of the network.
 
         Raises:
@@ -182,7 +182,7 @@ def _foreign(argument: str, weights: Weights, device: Device) -> Loaded:
     """Weights without a run."""
     if weights != "ema":
         raise InputError(f"{argument} is no run and has one set of weights; leave weights away")
-    if Path(argument).is_dir():
+    if os.path.isdir(argument):
         check_diffusers(Path(argument))
     from ddpm_spec.interop.weights import open_weights  # brings the hub's client
 
@@ -202,7 +202,7 @@ def _device(machine: Machine, device: Device | None) -> torch.device:
 
 def is_run(folder: Path) -> bool:
     """Whether this is a run folder of ours, whatever its state."""
-    return (folder / "settings.json").exists()
+    return os.path.exists(folder / "settings.json")
 
 
 def check_diffusers(folder: Path) -> None:

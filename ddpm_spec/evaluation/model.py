@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.presets import preset
-from ddpm_spec.runs.settings import Device, Dtype, Machine, Process, Settings
+from ddpm_spec.runs.settings import Device, Dtype, Machine, Process, Settings, refuse_pictures
 
 if TYPE_CHECKING:
     from ddpm_spec.interop.weights import OpenWeights
@@ -75,7 +76,7 @@ def open_model(
         if data_preset:
             raise InputError(f"{argument} is a run and knows its data; leave --preset away")
         return open_run(Path(argument), device, dtype, path=path, cache=cache)
-    if Path(argument).is_dir():
+    if os.path.isdir(argument):
         check_diffusers(Path(argument))
     from ddpm_spec.interop.weights import open_weights
 
@@ -167,6 +168,8 @@ def located(settings: Settings, path: str | None, cache: str | None) -> Settings
         InputError: if these are images that take no such place.
     """
     moved: dict[str, Any] = {k: v for k, v in (("path", path), ("cache", cache)) if v is not None}
+    hint = "and the images are a set of the hub: name that, or a local copy of it"
+    refuse_pictures(settings.data, path or "", hint)
     data.refuse_unused(settings.data, (k for k, v in moved.items() if v != getattr(settings.source, k)))
     return dataclasses.replace(settings, source=dataclasses.replace(settings.source, **moved))
 

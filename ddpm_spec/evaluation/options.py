@@ -8,7 +8,7 @@ import tyro
 
 from ddpm_spec.choices import Convention, Prediction
 from ddpm_spec.errors import InputError
-from ddpm_spec.runs.settings import Device, Dtype, Process, ScheduleName, Settings
+from ddpm_spec.runs.settings import Device, Dtype, Process, ScheduleName, Settings, refuse_out_of_range
 from ddpm_spec.terminal.options import Count, Folder, Name, Number, parse
 
 __all__ = ["PROCESS", "EvaluateOptions", "SampleOptions", "check_draw", "parse_evaluate", "parse_sample"]
@@ -94,13 +94,11 @@ def parse_evaluate(args: list[str]) -> EvaluateOptions:
         InputError: for an unknown option, or a value that is none or out of range, or no file.
     """
     options = parse(EvaluateOptions, args, None, "python -m ddpm_spec.evaluate")
-    for name, least in (("samples", 2), ("images", 0), ("batch", 1)):
-        value = getattr(options, name)
-        if value is not None and (value < least or (name == "images" and value == 1)):
-            right = "0, for all, or at least 2" if name == "images" else f"at least {least}"
-            raise InputError(f"--{name} is {value}; it must be {right}")
-    if not -(2**63) <= options.seed < 2**63:
-        raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    if options.images is not None and (options.images < 0 or options.images == 1):
+        raise InputError(f"--images is {options.images}; it must be 0, for all, or at least 2")
+    for name, rule in (("samples", "samples"), ("batch", "sample_batch"), ("seed", "seed")):
+        if getattr(options, name) is not None:
+            refuse_out_of_range(name, getattr(options, name), rule)
     Settings(process=replace(Process(), **options.stated)).check()
     if options.inception and not options.inception.is_file():
         raise InputError(f"--inception is {options.inception}, which is no file; name one, or leave it away")
@@ -136,11 +134,8 @@ def check_draw(*, n: int, seed: int, eta: float | None, batch: int) -> None:
     Raises:
         InputError: naming the option that is out of range.
     """
-    for name, value in (("n", n), ("batch", batch)):
-        if value < 1:
-            raise InputError(f"--{name} is {value}; it must be at least 1")
-    if not -(2**63) <= seed < 2**63:
-        raise InputError(f"--seed is {seed}; it must be an integer of 64 bits")
+    for name, value, rule in (("n", n, "n"), ("batch", batch, "sample_batch"), ("seed", seed, "seed")):
+        refuse_out_of_range(name, value, rule)
     if eta is not None and not 0 <= eta <= 1:
         raise InputError(f"--eta is {eta}; it must be from 0 to 1")
 

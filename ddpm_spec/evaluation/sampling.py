@@ -10,7 +10,7 @@ import torch
 from ddpm_spec import pictures
 from ddpm_spec.evaluation.loaded import Run, visited
 from ddpm_spec.evaluation.options import SampleOptions, parse_sample
-from ddpm_spec.machine import processes
+from ddpm_spec.machine import memory, processes
 from ddpm_spec.machine.accelerator import accelerator_for
 from ddpm_spec.runs import checkpoints, folders
 from ddpm_spec.terminal.console import Interrupt, console, progress_bar
@@ -42,7 +42,7 @@ def _sample(args: list[str], interrupt: Interrupt) -> None:
         lambda: (
             folders.new_folder(options.out)
             if options.out
-            else folders.numbered_folder(options.run, "samples")
+            else folders.numbered_folder(options.run, "samples", "name one with --out")
         )
     )
     first, end = processes.my_share(options.n)
@@ -72,6 +72,7 @@ def _sample(args: list[str], interrupt: Interrupt) -> None:
 
 
 def _times(options: SampleOptions, run: Run) -> list[int]:
+    memory.refuse_samples("--n", options.n, run.image_shape)
     return visited(
         run.settings.diffusion(),
         n=options.n,

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ddpm_spec.laws import bound, forward, objective, posterior, reverse
 from ddpm_spec.laws.protocol import Implementation
 from ddpm_spec.laws.reference import Case, Reference
+from ddpm_spec.terminal.console import plain
 
 __all__ = ["LAWS", "Law", "Result", "check", "report"]
 
@@ -99,10 +98,8 @@ def report(results: tuple[Result, ...]) -> None:
     for result in sorted(results, key=lambda result: not result.passed):
         style = "" if result.passed else "bold red"
         found = result.error or f"{result.deviation:.1e}"
-        table.add_row(
-            escape(result.law.name), escape(found), f"{result.tolerance:.1e}", result.where, style=style
-        )
-    console = Console()
+        table.add_row(result.law.name, found, f"{result.tolerance:.1e}", result.where, style=style)
+    console = plain()
     console.print(table)
     failed = sum(not result.passed for result in results)
     console.print(f"{len(results) - failed} of {len(results)} laws hold")

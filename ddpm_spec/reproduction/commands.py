@@ -2,9 +2,9 @@
 
 import dataclasses
 import time
-from pathlib import Path
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.loaded import is_run
 from ddpm_spec.evaluation.model import located
 from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for
@@ -14,7 +14,7 @@ from ddpm_spec.reproduction.options import ReproduceOptions, command, parse_repr
 from ddpm_spec.reproduction.plan import Plan
 from ddpm_spec.reproduction.runs import images_of
 from ddpm_spec.reproduction.targets import TARGETS, listed
-from ddpm_spec.runs import folders
+from ddpm_spec.runs import checkpoints, folders
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.provenance import commit, environment
 from ddpm_spec.runs.settings import Settings
@@ -48,7 +48,7 @@ def _reproduce(args: list[str], interrupt: Interrupt) -> None:
         return
     plan = _plan(options, interrupt)
     folder = options.out or options.runs / "results"
-    processes.from_first(lambda: _made(folder))
+    processes.from_first(lambda: folders.existing_or_new(folder))
     target = TARGETS[options.target]
     made = MAKERS[options.target](plan)
     if processes.is_first():
@@ -65,20 +65,13 @@ def _reproduce(args: list[str], interrupt: Interrupt) -> None:
         console.print(f"\n{path}")
 
 
-def _made(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise folders.unwritable(folder, error, "name another with --out") from None
-
-
 def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
     settings = located(preset(options.preset), options.path, options.cache)
     if options.steps:
         training = dataclasses.replace(settings.training, steps=options.steps)
         settings = dataclasses.replace(settings, training=training)
     if options.from_:
-        if not (options.from_ / "settings.json").exists():
+        if not is_run(options.from_):
             raise InputError(
                 f"{options.from_} is not a run folder: it has no settings.json, and tables and figures "
                 "need a run; for the numbers of weights alone: python -m ddpm_spec.evaluate "
@@ -90,6 +83,7 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
                 f"{options.from_} was trained on other images ({saved.data}) than --preset {options.preset} "
                 "has; name the preset it was trained with"
             )
+        checkpoints.latest(options.from_)
         settings = located(saved, options.path, options.cache)
     own = options.preset in TARGETS[options.target].presets
     samples, images = (SAMPLES, IMAGES) if own else (

@@ -8,6 +8,7 @@ import tyro
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.runs.settings import refuse_out_of_range
 from ddpm_spec.terminal.options import Count, Folder, Name, parse
 
 __all__ = ["ReproduceOptions", "command", "parse_reproduce"]
@@ -75,12 +76,10 @@ def parse_reproduce(args: list[str]) -> ReproduceOptions:
     if options.target not in TARGETS:
         said = f"there is no target {options.target!r}" if options.target else "no target was named"
         raise InputError(f"{said}; choose from {', '.join(TARGETS)}")
-    for name, least in (("steps", 1), ("samples", 2), ("images", 2), ("batch", 1)):
-        value = getattr(options, name)
-        if value is not None and value < least:
-            raise InputError(f"--{name} is {value}; it must be at least {least}")
-    if not -(2**63) <= options.seed < 2**63:
-        raise InputError(f"--seed is {options.seed}; it must be an integer of 64 bits")
+    rules = {"steps": "steps", "samples": "samples", "images": "bound_images", "batch": "sample_batch"}
+    for name, rule in (*rules.items(), ("seed", "seed")):
+        if getattr(options, name) is not None:
+            refuse_out_of_range(name, getattr(options, name), rule)
     if options.from_ and options.target in ("table1", "table2", "followups"):
         raise InputError(
             f"{options.target} is made of several runs; leave --from away, --runs names their folder"

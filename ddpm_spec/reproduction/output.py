@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from ddpm_spec.reproduction.markdown import markdown, origin
 from ddpm_spec.reproduction.plan import Made
 from ddpm_spec.reproduction.targets import Target
 from ddpm_spec.runs.folders import write_atomically
+from ddpm_spec.terminal.console import plain
 
 __all__ = ["as_json", "show", "write"]
 
@@ -53,7 +53,7 @@ def write(result: dict[str, Any], picture: bytes | None, folder: Path) -> Path:
 
 def show(result: dict[str, Any], folder: Path) -> None:
     """On stdout."""
-    out = Console(highlight=False)
+    out = plain()
     out.print(Text(f"\n{result['place']}: {result['title']} ({result['preset']})", style="bold"))
     for table in result["tables"]:
         out.print(Text(f"\n{table['caption']}"))

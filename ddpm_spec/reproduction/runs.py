@@ -85,8 +85,8 @@ def trained(settings: Settings, preset: str, runs: Path, interrupt: Interrupt) -
         processes.from_first(lambda: settings.save(run / "settings.json"))
     start = time.monotonic()
     try:
-        trainer, *_ = fit(TrainOptions(preset=preset, resume=run, settings=settings), interrupt)
-        device, ranks = trainer.accelerator.device, trainer.accelerator.num_processes
+        with fit(TrainOptions(preset=preset, resume=run, settings=settings), interrupt) as (trainer, *_):
+            device, ranks = trainer.accelerator.device, trainer.accelerator.num_processes
     except Diverged as end:
         console.print(f"{run}: {end}")
         device, ranks = torch.device("cpu"), processes.count()

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.text import Text
 
 from ddpm_spec.reproduction.published import LSUN
+from ddpm_spec.terminal.console import plain
 
 __all__ = ["TARGETS", "Target", "listed"]
 
@@ -46,7 +46,7 @@ TARGETS: dict[str, Target] = {
 
 def listed() -> None:
     """Prints every target with what it is."""
-    out = Console(highlight=False)
+    out = plain()
     for name, target in TARGETS.items():
         of = ", ".join(target.presets)
         out.print(Text(f"{name:9} {target.place:8} {target.explains} (paper: {of})"), soft_wrap=True)

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.runs.folders import way_out
 from ddpm_spec.runs.settings import BEFORE, Settings
 
 __all__ = [
@@ -89,8 +90,11 @@ def reserve(run: Path, network: nn.Module) -> None:
         InputError: with the space needed and the space free.
     """
     need = (KEPT + 1) * 4 * sum(p.numel() * p.element_size() for p in network.parameters()) + 2**24
-    disk = next(path for path in (run, *run.absolute().parents) if path.exists())
-    free = shutil.disk_usage(disk).free
+    # Path.exists raises where a name is too long.
+    disk = next(path for path in (run, *run.absolute().parents) if os.path.exists(path))
+    total, _, free = shutil.disk_usage(disk)
+    if not total:  # /proc, /sys
+        raise InputError(f"{run} is on a file system that keeps no files; name another folder with --run")
     if free < need:
         raise InputError(
             f"no room for checkpoints in {run}: {need / 2**20:,.0f} MB needed, {free / 2**20:,.0f} MB free; "
@@ -120,7 +124,7 @@ def write(run: Path, checkpoint: Checkpoint) -> Path:
         kept = f"the checkpoint of step {older[-1]} is safe" if older else "nothing had been saved before"
         raise InputError(
             f"step {checkpoint.step} could not be saved in {run} ({error}); {kept}; "
-            "free some disk and go on with --resume"
+            f"{way_out(error) if isinstance(error, OSError) else 'free some disk'} and go on with --resume"
         ) from None
     for step in steps_in(run)[:-KEPT]:
         # Renamed first: a removal that is cut short must not leave half a checkpoint by its name.

@@ -9,8 +9,10 @@ field existed: that is what an older run is read with, which lacks it. A preset 
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BEFORE",
+    "SEEDS",
     "Device",
     "Dtype",
     "Evaluation",
@@ -39,6 +42,8 @@ __all__ = [
     "ScheduleName",
     "Settings",
     "Training",
+    "refuse_out_of_range",
+    "refuse_pictures",
     "without_dashes",
 ]
 
@@ -195,8 +200,11 @@ class Settings:
         schedule = _schedule(p.schedule, p.T, p.beta_1, p.beta_T)
         return Diffusion(schedule, p.variance, p.prediction, p.convention)
 
-    def check(self) -> None:
+    def check(self, *, saved: bool = False) -> None:
         """Refuses a value out of range, and values without meaning together, naming the option.
+
+        Args:
+            saved: they are those of a run, which an older version may have made with what is refused now.
 
         Raises:
             InputError: with what would be right.
@@ -210,15 +218,14 @@ class Settings:
             self.machine,
         ):
             for name, value in vars(group).items():
-                rule = _RULES.get(name)
-                if rule and not rule[0](value):
-                    raise InputError(f"--{name.replace('_', '-')} is {_shown(value)}; it must be {rule[1]}")
+                if name in _RULES and not (saved and name == "seed"):
+                    refuse_out_of_range(name, value)
         n, p, t = self.network, self.process, self.training
         if n.channels % 2 or n.channels % n.groups:
             raise InputError(
                 f"--channels is {n.channels}; it must be even and a multiple of --groups, {n.groups}"
             )
-        if p.beta_1 > p.beta_T:
+        if p.beta_1 > p.beta_T and p.schedule != "cosine":  # which has neither
             raise InputError(
                 f"--beta-1 is {p.beta_1} and --beta-T is {p.beta_T}; the schedule must not decrease"
             )
@@ -283,7 +290,7 @@ class Settings:
         except ValueError as error:
             raise InputError(f"{path} is damaged ({error}); restore it, or start a new run") from None
         try:
-            settings.check()
+            settings.check(saved=True)
         except InputError as error:
             raise InputError(f"{path}: {without_dashes(str(error))}") from None
         return settings
@@ -312,6 +319,29 @@ BEFORE: dict[str, Any] = {
     for name, value in vars(group).items()
 }
 """What an update was made with before there was a field to say so, as JSON has it."""
+
+
+def refuse_pictures(data: str, path: str, hint: str = "did you mean --data folder?") -> None:
+    """Refuses to look for a set of the hub in a folder of pictures, which lacks what such a set has.
+
+    Raises:
+        InputError: with the hint behind it.
+    """
+    if data == "hub" and os.path.isdir(path):
+        files = [file.suffix.lower() for file in itertools.islice(Path(path).rglob("*.*"), 1000)]
+        if not {".parquet", ".arrow"}.intersection(files) and {".png", ".jpg", ".jpeg"}.intersection(files):
+            raise InputError(f"{path} is a folder of pictures here; {hint}")
+
+
+def refuse_out_of_range(name: str, value: Any, rule: str = "") -> None:
+    """Refuses a value of the option `name`; the rule is its own, or that of another.
+
+    Raises:
+        InputError: naming the option, with what would be right.
+    """
+    holds, right = _RULES[rule or name]
+    if not holds(value):
+        raise InputError(f"--{name.replace('_', '-')} is {_shown(value)}; it must be {right}")
 
 
 def _shown(value: Any) -> str:
@@ -369,34 +399,43 @@ def _at_least(low: int) -> tuple[Callable[[Any], bool], str]:
     return lambda x: x >= low, f"at least {low}"
 
 
-def _all_positive(x: tuple[int, ...]) -> bool:
-    return bool(x) and min(x) >= 1
+def _from_to(low: int, high: int) -> tuple[Callable[[Any], bool], str]:
+    return lambda x: low <= x <= high, f"from {low} to {high}"
 
 
+SEEDS = 2**32
+"""Seeds are below this: NumPy and scikit-learn, which judge the samples, take no others."""
+
+# Where a value has an upper limit here, what lies above it would only hang or exhaust the machine.
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "channels": _at_least(4),
-    "multipliers": (_all_positive, "one whole number a level, each at least 1"),
-    "blocks": _at_least(1),
+    "channels": _from_to(4, 8192),
+    "multipliers": (
+        lambda x: bool(x) and 1 <= min(x) <= max(x) <= 1024,
+        "one whole number a level, each from 1 to 1024",
+    ),
+    "blocks": _from_to(1, 1000),
     "groups": _at_least(1),
     "dropout": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
-    "T": _at_least(2),
+    "T": _from_to(2, 1_000_000),
     "beta_1": (lambda x: 0 < x < 1, "between 0 and 1"),
     "beta_T": (lambda x: 0 < x < 1, "between 0 and 1"),
-    "steps": _at_least(1),
-    "batch": _at_least(1),
+    "steps": _from_to(1, 10**9),
+    "batch": _from_to(1, 10**6),
     "lr": (lambda x: 0 < x < math.inf, "above 0"),
     "warmup": _at_least(0),
     "max_norm": (lambda x: x > 0, "above 0 (inf for no limit)"),
     "ema": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
-    "seed": (lambda x: -(2**63) <= x < 2**63, "an integer of 64 bits"),
+    "seed": _from_to(0, SEEDS - 1),
     "accumulate": _at_least(1),
     "save_every": _at_least(1),
     "sample_every": _at_least(0),
     "sample_batch": _at_least(1),
-    "samples": _at_least(2),
+    "samples": _from_to(2, 10**7),
+    "n": _from_to(1, 10**7),
     "bound_images": _at_least(2),
-    "threads": _at_least(0),
-    "workers": _at_least(0),
-    "image_size": _at_least(0),
+    "threads": _from_to(0, 1024),
+    "workers": _from_to(0, 1024),
+    "image_size": _from_to(0, 2**16),
+    "rounds": _from_to(2, 10**6),
     "cache_gb": _at_least(0),
 }

@@ -1,14 +1,21 @@
 """The terminal: progress, interruption, errors of one line."""
 
+import io
 import os
+import platform
 import signal
+import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.version import __version__
@@ -22,6 +29,7 @@ __all__ = [
     "StoppedElsewhere",
     "console",
     "notice",
+    "plain",
     "progress_bar",
     "run_command",
 ]
@@ -32,18 +40,22 @@ STARTED = time.monotonic()
 LAUNCHED = "WORLD_SIZE" in os.environ
 """Whether a launcher has started this process; RANK is its number then."""
 
-console = Console(
-    stderr=True, highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0" and LAUNCHED
-)
+
+def plain(**options: Any) -> Console:
+    """A console that prints what it is given: a path may hold [brackets], or :smile:."""
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
+console = plain(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0" and LAUNCHED)
 """Progress and messages go to stderr, from the first process only; stdout carries the report."""
 
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+_errors = plain(stderr=True, soft_wrap=True)
 """What went wrong is said by the process where it went wrong."""
 
 
 def notice(text: str) -> None:
     """Says something that does not stop the command."""
-    console.print(f"[bold yellow]note:[/] {_escaped(text)}")
+    console.print(Text.assemble(("note:", "bold yellow"), f" {_one_line(text)}"))
 
 
 class Interrupted(Exception):
@@ -63,34 +75,74 @@ class StoppedElsewhere(Exception):
 
 
 def run_command(command: Callable[[list[str]], int | None], args: list[str]) -> int:
-    """Runs a command and returns its exit status; a person's error is one line, without traceback.
+    """Runs a command and returns its exit status; an error is one line, without traceback.
 
-    What the command returns, or 0 when done, 2 for bad input, 128 + n when stopped by signal n. `--version`
-    prints the version instead.
+    What the command returns, or 0 when done, 2 for bad input, 128 + n when stopped by signal n, 1 for an
+    error that nobody foresaw, whose traceback is saved. `--version` prints the version instead; `--debug`,
+    which the command does not see, shows such a traceback.
     """
+    _print_any_letter()
     try:
         if "--version" in args:
             print(f"ddpm_spec {__version__}")
             return 0
-        return command(args) or 0
+        return command([word for word in args if word != "--debug"]) or 0
     except InputError as error:
-        _errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        _say_error(str(error))
         return 2
     except StoppedElsewhere:
         return 0
     except Interrupted as stop:
-        console.print(_escaped(str(stop)))
+        console.print(_one_line(str(stop)))
         return 128 + stop.signal_number
     except KeyboardInterrupt:
         console.print("stopped")
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of stdout, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except Exception as error:
+        # What the system refuses is rarely a fault of this package.
+        refused = isinstance(error, OSError)
+        if "--debug" in args:
+            traceback.print_exc()
+        else:
+            _say_error(_refused(error) if isinstance(error, OSError) else _unforeseen(error))
+        return 2 if refused else 1
     return 0
 
 
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).replace("[", r"\[")
+def _print_any_letter() -> None:
+    """A terminal without α, or a name that is no text, gets an escape: it is no reason to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _refused(error: OSError) -> str:
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{what}; --debug shows where this came from"
+
+
+def _unforeseen(error: Exception) -> str:
+    """What to say of an error that is none of ours, or a fault of this package; its traceback is saved."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="ddpm_spec-", suffix=".log", delete=False
+        ) as log:
+            log.write(f"ddpm_spec {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+            log.write(f"{sys.argv}\n\n{traceback.format_exc()}")
+    except OSError:
+        return f"{said}; nobody foresaw this: repeat with --debug and report what it prints"
+    return f"{said}; nobody foresaw this: please report it with {log.name}; --debug shows what is in it"
+
+
+def _say_error(text: str) -> None:
+    _errors.print(Text.assemble(("error:", "bold red"), f" {_one_line(text)}"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 class Interrupt:
@@ -152,10 +204,10 @@ class Bar:
 def progress_bar(title: str, total: int) -> Iterator[Bar]:
     """A bar with the network calls done, a note, images/s and the time left."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TimeRemainingColumn(),
         TextColumn("left"),
     )

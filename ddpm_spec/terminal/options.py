@@ -56,7 +56,11 @@ def _parsed(kind: type[Any], args: tuple[str, ...], default: Any, prog: str) -> 
             raise  # --help
         raise InputError(f"{_message(said.getvalue())}; see {prog} --help") from None
     if unknown:
-        close = difflib.get_close_matches(unknown[0], _flags(kind), n=1)
+        flags = _flags(kind)
+        flag = args[args.index(unknown[0]) - 1] if unknown[0] in args[1:] else ""
+        if flags.get(flag) is bool and not unknown[0].startswith("-"):
+            raise InputError(f"{flag} takes no value; write {flag} or --no-{flag[2:]}, without {unknown[0]}")
+        close = difflib.get_close_matches(unknown[0], flags, n=1)
         hint = f"did you mean {close[0]}?" if close else f"see {prog} --help"
         raise InputError(f"there is no option {unknown[0]}; {hint}")
     return options
@@ -72,10 +76,12 @@ def _message(printed: str) -> str:
     return " ".join(itertools.takewhile(bool, body)).rstrip(".")
 
 
-def _flags(kind: Any) -> list[str]:
-    flags = []
+def _flags(kind: Any) -> dict[str, Any]:
+    """Every option with its type."""
+    flags: dict[str, Any] = {}
     for part in dataclasses.fields(kind):
         inner = getattr(part.type, "__origin__", part.type)
         inner = next((a for a in getattr(part.type, "__args__", ()) if dataclasses.is_dataclass(a)), inner)
-        flags += _flags(inner) if dataclasses.is_dataclass(inner) else [f"--{part.name.replace('_', '-')}"]
+        flag = f"--{part.name.replace('_', '-')}"
+        flags |= _flags(inner) if dataclasses.is_dataclass(inner) else {flag: inner}
     return flags

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from ddpm_spec.terminal.console import plain
 
 __all__ = ["Section", "print_sections"]
 
@@ -29,7 +30,7 @@ class Section:
 
 def print_sections(headline: str, sections: list[Section], folder: Path) -> None:
     """Tables and notes as text on stdout; an image by its path in the folder."""
-    out = Console(highlight=False)
+    out = plain()
     out.print(Text(f"\n{headline}", style="bold"))
     for section in sections:
         out.print(Text(f"\n{section.title}", style="bold"))

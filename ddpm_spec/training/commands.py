@@ -17,13 +17,13 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
 from ddpm_spec.evaluation.bound import held_out_bound, histogram_bits, spread
 from ddpm_spec.evaluation.draw import draw
-from ddpm_spec.machine import processes
+from ddpm_spec.machine import memory, processes
 from ddpm_spec.machine.accelerator import accelerator_for, description, resolved, say_what_differs
-from ddpm_spec.runs import checkpoints, folders, provenance
+from ddpm_spec.runs import checkpoints, folders, lock, provenance
 from ddpm_spec.runs.presets import preset
-from ddpm_spec.runs.settings import Settings
+from ddpm_spec.runs.settings import SEEDS, Settings
 from ddpm_spec.terminal.console import STARTED, Interrupt, Interrupted, console, notice, progress_bar
-from ddpm_spec.training import report
+from ddpm_spec.training import chain, report
 from ddpm_spec.training.log import Log
 from ddpm_spec.training.loop import Diverged, Trainer
 from ddpm_spec.training.options import TrainOptions, parse_train
@@ -51,31 +51,40 @@ def train(args: list[str]) -> None:
 
 def _train(args: list[str], interrupt: Interrupt) -> None:
     options = processes.from_first(lambda: parse_train(args))
-    trainer, images, run, seconds = fit(options, interrupt)
-    if processes.is_first():  # the others have nothing to wait for
-        finished = _evaluate(trainer, images, run, interrupt, {"training": seconds})
-        report.write(finished, run)
-        report.print_report(finished)
-        console.print(f"\nreport: {run / 'report.html'}")
+    with fit(options, interrupt) as (trainer, images, run, seconds):
+        if processes.is_first():  # the others have nothing to wait for
+            finished = _evaluate(trainer, images, run, interrupt, {"training": seconds})
+            report.write(finished, run)
+            report.print_report(finished)
+            console.print(f"\nreport: {run / 'report.html'}")
 
 
-def fit(options: TrainOptions, interrupt: Interrupt) -> tuple[Trainer, data.Images, Path, float]:
+@contextlib.contextmanager
+def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, data.Images, Path, float]]:
     """Trains what the options say to its last step: the trainer, its images, its folder, the seconds taken.
+
+    Until the block ends, no other process can train in that folder.
 
     Raises:
         InputError: as `train`; `Diverged`, one of them, after noting it in the run.
         Interrupted: by a signal, after saving.
         StoppedElsewhere: where another process has failed.
     """
-    images = _load(options.settings, interrupt)
-    with processes.together():
-        accelerator = accelerator_for(options.settings)
-        _check_fit(options, images, accelerator)
-    settings = processes.from_first(lambda: resolved(options.settings, accelerator.device))
-    trainer = Trainer(settings, images, accelerator)
-    run = processes.from_first(lambda: _open_run(options, trainer))
-    trainer.share()
-    return trainer, images, run, _fit(trainer, run, interrupt)
+    with contextlib.ExitStack() as alone:
+        if options.resume:
+            held = lock.writing(options.resume)
+            processes.from_first(lambda: alone.enter_context(held))
+        images = _load(options.settings, interrupt)
+        with processes.together():
+            accelerator = accelerator_for(options.settings)
+            _check_fit(options, images, accelerator)
+        settings = processes.from_first(lambda: resolved(options.settings, accelerator.device))
+        trainer = Trainer(settings, images, accelerator)
+        run = processes.from_first(lambda: _open_run(options, trainer, alone))
+        if short := chain.too_short(settings, images):
+            notice(short)
+        trainer.share()
+        yield trainer, images, run, _fit(trainer, run, interrupt)
 
 
 def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
@@ -118,7 +127,7 @@ def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelera
     settings = options.settings
     channels, side, _ = images.shape
     with torch.device("meta"):
-        settings.unet(channels, side)
+        network = settings.unet(channels, side)
     sides = [side >> level for level in range(len(settings.network.multipliers))]
     asked = settings.network.attention
     if not options.resume and asked != preset(options.preset).network.attention:  # a default may do nothing
@@ -138,14 +147,24 @@ def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelera
             f"--batch is {settings.training.batch}; it must be a multiple of {parts}, "
             "the number of processes times --accumulate"
         )
+    if not options.resume and settings.training.batch > len(images.train):  # older versions repeated images
+        raise InputError(
+            f"--batch is {settings.training.batch}; it must be at most {len(images.train):,}, "
+            "the training images there are"
+        )
+    memory.refuse_training(settings, _count(network), images.shape, accelerator.device, parts)
+    memory.refuse_samples("--samples", settings.evaluation.samples, images.shape)
 
 
-def _count(trainer: Trainer) -> int:
-    return sum(p.numel() for p in trainer.network.parameters())
+def _count(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
 
 
-def _open_run(options: TrainOptions, trainer: Trainer) -> Path:
-    """The folder of this run: a new one, or one to go on in, from its last checkpoint if it has one."""
+def _open_run(options: TrainOptions, trainer: Trainer, alone: contextlib.ExitStack) -> Path:
+    """The folder of this run: one to go on in, from its last checkpoint if it has one, or a new one.
+
+    A new one is locked until `alone` is closed; the other is already.
+    """
     settings = trainer.settings
     checkpoints.reserve(options.resume or options.run or Path("runs"), trainer.network)
     if options.resume:
@@ -161,9 +180,11 @@ def _open_run(options: TrainOptions, trainer: Trainer) -> Path:
         run = folders.new_folder(options.run)
     else:
         run = folders.numbered_folder(Path("runs"), options.preset)
+    if not options.resume:
+        alone.enter_context(lock.writing(run))
     settings.save(run / "settings.json")
     console.print(
-        f"{run}: {settings.data} on {trainer.accelerator.device.type}, {_count(trainer):,} parameters"
+        f"{run}: {settings.data} on {trainer.accelerator.device.type}, {_count(trainer.network):,} parameters"
     )
     return run
 
@@ -243,7 +264,8 @@ def _evaluate(
     """Samples, bound and figures of the averaged weights; writes the pictures."""
     settings, device = trainer.settings, trainer.accelerator.device
     T, plan = settings.process.T, settings.evaluation
-    common = {"batch": plan.sample_batch, "seed": settings.training.seed, "device": device}
+    seed = settings.training.seed % SEEDS  # a run of an older version may have another
+    common = {"batch": plan.sample_batch, "seed": seed, "device": device}
 
     def advance(bar: Any, rows: int) -> None:
         bar.advance(rows / T)
@@ -270,7 +292,7 @@ def _evaluate(
     losses = trainer.losses[: trainer.step].cpu().numpy()
     folders.write_atomically(run / "samples.png", pictures.grid_png(samples, images.levels))
     folders.write_atomically(run / "loss.png", pictures.loss_curve(losses))
-    figures, seed = {}, settings.training.seed
+    figures = {}
     if quality.has_judge(images):
         judge = quality.Judge(images)
         figures = {
@@ -285,7 +307,7 @@ def _evaluate(
         data=settings.data,
         levels=images.levels,
         step=trainer.step,
-        parameters=_count(trainer),
+        parameters=_count(trainer.network),
         loss=float(losses[-max(1, len(losses) // 10) :].mean()),
         figures=figures,
         bound=bound,
@@ -294,6 +316,7 @@ def _evaluate(
         seconds=seconds,
         environment=provenance.environment(device, trainer.accelerator.num_processes),
         settings=settings,
+        short_chain=chain.too_short(settings, images),
     )
 
 

@@ -9,7 +9,7 @@ import tyro
 from ddpm_spec.data.source import refuse_unused
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs.presets import preset
-from ddpm_spec.runs.settings import Settings
+from ddpm_spec.runs.settings import Settings, refuse_pictures
 from ddpm_spec.terminal.options import Folder, given, parse
 
 __all__ = ["TrainOptions", "parse_train"]
@@ -53,25 +53,26 @@ def parse_train(args: list[str]) -> TrainOptions:
         base = preset(name or "digits")
     default = TrainOptions(preset=name or "digits", settings=base)
     options = parse(TrainOptions, args, default, "python -m ddpm_spec.train")
-    options.settings.check()
-    _refuse_unused(base, options.settings)
+    options.settings.check(saved=resume is not None)
+    _refuse_unused(base, options.settings, args)
     if resume is not None:
         _refuse_changes(base, options.settings)
     return options
 
 
-def _refuse_unused(base: Settings, asked: Settings) -> None:
+def _refuse_unused(base: Settings, asked: Settings, args: list[str]) -> None:
     """What was given and would do nothing; a default may."""
-
-    def changed(group: str) -> set[str]:
-        before, now = vars(getattr(base, group)), vars(getattr(asked, group))
-        return {name for name in now if now[name] != before[name]}
-
-    refuse_unused(asked.data, sorted(changed("source")), ", or did you mean --data folder?")
-    if asked.process.schedule == "cosine" and changed("process") & {"beta_1", "beta_T"}:
-        raise InputError(
-            "cosine has neither --beta-1 nor --beta-T; leave them away, or use --schedule linear"
-        )
+    before, now = vars(base.source), vars(asked.source)
+    changed = sorted(name for name in now if now[name] != before[name])
+    if "path" in changed:
+        refuse_pictures(asked.data, asked.source.path)
+    refuse_unused(asked.data, changed, ", or did you mean --data folder?")
+    for flag in ("--beta-1", "--beta-T"):
+        if asked.process.schedule == "cosine" and (value := given(args, flag)) is not None:
+            raise InputError(
+                f"--schedule is cosine, which has no {flag} (here {value}); "
+                f"leave {flag} away, or use --schedule linear"
+            )
 
 
 def _refuse_changes(saved: Settings, asked: Settings) -> None:

@@ -21,6 +21,8 @@ __all__ = ["Report", "print_report", "sections", "write"]
 TARGETS = {"confidence": 0.97, "rarest_class": 0.03, "frechet": 52.0, "novelty": 0.8}
 """What a sound run of the digits reaches; frechet from above, the others from below."""
 
+ENOUGH = 256
+"""Samples that the targets are meant for. With fewer even real images miss them: 16 have a Fréchet of 720."""
 
 OURS = "this model"
 """Its row among the figures."""
@@ -47,6 +49,8 @@ class Report:
     seconds: dict[str, float]
     environment: dict[str, Any]
     settings: Settings
+    short_chain: str = ""
+    """What is to be said of a chain that does not reach noise."""
 
 
 def sections(r: Report) -> list[Section]:
@@ -78,7 +82,13 @@ def _quality(r: Report) -> Section:
 
     rows = [row(*named) for named in r.figures.items()]
     notes = []
-    if r.data == "digits":
+    count = r.settings.evaluation.samples
+    if r.data == "digits" and count < ENOUGH:
+        notes.append(
+            f"{count} samples are too few to hold against targets: even as many real images would miss them. "
+            f"Draw at least {ENOUGH} (--samples)."
+        )
+    elif r.data == "digits":
         missed = missed_targets(r.figures[OURS])
         rows.append(("target", "≥ 0.97", "≥ 3%", "≤ 52", "≥ 0.80"))
         notes.append(
@@ -151,8 +161,8 @@ def _bound(r: Report) -> Section:
     mismatch = ""
     if r.settings.process.variance == "beta":
         mismatch = (
-            f" σ_t² = β_t costs {b.mismatch:.2f} bits/dim whatever the network predicts (C of Eq. 8), "
-            "a price that the histograms do not pay."
+            f" σ_t² = β_t costs {b.mismatch:.2f} bits/dim whatever the network predicts (C of Eq. 8)"
+            + (", a price that the histograms do not pay." if r.histogram else ".")
         )
     histograms = " The histograms of the pixels of the training images code the same images."
     course = f"Half of the bound lies at t ≤ {b.half_at}."
@@ -175,6 +185,7 @@ def _bound(r: Report) -> Section:
             f"{b.images} held-out images, one draw of x_t for each of the T steps; ± is one standard error."
             + (histograms if r.histogram else ""),
             course + mismatch,
+            *([f"The chain is too short: {r.short_chain}."] if r.short_chain else []),
             *([_bin(r.levels, r.bin_in_sigmas)] if r.bin_in_sigmas else []),
         ),
         mark=3,
@@ -194,7 +205,8 @@ def _machine(r: Report) -> Section:
 
 def _settings(r: Report) -> Section:
     rows = [("data", r.data), ("parameters", f"{r.parameters:,}"), ("step", f"{r.step:,}")]
-    for group in ("network", "process", "training", "evaluation", "machine"):
+    source = () if r.data == "digits" else ("source",)  # which has none of it
+    for group in (*source, "network", "process", "training", "evaluation", "machine"):
         for name, value in asdict(getattr(r.settings, group)).items():
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             rows.append((f"--{name.replace('_', '-')}", shown))
@@ -214,8 +226,13 @@ def _maths(text: str) -> markupsafe.Markup:
     )
 
 
+def _images(r: Report) -> str:
+    """Which images these are: the name of the set, and of its place where it has one."""
+    return " ".join(filter(None, (r.data, r.settings.source.path)))
+
+
 def _headline(r: Report) -> str:
-    return f"{r.data}: {r.step:,} steps, {r.parameters:,} parameters, {r.seconds['all']:.0f} s"
+    return f"{_images(r)}: {r.step:,} steps, {r.parameters:,} parameters, {r.seconds['all']:.0f} s"
 
 
 def write(report: Report, run: Path) -> None:
@@ -239,10 +256,10 @@ def write(report: Report, run: Path) -> None:
         return f"data:image/png;base64,{base64.b64encode((run / name).read_bytes()).decode()}"
 
     page = environment.get_template("report.html").render(
-        title=f"{report.data}, {report.step:,} steps",
+        title=f"{_images(report)}, {report.step:,} steps",
         headline=_headline(report),
         run=report.run,
         sections=sections(report),
         embedded=embedded,
     )
-    write_atomically(run / "report.html", page.encode())
+    write_atomically(run / "report.html", page.encode(errors="backslashreplace"))  # a path may be no text

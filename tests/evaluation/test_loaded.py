@@ -170,9 +170,10 @@ def test_a_file_of_the_ports(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ({"n": 0}, "n is 0; it must be at least 1"),
+        ({"n": 0}, "n is 0; it must be from 1 to"),
         ({"n": 1, "batch": 0}, "batch is 0; it must be at least 1"),
-        ({"n": 1, "seed": 2**63}, f"seed is {2**63}; it must be an integer of 64 bits"),
+        ({"n": 1, "seed": 2**32}, f"seed is {2**32}; it must be from 0 to {2**32 - 1}"),
+        ({"n": 1, "seed": -1}, f"seed is -1; it must be from 0 to {2**32 - 1}"),
         ({"n": 1, "steps": 9}, "steps is 9; it must be from 2 to 8, the T of the model"),
         ({"n": 1, "steps": 1}, "steps is 1; it must be from 2 to 8, the T of the model"),
         ({"n": 1, "eta": 1.5}, "eta is 1.5; it must be from 0 to 1"),
@@ -214,7 +215,7 @@ def grey(*shape):
             "images have a grey level 17, but levels is 17; they must be from 0 to 16",
         ),
         (grey(2, 1, 8, 8), {"batch": 0}, "batch is 0; it must be at least 1"),
-        (grey(2, 1, 8, 8), {"seed": -(2**63) - 1}, "it must be an integer of 64 bits"),
+        (grey(2, 1, 8, 8), {"seed": -1}, "seed is -1; it must be from 0 to 4294967295"),
     ],
 )
 def test_what_cannot_be_measured(made, given, asked, line):

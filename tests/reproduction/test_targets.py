@@ -177,7 +177,7 @@ def test_a_row_that_diverges_is_shown_with_its_step(tmp_path, monkeypatch):
     [
         ([], r"no target was named; choose from table1"),
         (["table5"], r"there is no target 'table5'; choose from table1"),
-        (["table1", "--samples", "1"], r"--samples is 1; it must be at least 2"),
+        (["table1", "--samples", "1"], r"--samples is 1; it must be from 2 to"),
         (["table1", "--preset", "digit"], r"there is no preset 'digit'"),
         (["table2", "--from", "runs/x"], r"table2 is made of several runs"),
         (["followups", "--from", "runs/x"], r"followups is made of several runs"),

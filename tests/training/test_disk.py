@@ -45,7 +45,7 @@ def test_a_disk_that_fills_up_while_training(images, disk, tmp_path, capsys):
                 size = os.statvfs(disk)
                 ballast.write(bytes(size.f_bavail * size.f_frsize - 2**20))
     assert process.wait() == 2
-    (error,) = [line for line in said if not line.startswith(("run: ", "training: "))]
+    (error,) = [line for line in said if not line.startswith(("run: ", "note: ", "training: "))]
     assert "could not be saved in run (" in error
     newest = checkpoints.steps_in(run)[-1]
     assert f"the checkpoint of step {newest} is safe; free some disk and go on with --resume" in error

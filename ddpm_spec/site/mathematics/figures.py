@@ -184,7 +184,7 @@ def _drawn(names: tuple[str, ...], scripts: tuple[tuple[str, str], ...]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for name, text in scripts:
             Path(folder, name).write_text(text, "utf-8")
-        Path(folder, "package.json").write_text('{"type": "module"}')
+        Path(folder, "package.json").write_text('{"type": "module"}', "utf-8")
         command = [str(NODE), str(Path(__file__).with_name("figures.mjs")), folder, *names]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own)
     if done.returncode:
