@@ -206,6 +206,8 @@ def cosine_schedule(T: int = 1000, s: float = 0.008, max_beta: float = 0.999) ->
     Raises:
         ValueError: if T < 2 or s is not positive.
     """
+    if T < 2:
+        raise ValueError(f"T = {T}: a cosine schedule needs at least two steps")
     if s <= 0:
         raise ValueError(f"s = {s}: the offset of a cosine schedule is positive")
     betas = (schedule.cosine_beta(t, T, s) for t in range(1, T + 1))

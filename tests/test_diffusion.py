@@ -618,9 +618,11 @@ def test_images_of_bytes_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", WITH_NOISE)
 def test_noise_of_another_shape_is_refused(name: str) -> None:
-    """One channel's noise would fit all of them."""
+    """One channel's noise would fit all of them. It is said before the network works."""
+    asked = []
     with pytest.raises(ValueError, match=r"has shape \(2, 1, 2, 2\); it must be \(2, 3, 2, 2\), as of x_"):
-        tried(name, eps=IMAGES[:, :1])
+        tried(name, eps=IMAGES[:, :1], network=lambda x, t: asked.append(t))
+    assert not asked
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "q_sample"])
@@ -654,7 +656,8 @@ def test_one_grey_level_is_refused() -> None:
 
 def test_the_bound_of_one_step_is_the_prior_and_the_decoder() -> None:
     """One step of β: the term of t = 1 is the only one, with a finite gradient, and L_T is that of x_1."""
-    schedule, x_0 = Schedule.from_betas([0.3]), torch.full((2, 1, 1, 2), 0.25, dtype=torch.float64)
+    schedule = Schedule.from_betas([0.3])
+    x_0 = torch.tensor([-1, 0.25, 0, 1], dtype=torch.float64).reshape(2, 1, 1, 2)
     model, eps, scale = Diffusion(schedule), torch.ones_like(x_0), torch.tensor(0.5, requires_grad=True)
     one, at = torch.tensor([1, 1]), schedule.at(torch.tensor([1, 1]), like=x_0)
     x_1 = forward.q_sample(x_0, eps, at)

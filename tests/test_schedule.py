@@ -251,6 +251,7 @@ def test_a_schedule_that_is_none_is_refused(betas: list[float], message: str) ->
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (lambda: cosine_schedule(1), "T = 1: a cosine schedule needs at least two steps"),
         (lambda: cosine_schedule(10, s=0.0), "s = 0.0: the offset of a cosine schedule is positive"),
         (lambda: quadratic_schedule(1), "T = 1: a schedule between two end points"),
         (lambda: constant_schedule(10, 0.0), r"beta_1 = 0.0 is outside \(0, 1\)"),
