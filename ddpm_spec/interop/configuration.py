@@ -215,8 +215,8 @@ def read_scheduler(config: Config, source: str) -> Process:
     if name != _SCHEDULER:
         raise InputError(
             f"{source}: _class_name is {name!r}; only {_SCHEDULER!r} tells the variance of the reverse "
-            "process. Name the folder of the unet alone, and tell ddpm_spec.evaluate the process by --T, --schedule, "
-            "--beta-1, --beta-T, --prediction and --variance"
+            "process. Name the folder of the unet alone, and tell ddpm_spec.evaluate the process by --T, "
+            "--schedule, --beta-1, --beta-T, --prediction and --variance"
         )
     c = _checked(config, source, _SCHEDULER_FREE, _SCHEDULER_FIXED, _SCHEDULER_IDLE)
     return Process(
