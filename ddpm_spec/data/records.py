@@ -5,13 +5,15 @@ import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ddpm_spec.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["Folder", "Hub", "Lmdb", "Part", "Records"]
 
@@ -30,7 +32,7 @@ class Records(Protocol):
 
     def __len__(self) -> int: ...
 
-    def open(self, index: int) -> Image.Image:
+    def open(self, index: int) -> "Image.Image":
         """The image with this number.
 
         Raises:
@@ -48,7 +50,9 @@ def _fingerprint(parts: Iterable[object], *ends: bytes) -> str:
     return state.hexdigest()
 
 
-def _decode(content: bytes, where: str) -> Image.Image:
+def _decode(content: bytes, where: str) -> "Image.Image":
+    from PIL import Image  # images of other kinds do without it
+
     try:
         image = Image.open(io.BytesIO(content))
         image.load()
@@ -92,7 +96,7 @@ class Folder:
         except OSError as error:
             raise InputError(f"{path} cannot be read ({error.strerror}); mend or remove it") from None
 
-    def open(self, index: int) -> Image.Image:
+    def open(self, index: int) -> "Image.Image":
         """As `Records` says."""
         return _decode(self._read(index), str(self.root / self.names[index]))
 
@@ -139,7 +143,7 @@ class Hub:
         content: bytes | None = cell["bytes"]
         return Path(cell["path"]).read_bytes() if content is None else content
 
-    def open(self, index: int) -> Image.Image:
+    def open(self, index: int) -> "Image.Image":
         """As `Records` says."""
         return _decode(self._read(index), f"image {index} of {self.where}")
 
@@ -197,7 +201,7 @@ class Lmdb:
         with self._environment().begin() as transaction:
             return bytes(transaction.get(self.keys[index]))
 
-    def open(self, index: int) -> Image.Image:
+    def open(self, index: int) -> "Image.Image":
         """As `Records` says."""
         return _decode(self._read(index), f"{self.keys[index].decode()} in {self.folder}")
 
@@ -213,7 +217,7 @@ class Part:
     def __len__(self) -> int:
         return self.end - self.first
 
-    def open(self, index: int) -> Image.Image:
+    def open(self, index: int) -> "Image.Image":
         """As `Records` says."""
         return self.records.open(self.first + index)
 
