@@ -1,7 +1,10 @@
 """Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel 2020) as a tested mathematical spec."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["__version__"]
 
-__version__ = version("ddpm_spec")
+try:
+    __version__ = version("ddpm_spec")
+except PackageNotFoundError:  # a bare checkout
+    __version__ = "not installed"
