@@ -1,26 +1,29 @@
 """What the settings of the machine come to here: device, dtype, threads, compilation."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.machine import processes
 from ddpm_spec.runs.settings import Settings
-from ddpm_spec.terminal.console import notice
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 __all__ = ["accelerator_for", "compiled", "description", "resolved", "say_what_differs"]
 
 
-def accelerator_for(settings: Settings) -> Accelerator:
+def accelerator_for(settings: Settings) -> "Accelerator":
     """The device, the dtype and the processes that these settings ask for.
 
     Raises:
         InputError: if there is no such device, or it does not compute in this dtype.
     """
+    from accelerate import Accelerator  # the loop runs without it, with what stands in for it
+
     machine, gpu = settings.machine, torch.cuda.is_available()
     if machine.device == "cuda" and not gpu:
         raise InputError("--device is cuda, but torch sees no GPU here; use --device cpu")
@@ -29,7 +32,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
     if machine.dtype == "bfloat16" and not _has_bfloat16(on_gpu=gpu and not cpu):
         if gpu and not cpu:
             raise InputError("--dtype is bfloat16, which this GPU does not compute in; use --dtype float32")
-        notice("this CPU emulates bfloat16: --dtype float32 is faster")
+        _notice("this CPU emulates bfloat16: --dtype float32 is faster")
     if machine.threads:
         torch.set_num_threads(machine.threads)
     return Accelerator(cpu=cpu, mixed_precision="bf16" if machine.dtype == "bfloat16" else "no")
@@ -43,7 +46,7 @@ def _has_bfloat16(*, on_gpu: bool) -> bool:
     return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
 
 
-def resolved(settings: Settings, accelerator: Accelerator) -> Settings:
+def resolved(settings: Settings, accelerator: "Accelerator") -> Settings:
     """The settings with device, threads and compilation as they turned out: a resumed run has the same."""
     machine = settings.machine
     compiles = machine.compile == "on" or (machine.compile == "auto" and accelerator.device.type == "cuda")
@@ -62,7 +65,7 @@ def compiled(network: nn.Module, settings: Settings) -> None:
         network.compile(fullgraph=True)
 
 
-def description(settings: Settings, accelerator: Accelerator) -> dict[str, Any]:
+def description(settings: Settings, accelerator: "Accelerator") -> dict[str, Any]:
     """What else than the settings that last decides the last bits of an update."""
     machine = settings.machine
     return {
@@ -82,7 +85,13 @@ def say_what_differs(before: dict[str, Any], now: dict[str, Any]) -> None:
         f"{name} {before.get(name)} → {value}" for name, value in now.items() if before.get(name) != value
     ]
     if changed:
-        notice(
+        _notice(
             f"resumed elsewhere ({', '.join(changed)}): the same images and noise, "
             "but sums are rounded otherwise and the weights not the same in every bit"
         )
+
+
+def _notice(text: str) -> None:
+    from ddpm_spec.terminal.console import notice  # rich is not needed where there is nothing to say
+
+    notice(text)

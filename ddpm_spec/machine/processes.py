@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from ddpm_spec.errors import InputError
-from ddpm_spec.terminal.console import StoppedElsewhere
+from ddpm_spec.errors import InputError, StoppedElsewhere
 
 __all__ = [
     "alike",

@@ -10,14 +10,13 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ddpm_spec.errors import InputError
+from ddpm_spec.errors import InputError, StoppedElsewhere
 
 __all__ = [
     "STARTED",
     "Bar",
     "Interrupt",
     "Interrupted",
-    "StoppedElsewhere",
     "console",
     "notice",
     "progress_bar",
@@ -50,14 +49,6 @@ class Interrupted(Exception):
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)
         self.signal_number = signal_number
-
-
-class StoppedElsewhere(Exception):
-    """Another process of the run stops it, and says why.
-
-    This one ends as if all were well: a launcher kills the others at once when one fails, before they have
-    said anything.
-    """
 
 
 def run_command(command: Callable[[list[str]], None], args: list[str]) -> int:
