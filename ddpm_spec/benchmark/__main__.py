@@ -2,8 +2,6 @@
 
 import sys
 
-from ddpm_spec.terminal.console import run_command
-
 
 def _benchmark(args: list[str]) -> None:
     from ddpm_spec.benchmark.commands import benchmark  # torch takes seconds; Ctrl-C works meanwhile
@@ -13,6 +11,12 @@ def _benchmark(args: list[str]) -> None:
 
 def main() -> int:
     """Runs the command with the words of the command line; the exit code."""
+    if "--gpu" in sys.argv[1:]:  # before anything that a bare machine lacks
+        from ddpm_spec.benchmark.gpu.command import main as gpu
+
+        return gpu(sys.argv[1:])
+    from ddpm_spec.terminal.console import run_command
+
     return run_command(_benchmark, sys.argv[1:])
 
 
