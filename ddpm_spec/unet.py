@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ddpm_spec.noise import bits, fold
 
-__all__ = ["UNet", "time_embedding"]
+__all__ = ["UNet", "dropout_by_keys", "time_embedding"]
 
 
 def time_embedding(t: Tensor, channels: int) -> Tensor:
@@ -31,7 +31,7 @@ def time_embedding(t: Tensor, channels: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
-def _dropout(h: Tensor, rate: float, keys: Tensor) -> Tensor:
+def dropout_by_keys(h: Tensor, rate: float, keys: Tensor) -> Tensor:
     """Dropout whose mask for a row depends on that row's key alone.
 
     Four units share the 64 bits of one draw, so the rate is the nearest multiple of 2^−16.
@@ -72,7 +72,7 @@ class ResBlock(nn.Module):
         h = self.conv_1(F.silu(self.norm_1(x))) + self.time(time)[:, :, None, None]
         h = F.silu(self.norm_2(h))
         if keys is not None and self.dropout > 0:
-            h = _dropout(h, self.dropout, fold(keys, self.index))
+            h = dropout_by_keys(h, self.dropout, fold(keys, self.index))
         return self.shortcut(x) + self.conv_2(h)
 
 

@@ -2,47 +2,25 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, Literal
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import torch
 from rich.table import Table
 
+from ddpm_spec.benchmark.options import BenchmarkOptions, parse_benchmark
 from ddpm_spec.errors import InputError
 from ddpm_spec.runs import folders, provenance
 from ddpm_spec.runs.provenance import commit
-from ddpm_spec.runs.settings import refuse_out_of_range
-from ddpm_spec.terminal.console import console, plain
-from ddpm_spec.terminal.options import parse
+from ddpm_spec.terminal.console import console, notice, plain
 
-__all__ = ["BenchmarkOptions", "benchmark"]
+__all__ = ["benchmark"]
 
 Row = dict[str, Any]
 CIFAR10 = {"preset": "cifar10", "image_shape": (3, 32, 32)}
 LARGE = {"preset": "lsun-bedroom", "image_shape": (3, 256, 256)}
 DIGITS = {"preset": "digits", "image_shape": (1, 8, 8)}
-
-
-@dataclass(frozen=True)
-class BenchmarkOptions:
-    """Times our training step and sampler beside diffusers', in turn in one process, and the memory of both.
-
-    The ratios hold on a machine with other work too; for the seconds it must be idle.
-    """
-
-    rounds: int = 9
-    """How often each of the two takes its turn."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where; auto takes a GPU if there is one."""
-    only: str = ""
-    """Only the parts whose name contains this."""
-    out: Path = Path("benchmark.json")
-    """The file to write; one of that name is replaced."""
 
 
 def benchmark(args: list[str]) -> None:
@@ -51,19 +29,14 @@ def benchmark(args: list[str]) -> None:
     Raises:
         InputError: for anything the user can mend.
     """
-    options = parse(BenchmarkOptions, args, None, "python -m ddpm_spec.benchmark")
-    refuse_out_of_range("rounds", options.rounds)
-    if options.out.is_dir():
-        raise InputError(f"--out is {options.out}, which is a folder; name a file")
-    if not os.access(options.out.absolute().parent, os.W_OK):
-        raise InputError(f"--out is {options.out}, which cannot be written; name a file in another folder")
-    if find_spec("diffusers") is None:
-        raise InputError("the benchmark needs diffusers; install it: pip install 'ddpm_spec[interop]'")
+    options = parse_benchmark(args)
     gpu = torch.cuda.is_available()
     if options.device == "cuda" and not gpu:
         raise InputError("--device is cuda, but torch sees no GPU here; use --device cpu")
     on_gpu = gpu and options.device != "cpu"
-    from ddpm_spec.benchmark import races  # imports diffusers
+    if _diffusers() is None:
+        notice("diffusers is not installed, so its columns stay empty: pip install 'ddpm_spec[interop]'")
+    from ddpm_spec.benchmark import races
 
     parts = _parts(on_gpu, options.rounds)
     chosen = {name: part for name, part in parts.items() if options.only in name}
@@ -79,7 +52,7 @@ def benchmark(args: list[str]) -> None:
 
 def _parts(on_gpu: bool, rounds: int) -> dict[str, Callable[[], list[Row]]]:
     """The races in their order; the one between defaults comes last."""
-    from ddpm_spec.benchmark import races  # imports diffusers
+    from ddpm_spec.benchmark import races
 
     device = "cuda" if on_gpu else "cpu"
     small = CIFAR10 | {
@@ -131,28 +104,42 @@ def _save(options: BenchmarkOptions, on_gpu: bool, rows: list[Row]) -> None:
         "commit": commit(),
         "rounds": options.rounds,
         **environment,
-        "diffusers": version("diffusers"),
+        "diffusers": _diffusers(),
         "rows": rows,
     }
     folders.write_atomically(options.out, (json.dumps(report, indent=1) + "\n").encode())
 
 
+def _diffusers() -> str | None:
+    try:
+        return version("diffusers")
+    except PackageNotFoundError:
+        return None
+
+
 def _print(rows: list[Row]) -> None:
-    table = Table("part", "", "ours", "diffusers", "speed of ours", "of the matmul rate")
+    table = Table("part", "", "ours", "diffusers", "speed of ours", "share of the fastest layer", "which is")
     for row in rows:
         cells = [row["part"], row["what"]]
-        if "speed" in row:
+        if "yardstick" in row:
             unit = "images/s" if row["what"] == "training" else "images/s at T = 1000"
-            figures = [f"{row[who]['images_per_second']:.4g} {unit}" for who in ("ours", "theirs")]
-            shares = [f"{row[who]['share_of_matmul']:.0%}" for who in ("ours", "theirs")]
-            cells += [*figures, _times(row["speed"]), " and ".join(shares)]
+            here = [who for who in ("ours", "theirs") if who in row]
+            figures = [f"{row[who]['images_per_second']:.4g} {unit}" for who in here]
+            shares = [f"{row[who]['share_of_fastest']:.0%}" for who in here]
+            limit = row["yardstick"]
+            cells += [*figures, *[""] * (2 - len(figures)), _times(row["speed"]) if "speed" in row else ""]
+            cells += [
+                " and ".join(shares),
+                f"{limit['what']}: {limit['flops_per_second'] / 1e9:,.0f} GFLOP/s",
+            ]
         elif "besides_the_network" in row:
             spread = row["besides_the_network"]
             cells += [
                 f"{spread['median']:.1%} besides the network ({spread['lower']:.1%}–{spread['upper']:.1%})"
             ]
-        elif "memory" in row:
-            cells += [f"{row[who]['peak_bytes'] / 2**30:.2f} GB" for who in ("ours", "theirs")]
+        elif "ours" in row:
+            here = [who for who in ("ours", "theirs") if who in row]
+            cells += [f"{row[who]['peak_bytes'] / 2**30:.2f} GB" for who in here]
         else:
             cells += [
                 ", ".join(f"{T}: {row[T]['peak_bytes'] / 2**20:.0f} MB" for T in ("T = 10", "T = 1000"))

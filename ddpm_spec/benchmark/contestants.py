@@ -1,29 +1,28 @@
-"""Our training step and sampler, and diffusers', on the same network, images and hardware."""
+"""What is raced, and our training step and sampler."""
 
-import contextlib
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
-from diffusers.training_utils import EMAModel
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.optim import Adam, AdamW, Optimizer
+from torch import Tensor
 
-from ddpm_spec.data import Images, to_unit
-from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.benchmark import graphs
+from ddpm_spec.data.images import Images
+from ddpm_spec.diffusion import Diffusion, Network
 from ddpm_spec.evaluation.draw import draw
-from ddpm_spec.interop.configuration import unet_config
-from ddpm_spec.interop.names import DIFFUSERS, names
+from ddpm_spec.machine import processes
 from ddpm_spec.machine.accelerator import accelerator_for, resolved
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.schedule import linear_schedule
 from ddpm_spec.training.loop import Trainer
-from ddpm_spec.unet import UNet
 
-__all__ = ["Contestant", "Ours", "Plan", "Theirs", "random_images"]
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from ddpm_spec.benchmark.gpu.plain import Plain
+
+__all__ = ["Contestant", "Ours", "Plan", "random_images"]
 
 CONTESTED = 1_000_000
 """Updates that the trainer may be asked for."""
@@ -36,6 +35,7 @@ class Plan:
     preset: str
     image_shape: tuple[int, int, int]
     batch: int
+    """Over all processes together."""
     dtype: Literal["float32", "bfloat16"]
     compile: bool
     device: Literal["cpu", "cuda"]
@@ -45,6 +45,15 @@ class Plan:
     """Training steps in one timed piece."""
     defaults: bool = False
     """diffusers as its tutorial has it instead: float32, contiguous memory, AdamW."""
+    samples: int = 0
+    """Images that the samplers draw at once; 0: as many as in a batch."""
+    graphs: bool = False
+    """Our network's kernels are recorded once and launched together: CUDA graphs."""
+
+    @property
+    def drawn(self) -> int:
+        """Images that the samplers draw at once."""
+        return self.samples or self.batch
 
     def settings(self) -> Settings:
         """The preset on this machine; nothing is saved or drawn on the way."""
@@ -53,7 +62,7 @@ class Plan:
             base.machine,
             device=self.device,
             dtype=self.dtype,
-            compile="on" if self.compile else "off",
+            compile="on" if self.compile and not self.graphs else "off",
             threads=0,
         )
         training = replace(base.training, batch=self.batch, accumulate=1, steps=CONTESTED)
@@ -81,89 +90,37 @@ class Contestant(Protocol):
 class Ours:
     """What `ddpm_spec.train` and `ddpm_spec.sample` run."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, accelerator: "Accelerator | Plain | None" = None) -> None:
         settings = plan.settings()
-        self.plan, self.accelerator = plan, accelerator_for(settings)
+        self.plan, self.accelerator = plan, accelerator or accelerator_for(settings)
         self.settings = resolved(settings, self.accelerator.device)
         noise = random_images(plan.image_shape)
         self.images = Images("noise", 256, noise, noise[:8])
         self.trainer = Trainer(self.settings, self.images, self.accelerator)
         self.diffusion = Diffusion(linear_schedule(plan.sampling_steps), settings.process.variance)
+        self.sampler: Network = self.trainer.average
+        if plan.compile:
+            mode = "reduce-overhead" if plan.graphs else None  # in which the compiler records graphs
+            self.trainer.average.compile(fullgraph=True, dynamic=False, mode=mode)
+            if plan.graphs:
+                self.trainer.network.compile(fullgraph=True, dynamic=False, mode=mode)
+        elif plan.graphs:
+            self.trainer.model = graphs.training(self.trainer, plan.dtype == "bfloat16")
+            self.sampler = graphs.Forward(self.trainer.average)
 
     def train(self) -> None:
         """`Trainer.update`."""
         self.trainer.update()
 
     def sample(self) -> object:
-        """`draw`, with as many steps as the plan has."""
-        # The averaged network: not compiled anew, so that the trained one is taken where that matters.
-        network = self.trainer.network if self.plan.compile else self.trainer.average
+        """`draw`, with as many steps as the plan has; each process its share."""
+        return self.drawn(self.diffusion, self.plan.drawn)
+
+    def drawn(self, diffusion: Diffusion, count: int) -> Tensor:
+        """This process's share of so many images, in one batch."""
+        first, end = processes.my_share(count)
         with self.accelerator.autocast():
             return draw(
-                network, self.diffusion, self.images.shape, self.images.levels, count=self.plan.batch,
-                batch=self.plan.batch, seed=0, device=self.accelerator.device,
+                self.sampler, diffusion, self.images.shape, self.images.levels, start=first, count=end,
+                batch=max(1, end - first), seed=0, device=self.accelerator.device,
             )  # fmt: skip
-
-
-class Theirs:
-    """`UNet2DModel` and `DDPMScheduler` in the loop of diffusers' tutorial, and its `DDPMPipeline`."""
-
-    def __init__(self, plan: Plan, network: nn.Module | None = None) -> None:
-        s = plan.settings()
-        config = {k: v for k, v in unet_config(s.network, plan.image_shape).items() if k != "_class_name"}
-        self.plan, self.device = plan, torch.device(plan.device)
-        self.model = UNet2DModel(**config).to(self.device)
-        if network is not None:
-            state, own = network.state_dict(), names(cast(UNet, network), DIFFUSERS)
-            self.model.load_state_dict({theirs: state[ours] for ours, theirs in own.items()})
-        self.layout = torch.contiguous_format if plan.defaults else torch.channels_last
-        self.model.to(memory_format=self.layout)
-        if s.network.checkpointing:
-            self.model.enable_gradient_checkpointing()
-        if plan.compile:
-            self.model.compile(fullgraph=True)
-        self.scheduler = DDPMScheduler(clip_sample=False)
-        if plan.defaults:
-            self.optimizer: Optimizer = AdamW(self.model.parameters(), lr=s.training.lr)
-        else:
-            self.optimizer = Adam(self.model.parameters(), lr=s.training.lr, fused=True)
-        self.average = EMAModel(
-            self.model.parameters(), decay=s.training.ema, foreach=not plan.defaults, model_cls=UNet2DModel,
-            model_config=self.model.config,
-        )  # fmt: skip
-        self.images = to_unit(random_images(plan.image_shape), 256).to(self.device)
-        self.flip, self.max_norm = s.training.flip, s.training.max_norm
-        sampled = DDPMScheduler(num_train_timesteps=plan.sampling_steps, clip_sample=False)
-        self.pipeline = DDPMPipeline(self.model, sampled)
-        self.pipeline.set_progress_bar_config(disable=True)
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        low = self.plan.dtype == "bfloat16" and not self.plan.defaults
-        return torch.autocast(self.device.type, torch.bfloat16) if low else contextlib.nullcontext()
-
-    def train(self) -> None:
-        """The loop of the tutorial."""
-        batch = self.plan.batch
-        x_0 = self.images[torch.randint(len(self.images), (batch,), device=self.device)]
-        if self.flip:
-            x_0 = torch.where(torch.rand(batch, 1, 1, 1, device=self.device) < 0.5, x_0.flip(-1), x_0)
-        x_0 = x_0.contiguous(memory_format=self.layout)
-        noise, t = torch.randn_like(x_0), torch.randint(1000, (batch,), device=self.device)
-        with self._autocast():
-            predicted = self.model(self.scheduler.add_noise(x_0, noise, t), t, return_dict=False)[0]
-            loss = F.mse_loss(predicted.float(), noise)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.average.step(self.model.parameters())
-
-    def sample(self) -> object:
-        """The pipeline."""
-        self.model.eval()
-        with self._autocast():
-            images = self.pipeline(
-                batch_size=self.plan.batch, num_inference_steps=self.plan.sampling_steps, output_type="np"
-            ).images
-        self.model.train()
-        return images

@@ -6,17 +6,23 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional as F
 
-from ddpm_spec.benchmark.contestants import Ours, Plan, Theirs
-from ddpm_spec.benchmark.timing import Piece, Spread, forward_flops, matmul, ratio, take_turns
+from ddpm_spec.benchmark.contestants import Contestant, Ours, Plan
+from ddpm_spec.benchmark.timing import Piece, Spread, forward_flops, ratio, take_turns
+from ddpm_spec.benchmark.yardstick import candidates, contenders, fastest
 from ddpm_spec.errors import InputError
+from ddpm_spec.machine import processes
 from ddpm_spec.runs.provenance import peak_memory
 
-__all__ = ["Row", "apart", "overhead", "race", "sampling_memory", "training_memory"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Row", "apart", "overhead", "race", "raced", "sampling_memory", "training_memory"]
 
 Row = dict[str, Any]
 """What a race found, as JSON."""
@@ -37,43 +43,61 @@ def apart(part: Callable[[], list[Row]]) -> list[Row]:
 
 
 def race(plan_fields: Row, rounds: int) -> list[Row]:
-    """Training and sampling, ours and theirs in turn, with the matmul rate beside them."""
+    """Training and sampling, ours and theirs in turn, with the machine's fastest layers beside them."""
     plan = Plan(**plan_fields)
     ours = Ours(plan)
-    theirs = Theirs(plan, ours.trainer.network)
-    device = torch.device(plan.device)
-    multiply, product = matmul(device, getattr(torch, plan.dtype))
-    with torch.device("meta"):
-        forward = forward_flops(plan.settings().unet(*plan.image_shape[:2]), plan.image_shape)
+    return raced(plan, {"ours": ours, **theirs(plan, ours.trainer.network)}, rounds)
 
+
+def theirs(plan: Plan, network: "nn.Module | None" = None) -> dict[str, Contestant]:
+    """diffusers with the weights of this network; nobody, where it is not installed."""
+    if find_spec("diffusers") is None:
+        return {}
+    from ddpm_spec.benchmark.theirs import Theirs
+
+    return {"theirs": Theirs(plan, network)}
+
+
+def raced(plan: Plan, contestants: dict[str, Contestant], rounds: int) -> list[Row]:
+    """What these came to in training and in sampling; over all processes, if there are several."""
+    device = torch.device(plan.device)
+    with torch.device("meta"):
+        network = plan.settings().unet(*plan.image_shape[:2])
+    forward = forward_flops(network, plan.image_shape)
+    every = candidates(network, plan.image_shape, plan.batch, device, getattr(torch, plan.dtype))
+    contending = contenders(every, device)
     rows = []
-    for what, updates, passes in (("training", plan.updates, 3), ("sampling", 1, plan.sampling_steps)):
-        pair = {
-            who: contestant.train if what == "training" else contestant.sample
-            for who, contestant in (("ours", ours), ("theirs", theirs))
-        }
+    for what, images, updates, passes in (
+        ("training", plan.batch, plan.updates, 3),
+        ("sampling", plan.drawn, 1, plan.sampling_steps),
+    ):
         pieces: dict[str, Piece] = {
-            who: functools.partial(_repeat, piece, updates) for who, piece in pair.items()
+            who: functools.partial(_repeat, one.train if what == "training" else one.sample, updates)
+            for who, one in contestants.items()
         }
-        pieces["matmul"] = multiply
-        seconds = take_turns(pieces, rounds, device)
-        work = updates * passes * plan.batch * forward
-        rate = product / Spread.of(seconds["matmul"]).median
+        seconds = take_turns(pieces | {each.name: each.piece for each in contending}, rounds, device)
+        for who in contestants:  # where several processes work together, all wait for the slowest
+            seconds[who] = list(processes.most(*seconds[who]))
+        name, rate = fastest(contending, seconds)
+        limit = rate * processes.count()
         row: Row = {
             "what": what,
             "plan": asdict(plan),
-            "speed": asdict(ratio(seconds["theirs"], seconds["ours"])),
+            "processes": processes.count(),
+            "yardstick": {"what": name, "flops_per_second": limit},
+            "flops_per_image": passes * forward,
         }
-        row["matmul_flops_per_second"] = rate
-        for who in ("ours", "theirs"):
+        if len(contestants) > 1:
+            row["speed"] = asdict(ratio(seconds["theirs"], seconds["ours"]))
+        for who in contestants:
             spread = Spread.of(seconds[who])
             row[who] = {
                 "seconds": asdict(spread),
                 # A sampler's image takes T network calls: those of the paper.
-                "images_per_second": updates * plan.batch / spread.median
+                "images_per_second": updates * images / spread.median
                 if what == "training"
-                else plan.batch / spread.median * plan.sampling_steps / 1000,
-                "share_of_matmul": work / spread.median / rate,
+                else images / spread.median * plan.sampling_steps / 1000,
+                "share_of_fastest": updates * passes * images * forward / spread.median / limit,
             }
         rows.append(row)
     return rows
@@ -125,9 +149,12 @@ def overhead(plan_fields: Row, rounds: int) -> list[Row]:
 
 def training_memory(plan_fields: Row) -> list[Row]:
     """The peak of three updates, each in a new process."""
-    peaks = {who: apart(functools.partial(_peak, plan_fields, who))[0] for who in ("ours", "theirs")}
-    speed = {"memory": peaks["theirs"]["peak_bytes"] / peaks["ours"]["peak_bytes"]}
-    return [{"what": "training", "plan": plan_fields, **peaks, **speed}]
+    everyone = ("ours", "theirs") if find_spec("diffusers") else ("ours",)
+    peaks = {who: apart(functools.partial(_peak, plan_fields, who))[0] for who in everyone}
+    row = {"what": "training", "plan": plan_fields, **peaks}
+    if len(peaks) > 1:
+        row["memory"] = peaks["theirs"]["peak_bytes"] / peaks["ours"]["peak_bytes"]
+    return [row]
 
 
 def sampling_memory(plan_fields: Row) -> list[Row]:
@@ -142,7 +169,7 @@ def _peak(plan_fields: Row, who: str) -> list[Row]:
     plan = Plan(**plan_fields)
     device = torch.device(plan.device)
     before = _resident(device)
-    contestant = Theirs(plan) if who == "theirs" else Ours(plan)
+    contestant = theirs(plan)[who] if who == "theirs" else Ours(plan)
     if who == "sampler":
         contestant.sample()
     else:

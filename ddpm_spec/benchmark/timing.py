@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Piece", "Spread", "forward_flops", "matmul", "ratio", "take_turns"]
+__all__ = ["Piece", "Spread", "forward_flops", "ratio", "take_turns"]
 
 Piece = Callable[[], object]
 """Something to time."""
@@ -57,17 +57,6 @@ def take_turns(pieces: dict[str, Piece], rounds: int, device: torch.device) -> d
 def ratio(above: list[float], below: list[float]) -> Spread:
     """The ratios within the rounds: what slows a round down slows both."""
     return Spread.of([a / b for a, b in zip(above, below, strict=True)])
-
-
-def matmul(device: torch.device, dtype: torch.dtype) -> tuple[Piece, float]:
-    """Some products of large square matrices, and their floating-point operations."""
-    side, times = (8192, 4) if device.type == "cuda" else (2048, 2)
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-
-    def multiply() -> list[Tensor]:
-        return [a @ b for _ in range(times)]
-
-    return multiply, float(times * 2 * side**3)
 
 
 def forward_flops(network: nn.Module, image_shape: tuple[int, int, int]) -> float:

@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from ddpm_spec.data import pixels
@@ -61,7 +60,9 @@ class Decoded:
 
     def _pixels(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C)."""
-        image: Image.Image = self.records.open(index)
+        from PIL.Image import Resampling  # images of other kinds do without it
+
+        image = self.records.open(index)
         if not self.resized and image.size != (self.side, self.side):
             raise InputError(
                 f"image {index} is {image.width}×{image.height}, the first is {self.side}×{self.side}; "
@@ -72,5 +73,5 @@ class Decoded:
         left, top = (image.width - square) // 2, (image.height - square) // 2
         # Cut first: a resize of the part alone would look across its border.
         image = image.crop((left, top, left + square, top + square))
-        image = image.resize((self.side, self.side), Image.Resampling.LANCZOS)
+        image = image.resize((self.side, self.side), Resampling.LANCZOS)
         return np.asarray(image, np.uint8).reshape(self.side, self.side, -1)

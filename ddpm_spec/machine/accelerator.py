@@ -1,26 +1,29 @@
 """What the settings of the machine come to here: device, dtype, threads, compilation."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from ddpm_spec.errors import InputError
 from ddpm_spec.machine import processes
 from ddpm_spec.runs.settings import Settings
-from ddpm_spec.terminal.console import notice
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 __all__ = ["accelerator_for", "compiled", "description", "device_for", "resolved", "say_what_differs"]
 
 
-def accelerator_for(settings: Settings) -> Accelerator:
+def accelerator_for(settings: Settings) -> "Accelerator":
     """The device, the dtype and the processes that these settings ask for.
 
     Raises:
         InputError: as `device_for`.
     """
+    from accelerate import Accelerator  # the loop runs without it, with what stands in for it
+
     machine, device = settings.machine, device_for(settings)
     # Accelerate leaves a group of CPUs alone unless it is told to use it.
     cpu = machine.device == "cpu" or (processes.count() > 1 and device.type == "cpu")
@@ -42,7 +45,7 @@ def device_for(settings: Settings) -> torch.device:
     if machine.dtype == "bfloat16" and not _has_bfloat16(on_gpu=on_gpu):
         if on_gpu:
             raise InputError("--dtype is bfloat16, which this GPU does not compute in; use --dtype float32")
-        notice("this CPU emulates bfloat16: --dtype float32 is faster")
+        _notice("this CPU emulates bfloat16: --dtype float32 is faster")
     return torch.device("cuda" if on_gpu else "cpu")
 
 
@@ -73,7 +76,7 @@ def compiled(network: nn.Module, settings: Settings) -> None:
         network.compile(fullgraph=True)
 
 
-def description(settings: Settings, accelerator: Accelerator) -> dict[str, Any]:
+def description(settings: Settings, accelerator: "Accelerator") -> dict[str, Any]:
     """What else than the settings that last decides the last bits of an update."""
     machine = settings.machine
     return {
@@ -93,7 +96,13 @@ def say_what_differs(before: dict[str, Any], now: dict[str, Any]) -> None:
         f"{name} {before.get(name)} → {value}" for name, value in now.items() if before.get(name) != value
     ]
     if changed:
-        notice(
+        _notice(
             f"resumed elsewhere ({', '.join(changed)}): the same images and noise, "
             "but sums are rounded otherwise and the weights not the same in every bit"
         )
+
+
+def _notice(text: str) -> None:
+    from ddpm_spec.terminal.console import notice  # rich is not needed where there is nothing to say
+
+    notice(text)

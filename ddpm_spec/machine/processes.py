@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from ddpm_spec.errors import InputError
-from ddpm_spec.terminal.console import StoppedElsewhere
+from ddpm_spec.errors import InputError, StoppedElsewhere
 
 __all__ = [
     "alike",
@@ -42,14 +41,15 @@ PATIENCE = timedelta(days=1)
 that dies is noticed at once, by its closed connection."""
 
 
-def joined(work: Callable[[], None]) -> None:
+def joined(work: Callable[[], T]) -> T:
     """Runs this together with the processes that a launcher has announced, and then leaves their groups.
 
     The groups end on every way out: finished, refused, interrupted or failed. A process group of gloo has
     threads, which stop when the last object that holds the group is freed. If they still run while the
     interpreter shuts down, they can abort a process that has done all its work: a thread that frees the
     tensors of the last collective needs the interpreter, and finds none. So everything that holds the group
-    is freed here first. That is why `work` is one call: its variables are gone when it returns.
+    is freed here first. That is why `work` is one call: its variables are gone when it returns. What it
+    returns must not hold a group.
 
     A process that leaves does not wait for the others. If it leaves early, because it has failed, its
     connections close, and the others find out at their next collective.
@@ -60,7 +60,7 @@ def joined(work: Callable[[], None]) -> None:
     """
     _join()
     try:
-        work()
+        result = work()
     except BaseException as error:
         if count() > 1:
             _empty_frames(error)
@@ -68,6 +68,7 @@ def joined(work: Callable[[], None]) -> None:
         raise
     if count() > 1:
         _end(abort=False)
+    return result
 
 
 def _join() -> None:

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 from ddpm_spec.version import __version__
 
@@ -28,7 +30,7 @@ def commit() -> str | None:
     return head.stdout.strip() + ("+" if changed.returncode else "")
 
 
-def provenance(accelerator: Accelerator) -> dict[str, Any]:
+def provenance(accelerator: "Accelerator") -> dict[str, Any]:
     """The code, the hardware and the versions, as JSON."""
     return {"commit": commit(), **environment(accelerator.device, accelerator.num_processes)}
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ddpm_spec.errors import InputError
+from ddpm_spec.errors import InputError, StoppedElsewhere
 from ddpm_spec.version import __version__
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Bar",
     "Interrupt",
     "Interrupted",
-    "StoppedElsewhere",
     "console",
     "notice",
     "plain",
@@ -64,14 +63,6 @@ class Interrupted(Exception):
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)
         self.signal_number = signal_number
-
-
-class StoppedElsewhere(Exception):
-    """Another process of the run stops it, and says why.
-
-    This one ends as if all were well: a launcher kills the others at once when one fails, before they have
-    said anything.
-    """
 
 
 def run_command(command: Callable[[list[str]], int | None], args: list[str]) -> int:

@@ -6,10 +6,9 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from ddpm_spec.data import Batches, Images, to_unit
@@ -20,6 +19,9 @@ from ddpm_spec.noise import normal, row_keys, uniform
 from ddpm_spec.runs.checkpoints import Checkpoint
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.training import ema
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 __all__ = ["Diverged", "Look", "Trainer", "belongs_to"]
 
@@ -67,7 +69,7 @@ class Trainer:
     process may take its share. What is left is the order in which the gradient is added up.
     """
 
-    def __init__(self, settings: Settings, images: Images, accelerator: Accelerator) -> None:
+    def __init__(self, settings: Settings, images: Images, accelerator: "Accelerator") -> None:
         self.settings = settings
         self.accelerator = accelerator
         self.diffusion = settings.diffusion()

@@ -1,6 +1,7 @@
 """The benchmark measures what it says: the same network, in turn, and reports it whole."""
 
 import copy
+import functools
 import json
 
 import pytest
@@ -8,9 +9,10 @@ import torch
 from foreign import wild
 
 from ddpm_spec.benchmark import commands as command
-from ddpm_spec.benchmark import races
-from ddpm_spec.benchmark.contestants import Ours, Plan, Theirs
-from ddpm_spec.benchmark.timing import Spread, forward_flops, matmul, ratio, take_turns
+from ddpm_spec.benchmark import races, yardstick
+from ddpm_spec.benchmark.contestants import Ours, Plan
+from ddpm_spec.benchmark.theirs import Theirs
+from ddpm_spec.benchmark.timing import Spread, forward_flops, ratio, take_turns
 from ddpm_spec.errors import InputError
 from ddpm_spec.unet import UNet
 
@@ -35,9 +37,6 @@ def test_a_ratio_is_taken_within_each_round():
 
 def test_operations_are_counted():
     assert forward_flops(UNet(), (3, 32, 32)) / 2 == pytest.approx(6.22e9, rel=1e-3)  # multiply-adds
-    multiply, operations = matmul(torch.device("cpu"), torch.float32)
-    assert operations == 2 * 2 * 2048**3
-    assert [product.shape for product in multiply()] == [(2048, 2048)] * 2
 
 
 def test_both_start_with_the_same_network():
@@ -64,20 +63,53 @@ def test_both_train_and_sample():
     assert theirs.sample().shape == (4, 8, 8, 1)
 
 
-def test_a_race_reports_both(monkeypatch):
-    square = torch.randn(512, 512)
-    monkeypatch.setattr(races, "matmul", lambda *_: (lambda: square @ square, 2.0 * 512**3))
+@pytest.fixture
+def small_products(monkeypatch):
+    monkeypatch.setitem(yardstick.SIDES, "cpu", (256,))
+
+
+@pytest.mark.usefixtures("small_products")
+def test_a_race_reports_both():
     training, sampling = races.race(SMALL, 2)
     assert (training["what"], sampling["what"]) == ("training", "sampling")
     for row in (training, sampling):
         for who in ("ours", "theirs"):
-            assert 0 < row[who]["share_of_matmul"] < 1
+            assert 0 < row[who]["share_of_fastest"] < 1
+            rate = row["flops_per_image"] * row[who]["images_per_second"]
+            rate *= 1 if row is training else 1000 / 3  # its images/s are for 1,000 steps
+            assert row[who]["share_of_fastest"] * row["yardstick"]["flops_per_second"] == pytest.approx(rate)
             assert row[who]["seconds"]["lower"] <= row[who]["seconds"]["median"]
+        assert row["yardstick"]["what"].partition(" ")[0] in ("product", "3×3", "1×1")
         json.dumps(row)
     seconds = training["ours"]["seconds"]["median"]
     assert training["ours"]["images_per_second"] == pytest.approx(2 * 4 / seconds)
     seconds = sampling["ours"]["seconds"]["median"]
     assert sampling["ours"]["images_per_second"] == pytest.approx(4 / (seconds / 3 * 1000))
+
+
+@pytest.mark.usefixtures("small_products")
+def test_without_diffusers_ours_run_alone(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(races, "find_spec", lambda name: None)
+    monkeypatch.setattr(races, "apart", lambda part: part())
+    monkeypatch.setattr(command, "_diffusers", lambda: None)
+    part = functools.partial(races.race, SMALL, 2)
+    memory = functools.partial(races.training_memory, SMALL)
+    monkeypatch.setattr(command, "_parts", lambda *_: {"small": part, "memory": memory})
+    command.benchmark(["--rounds", "2", "--device", "cpu", "--out", str(tmp_path / "b.json")])
+    said = capsys.readouterr()
+    assert "diffusers is not installed" in said.err
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert [row["what"] for row in rows] == ["training", "sampling", "training"]
+    for row in rows:
+        assert "ours" in row
+        assert not {"theirs", "speed"} & row.keys()
+    (line,) = [line for line in said.out.splitlines() if "images/s at" in line]
+    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    assert cells[:2] == ["small", "sampling"]
+    assert cells[3:5] == ["", ""]
+    assert cells[2]
+    assert cells[5]
+    assert cells[6]
 
 
 def test_the_races():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ddpm_spec.unet import Attention, Downsample, ResBlock, UNet, Upsample, _dropout, time_embedding
+from ddpm_spec.unet import Attention, Downsample, ResBlock, UNet, Upsample, dropout_by_keys, time_embedding
 
 
 def count(module: torch.nn.Module) -> int:
@@ -158,7 +158,7 @@ def test_dropout_is_a_function_of_the_key_of_its_row():
 
 
 def test_dropout_rate_and_scale():
-    kept = _dropout(torch.ones(64, 4, 16, 16), 0.1, torch.arange(64))
+    kept = dropout_by_keys(torch.ones(64, 4, 16, 16), 0.1, torch.arange(64))
     rate = round(0.1 * 2**16) / 2**16
     assert kept.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
     n = kept.numel()
@@ -168,9 +168,9 @@ def test_dropout_rate_and_scale():
 
 def test_dropout_keeps_the_layout_and_does_not_depend_on_it():
     h, keys = torch.randn(3, 5, 7, 2), torch.arange(3)  # 70 numbers a row: not a multiple of 4
-    dropped = _dropout(h.contiguous(memory_format=torch.channels_last), 0.5, keys)
+    dropped = dropout_by_keys(h.contiguous(memory_format=torch.channels_last), 0.5, keys)
     assert dropped.is_contiguous(memory_format=torch.channels_last)
-    assert dropped.equal(_dropout(h, 0.5, keys))
+    assert dropped.equal(dropout_by_keys(h, 0.5, keys))
     assert 40 < (dropped == 0).sum() < 170
 
 
