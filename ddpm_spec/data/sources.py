@@ -1,6 +1,7 @@
 """The images of each name, opened."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from ddpm_spec.data import cache, idx, records
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.images import Images
 from ddpm_spec.data.source import DataName, Source
+from ddpm_spec.data.taken import Taken, few
 from ddpm_spec.errors import InputError
 
 __all__ = ["load"]
@@ -73,24 +75,60 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         cut = len(files) - min(-(-len(files) // 10), 10_000)
         if not cut:
             raise InputError(f"{source.path} holds one image; it takes two to hold one out")
-        split = records.Part(files, 0, cut), records.Part(files, cut, len(files))
+        split = (
+            records.Part(files, 0, cut, "for training"),
+            records.Part(files, cut, len(files), "held out"),
+        )
     train, held_out = (Decoded(part, source.image_size, source.grey) for part in split)
     if train.shape[1:] != held_out.shape[1:]:
         raise InputError(
             f"training images have side {train.side}, held-out ones {held_out.side}; give --image-size"
         )
-    train_labels, held_out_labels = (part.labels for part in split)
-    if (np.prod(train.shape) + np.prod(held_out.shape)) / 1e9 > source.cache_gb:
+    gb = (np.prod(train.shape) + np.prod(held_out.shape)) / 1e9
+    if gb > source.cache_gb:
+        if source.skip_unreadable:
+            raise InputError(
+                f"--skip-unreadable takes images that are decoded once, and these take {gb:.2g} GB; raise "
+                f"--cache-gb, now {source.cache_gb:g}, or leave it away"
+            )
         everything = held_out[torch.arange(len(held_out))]
-        fingerprint = f"{train.fingerprint} {held_out.fingerprint}"
-        return Images(name, 256, train, everything, train_labels, held_out_labels, fingerprint)
+        return Images(
+            name, 256, train, everything, train.records.labels, held_out.records.labels,
+            f"{train.fingerprint} {held_out.fingerprint}", _taken(split, ({}, {})),
+        )  # fmt: skip
     folder = Path(source.cache).expanduser() if source.cache else _user_cache()
-    (train_tensor, train_digest), (held_out_tensor, held_out_digest) = (
-        cache.kept(store, folder / f"{name}-{store.key()[:20]}", workers=workers, progress=progress)
+    kept = [
+        cache.kept(
+            store, folder / f"{name}-{store.key()[:20]}",
+            skip=source.skip_unreadable, workers=workers, progress=progress,
+        )
         for store in (train, held_out)
+    ]  # fmt: skip
+    train_labels, held_out_labels = (
+        np.delete(part.labels, list(k.left_out)) if len(part.labels) else part.labels
+        for part, k in zip(split, kept, strict=True)
     )
-    digests = f"{train_digest} {held_out_digest}"
-    return Images(name, 256, train_tensor, held_out_tensor, train_labels, held_out_labels, digests)
+    return Images(
+        name, 256, kept[0].images, kept[1].images, train_labels, held_out_labels,
+        " ".join(k.digest for k in kept), _taken(split, [k.left_out for k in kept]),
+    )  # fmt: skip
+
+
+def _taken(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Taken, ...]:
+    """What became of the files of each part."""
+    return tuple(
+        Taken(
+            part.where,
+            part.found,
+            len(part) - len(without),
+            (*part.passed_over, *([_unread(without)] if without else [])),
+        )
+        for part, without in zip(split, unread, strict=True)
+    )
+
+
+def _unread(reasons: dict[int, str]) -> str:
+    return f"{len(reasons):,} that cannot be read ({few(why.partition(';')[0] for why in reasons.values())})"
 
 
 def _open(name: DataName, source: Source, part: str) -> records.Records:

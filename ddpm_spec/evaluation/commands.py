@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ddpm_spec import pictures
+from ddpm_spec.data.taken import say
 from ddpm_spec.evaluation import report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
@@ -35,6 +36,7 @@ def evaluate(args: list[str]) -> None:
                 path=options.path,
                 cache=options.cache,
             )
+        say(model.images.taken)
         plan = model.settings.evaluation
         folder = _folder(options, model)
         batch = options.batch or plan.sample_batch

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from ddpm_spec import data, pictures
+from ddpm_spec.data.taken import say
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
@@ -104,6 +105,7 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
             raise InputError(
                 f"{settings.data} here is not what the first process has; give every machine the same images"
             )
+    say(images.taken)
     return images
 
 
@@ -292,6 +294,7 @@ def _evaluate(
         seconds=seconds,
         environment=provenance.environment(device, trainer.accelerator.num_processes),
         settings=settings,
+        taken=images.taken,
     )
 
 

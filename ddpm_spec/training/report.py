@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
+from ddpm_spec.data.taken import Taken
 from ddpm_spec.evaluation.bound import Bound
 from ddpm_spec.evaluation.quality import Figures
 from ddpm_spec.runs.folders import write_atomically
@@ -47,6 +48,8 @@ class Report:
     seconds: dict[str, float]
     environment: dict[str, Any]
     settings: Settings
+    taken: tuple[Taken, ...] = ()
+    """The files of the images, where they are files: how many were found, used and left out."""
 
 
 def sections(r: Report) -> list[Section]:
@@ -66,6 +69,7 @@ def sections(r: Report) -> list[Section]:
             alt="Loss of every training step, and its running mean",
             notes=(f"Mean over the last tenth: {r.loss:.4f}. {_objective(r.settings)}",),
         ),
+        *([_images(r)] if r.taken else []),
         _time(r),
         _machine(r),
         _settings(r),
@@ -179,6 +183,14 @@ def _bound(r: Report) -> Section:
         ),
         mark=3,
     )
+
+
+def _images(r: Report) -> Section:
+    rows = tuple((part.place, f"{part.found:,}", f"{part.used:,}") for part in r.taken)
+    left_out = tuple(
+        f"Left out of {part.place}: {'; '.join(part.left_out)}." for part in r.taken if part.left_out
+    )
+    return Section("Images", ("", "found", "used"), rows, left_out)
 
 
 def _time(r: Report) -> Section:
