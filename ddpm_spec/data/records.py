@@ -31,6 +31,8 @@ class Records(Protocol):
     """Files there, those passed over among them."""
     labels: Labels
     """One a record, or none at all."""
+    classes: tuple[str, ...]
+    """What label 0, 1, … is called."""
     fingerprint: str
     """SHA-256 of what tells this set from another without reading it: names, sizes, the first, the last.
     It is the same wherever the set lies, and misses a change in between."""
@@ -173,7 +175,9 @@ class Folder:
             raise InputError(f"{root} holds no image{there}; it must hold files such as *.png or *.jpg")
         classes = [name.partition("/")[0] if "/" in name else "" for name in self.names]
         number = {c: i for i, c in enumerate(sorted(set(classes)))}
-        self.labels = np.array([] if "" in number else [number[c] for c in classes], np.int64)
+        flat = "" in number
+        self.classes = () if flat else tuple(number)
+        self.labels = np.array([] if flat else [number[c] for c in classes], np.int64)
         sizes = (f"{name} {_size(root / name)}" for name in self.names)
         self.fingerprint = _fingerprint(sizes, *_ends(self._read, len(self)))
 
@@ -242,7 +246,9 @@ class Hub:
             raise InputError(f"{self.where} has no column of images, but {few(features)}; see --path")
         self.column = columns[0]
         classes = [c for c, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
-        self.labels = np.array(rows[classes[0]] if classes else [], np.int64)
+        known = np.array(rows[classes[0]] if classes else [], np.int64)
+        self.labels = np.empty(0, np.int64) if (known < 0).any() else known  # -1: kept secret
+        self.classes = tuple(features[classes[0]].names) if len(self.labels) else ()
         self._state = rows._fingerprint  # of the files' dates, or of the revision on the hub
         self.rows: Any = rows.select_columns([self.column]).cast_column(
             self.column, datasets.Image(decode=False)
@@ -277,6 +283,7 @@ class Lmdb:
         InputError: if there is none.
     """
 
+    classes: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
@@ -343,7 +350,7 @@ class Part:
         self.where = f"{records.where}, {use}"
         self.passed_over = () if first else records.passed_over
         self.found = end - first + (0 if first else records.found - len(records))
-        self.labels = records.labels[first:end]
+        self.labels, self.classes = records.labels[first:end], records.classes
         self.fingerprint = _fingerprint([records.fingerprint, first, end])
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ import torch
 from ddpm_spec.data import cache, idx, records
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.images import Images
+from ddpm_spec.data.records import Labels
 from ddpm_spec.data.source import DataName, Source
 from ddpm_spec.data.taken import Taken, few
 from ddpm_spec.errors import InputError
@@ -93,7 +94,7 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
             )
         everything = held_out[torch.arange(len(held_out))]
         return Images(
-            name, 256, train, everything, train.records.labels, held_out.records.labels,
+            name, 256, train, everything, *_labels(split, ({}, {})),
             f"{train.fingerprint} {held_out.fingerprint}", _taken(split, ({}, {})),
         )  # fmt: skip
     folder = Path(source.cache).expanduser() if source.cache else _user_cache()
@@ -104,14 +105,25 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         )
         for store in (train, held_out)
     ]  # fmt: skip
-    train_labels, held_out_labels = (
-        np.delete(part.labels, list(k.left_out)) if len(part.labels) else part.labels
-        for part, k in zip(split, kept, strict=True)
-    )
+    unread = [k.left_out for k in kept]
     return Images(
-        name, 256, kept[0].images, kept[1].images, train_labels, held_out_labels,
-        " ".join(k.digest for k in kept), _taken(split, [k.left_out for k in kept]),
+        name, 256, kept[0].images, kept[1].images, *_labels(split, unread),
+        " ".join(k.digest for k in kept), _taken(split, unread),
     )  # fmt: skip
+
+
+def _labels(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Labels, Labels]:
+    """The labels of the training and the held-out images, one number a name in both."""
+    one, other = split
+    names = one.classes if one.classes == other.classes else sorted({*one.classes, *other.classes})
+    numbers = {name: number for number, name in enumerate(names)}
+    train, held_out = (
+        np.delete(np.array([numbers[name] for name in part.classes], np.int64)[part.labels], list(without))
+        if len(part.labels)
+        else part.labels
+        for part, without in zip((one, other), unread, strict=True)
+    )
+    return train, held_out
 
 
 def _taken(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Taken, ...]:

@@ -106,6 +106,8 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
                 f"{settings.data} here is not what the first process has; give every machine the same images"
             )
     say(images.taken)
+    if why := quality.why_no_judge(images):
+        notice(f"the samples will not be judged: {why}")
     return images
 
 
@@ -294,6 +296,7 @@ def _evaluate(
         seconds=seconds,
         environment=provenance.environment(device, trainer.accelerator.num_processes),
         settings=settings,
+        no_figures=quality.why_no_judge(images),
         taken=images.taken,
     )
 

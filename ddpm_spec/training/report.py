@@ -48,6 +48,8 @@ class Report:
     seconds: dict[str, float]
     environment: dict[str, Any]
     settings: Settings
+    no_figures: str = ""
+    """Why grey images with labels have no figures."""
     taken: tuple[Taken, ...] = ()
     """The files of the images, where they are files: how many were found, used and left out."""
 
@@ -61,7 +63,7 @@ def sections(r: Report) -> list[Section]:
             alt=f"A grid of {r.settings.evaluation.samples} generated images",
             notes=(f"{r.settings.evaluation.samples} samples of Algorithm 2, averaged weights, unselected.",),
         ),
-        _quality(r) if r.figures else _no_quality(),
+        _quality(r) if r.figures else _no_quality(r),
         _bound(r),
         Section(
             "Loss",
@@ -112,13 +114,11 @@ def _quality(r: Report) -> Section:
     )
 
 
-def _no_quality() -> Section:
-    return Section(
-        "Sample quality",
-        notes=(
-            "For these images it takes Inception and many samples: python -m ddpm_spec.evaluate measures it.",
-        ),
-    )
+def _no_quality(r: Report) -> Section:
+    if r.no_figures:
+        return Section("Sample quality", notes=(f"The samples are not judged: {r.no_figures}.",))
+    inception = "it takes Inception and many samples: python -m ddpm_spec.evaluate measures it."
+    return Section("Sample quality", notes=(f"For these images {inception}",))
 
 
 def missed_targets(f: Figures) -> list[str]:

@@ -444,6 +444,29 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(folder, monkeypatch):
         load("folder", source(place))
 
 
+@pytest.mark.parametrize("cache_gb", [1, 0])
+def test_labels_are_numbered_over_both_parts(folder, cache_gb):
+    place, *_ = folder
+    shutil.move(place / "test" / "cat", place / "test" / "bird")
+    images = load("folder", source(place, cache_gb=cache_gb))
+    assert images.train_labels.tolist() == [1, 1, 2, 2, 2]  # bird, cat, dog
+    assert images.held_out_labels.tolist() == [0, 2]
+
+
+def test_labels_that_a_set_of_the_hub_keeps_for_itself_are_none(tmp_path):
+    """-1 is how the hub says it."""
+    features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    (tmp_path / "set").mkdir()
+    for split, labels in (("train", [1, 0]), ("test", [-1, -1])):
+        rows = {"img": [picture(), picture()], "label": labels}
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(
+            tmp_path / "set" / f"{split}-0.parquet"
+        )
+    images = load("hub", source(tmp_path / "set"))
+    assert images.train_labels.tolist() == [1, 0]
+    assert images.held_out_labels.tolist() == []
+
+
 def test_a_row_without_an_image_is_named(tmp_path):
     features = datasets.Features({"img": datasets.Image()})
     (tmp_path / "set").mkdir()
@@ -471,6 +494,7 @@ class Many:
     """Two hundred thousand records of one pixel."""
 
     labels = np.empty(0, np.int64)
+    classes = ()
     where, found, passed_over, fingerprint = "many", 200_000, (), "many"
 
     def __len__(self) -> int:

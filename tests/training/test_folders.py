@@ -9,6 +9,7 @@ from PIL import Image
 from small_run import FLAGS
 
 from ddpm_spec.evaluation.commands import evaluate
+from ddpm_spec.evaluation.model import _loaded
 from ddpm_spec.training.commands import train
 
 RANDOM = np.random.default_rng(0)
@@ -23,6 +24,7 @@ def write(place: Path, count: int, side: int = 8) -> None:
 @pytest.fixture
 def flags(tmp_path, monkeypatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
+    _loaded.cache_clear()  # the name of the folder is the same in every test
     return [*FLAGS, "--data", "folder", "--path", "set", "--cache", "cache", "--grey", "--run", "run"]
 
 
@@ -46,3 +48,38 @@ def test_what_was_found_used_and_left_out_is_said_and_reported(flags, capsys):
     assert "Left out of set/train" in Path("run/report.html").read_text()
     evaluate(["run", "--samples", "2", "--images", "2", "--device", "cpu"])
     assert "note: set/train: 8 found, 6 used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("train_part", "why"),
+    [
+        ({"a": 12}, "all training images are of one class"),
+        ({"a": 4, "b": 4}, "no class has more than 4 training images, and the classifier needs 5 of one"),
+        ({"a": 12, "b": 1}, "a class has 1 training image, and the classifier needs 2 of each"),
+    ],
+)
+def test_classes_that_no_classifier_can_be_trained_on(flags, capsys, train_part, why):
+    for part, classes in (("train", train_part), ("test", {"a": 4})):
+        for name, count in classes.items():
+            write(Path("set") / part / name, count)
+    train(flags)
+    out, err = capsys.readouterr()
+    assert f"note: the samples will not be judged: {why}\n" in err
+    assert err.index("judged") < err.index("training:")
+    assert f"The samples are not judged: {why}." in " ".join(out.split())
+    evaluate(["run", "--samples", "4", "--images", "2", "--device", "cpu", "--weights", "ema"])
+    assert json.loads(Path("run/evaluation/results.json").read_text())["weights"]["ema"]["quality"] == {
+        "samples": 4
+    }
+
+
+def test_held_out_images_without_classes(flags, capsys):
+    for name in "ab":
+        write(Path("set/train") / name, 8)
+    write(Path("set/test"), 6)
+    train(flags)
+    assert json.loads(Path("run/report.json").read_text())["figures"]
+    evaluate(["run", "--samples", "4", "--images", "2", "--device", "cpu", "--weights", "ema"])
+    assert "names" not in capsys.readouterr().out
+    reference = json.loads(Path("run/evaluation/results.json").read_text())["reference"]
+    assert reference["classifier_accuracy"] is None
