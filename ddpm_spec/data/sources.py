@@ -1,7 +1,7 @@
 """The images of each name, opened."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from ddpm_spec.errors import InputError
 
 __all__ = ["load"]
 
+Check = Callable[[int, int], object]
+
 UNSAID = Source()
 """Nothing is said of the place or the size."""
 
@@ -31,12 +33,14 @@ def load(
     *,
     workers: int = 0,
     progress: cache.Progress = cache.silent,
+    check: Check = lambda channels, side: None,
 ) -> Images:
     """The data set of this name.
 
     Images of the hub, of folders and of LSUN are cropped to their central square, resized, and kept decoded
     in the cache; if they take more than `cache_gb`, the training images are decoded as needed and the
-    held-out ones once, into memory. Decoding for the cache takes `workers` processes.
+    held-out ones once, into memory. Decoding for the cache takes `workers` processes. `check` is told the
+    channels and the side before that, and may refuse them.
 
     Raises:
         InputError: if it cannot be found or read, with what would help.
@@ -47,7 +51,7 @@ def load(
     elif name == "fashion-mnist":
         images = idx.fashion_mnist(Path(source.path) if source.path else idx.DEBIAN)
     elif name in ("hub", "folder", "lsun"):
-        return _decoded(name, source, workers, progress)
+        return _decoded(name, source, workers, progress, check)
     else:
         raise ValueError(f"there is no data set {name!r}")
     if source.image_size not in (0, images.shape[-1]):
@@ -68,7 +72,7 @@ def _digits() -> Images:
     return Images("digits", 17, images[:cut], images[cut:], labels[:cut], labels[cut:])
 
 
-def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progress) -> Images:
+def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progress, check: Check) -> Images:
     files = _open(name, source, source.train_part)
     if source.held_out_part:
         split = files, _open(name, source, source.held_out_part)
@@ -85,6 +89,7 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         raise InputError(
             f"training images have side {train.side}, held-out ones {held_out.side}; give --image-size"
         )
+    check(train.shape[1], train.side)
     gb = (np.prod(train.shape) + np.prod(held_out.shape)) / 1e9
     if gb > source.cache_gb:
         if source.skip_unreadable:

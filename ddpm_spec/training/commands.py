@@ -97,7 +97,13 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
 
     workers = settings.machine.workers
     images = processes.one_a_machine(
-        lambda: data.load(settings.data, settings.source, workers=workers, progress=decoding)
+        lambda: data.load(
+            settings.data,
+            settings.source,
+            workers=workers,
+            progress=decoding,
+            check=functools.partial(_fits, settings),
+        )
     )
     digest = processes.from_first(lambda: images.digest)
     with processes.together():
@@ -111,6 +117,12 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
     return images
 
 
+def _fits(settings: Settings, channels: int, side: int) -> None:
+    """Refuses images whose side the network cannot halve as often as it has levels."""
+    with torch.device("meta"):
+        settings.unet(channels, side)
+
+
 def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelerator) -> None:
     """Refuses settings that are sound one by one but not together.
 
@@ -119,8 +131,7 @@ def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelera
     """
     settings = options.settings
     channels, side, _ = images.shape
-    with torch.device("meta"):
-        settings.unet(channels, side)
+    _fits(settings, channels, side)
     sides = [side >> level for level in range(len(settings.network.multipliers))]
     asked = settings.network.attention
     if not options.resume and asked != preset(options.preset).network.attention:  # a default may do nothing

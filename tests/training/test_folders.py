@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from small_run import FLAGS
 
+from ddpm_spec.data import cache
+from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.commands import evaluate
 from ddpm_spec.evaluation.model import _loaded
 from ddpm_spec.training.commands import train
@@ -71,6 +73,14 @@ def test_classes_that_no_classifier_can_be_trained_on(flags, capsys, train_part,
     assert json.loads(Path("run/evaluation/results.json").read_text())["weights"]["ema"]["quality"] == {
         "samples": 4
     }
+
+
+def test_a_side_that_cannot_be_halved_is_refused_before_all_is_decoded(flags, monkeypatch):
+    for part in ("train", "test"):
+        write(Path("set") / part, 3, side=31)
+    monkeypatch.setattr(cache, "kept", None)
+    with pytest.raises(InputError, match="31"):
+        train(flags)
 
 
 def test_held_out_images_without_classes(flags, capsys):
