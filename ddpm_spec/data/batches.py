@@ -13,7 +13,7 @@ from ddpm_spec.data.images import Images, Store
 from ddpm_spec.errors import InputError
 from ddpm_spec.noise import bits, row_keys
 
-__all__ = ["Batches", "fetch", "indices"]
+__all__ = ["Batches", "answers", "fetch", "indices"]
 
 ON_DEVICE = 2 * 2**30
 """Bytes of images that may live on the device."""
@@ -57,14 +57,13 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False) -> Iterator[Tensor]:
-    """The images of each entry of `chosen`, in that order: uint8 on the CPU.
+def answers(
+    store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False
+) -> Iterator[Tensor | InputError]:
+    """The images of each entry of `chosen`, in that order: uint8 on the CPU; or why there are none.
 
     Decoded ahead by `workers` processes, at most one a core, which end with the iterator; with 0 workers,
     when asked for. `pin` puts them into page-locked memory.
-
-    Raises:
-        InputError: if an image cannot be read.
     """
     loader: DataLoader[Tensor | InputError] = DataLoader(
         _Answers(store),
@@ -74,7 +73,16 @@ def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = Fals
         pin_memory=pin,
         generator=torch.Generator(),  # torch seeds its workers from it, and would draw from the global one
     )
-    for images in loader:
+    yield from loader
+
+
+def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False) -> Iterator[Tensor]:
+    """The same, where every image must be readable.
+
+    Raises:
+        InputError: if an image cannot be read.
+    """
+    for images in answers(store, chosen, workers, pin):
         if isinstance(images, InputError):
             raise images
         yield images

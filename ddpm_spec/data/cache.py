@@ -1,7 +1,8 @@
 """Decoded images kept in a file and mapped into memory.
 
-One folder a set: `images.u8`, the bytes of the tensor, and `about.json`, its shape and SHA-256. It is
-written under another name and renamed when it is complete, so what has the right name is whole.
+One folder a set: `images.u8`, the bytes of the tensor, and `about.json`, its shape and SHA-256, and which
+images are not in it. It is written under another name and renamed when it is complete, so what has the right
+name is whole.
 """
 
 import contextlib
@@ -13,17 +14,17 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import torch
 from filelock import FileLock
 from torch import Tensor
 
-from ddpm_spec.data.batches import fetch
-from ddpm_spec.data.images import Store
+from ddpm_spec.data.batches import answers
+from ddpm_spec.data.images import Store, Unread
 from ddpm_spec.errors import InputError
 
-__all__ = ["Progress", "kept", "silent"]
+__all__ = ["Kept", "Progress", "kept", "silent"]
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 """Opens a bar for so many images; what it gives is told of each that are done, and may raise to stop."""
@@ -37,38 +38,67 @@ def silent(images: int) -> AbstractContextManager[Callable[[int], object]]:
     return contextlib.nullcontext(lambda done: None)
 
 
-def kept(store: Store, folder: Path, *, workers: int = 0, progress: Progress = silent) -> tuple[Tensor, str]:
-    """All images of the store, uint8 (N, C, H, W), mapped from `folder`, and their SHA-256.
+class Kept(NamedTuple):
+    """What a folder of the cache holds."""
+
+    images: Tensor
+    """uint8, (N, C, H, W), mapped."""
+    digest: str
+    """SHA-256 of their bytes."""
+    left_out: dict[int, str]
+    """Why the images with these numbers are not among them."""
+
+
+class _About(NamedTuple):
+    """The notes beside the images."""
+
+    shape: list[int]
+    sha256: str
+    left_out: dict[int, str]
+
+
+def kept(
+    store: Store, folder: Path, *, skip: bool = False, workers: int = 0, progress: Progress = silent
+) -> Kept:
+    """All images of the store, kept in `folder`; with `skip`, all that can be read.
 
     Decodes them into it where it is not there, cut short or of another shape. Processes that want the same
     folder wait for the first of them.
 
     Raises:
-        InputError: if an image cannot be read, or the folder not be written.
+        InputError: if images cannot be read, naming them together, or the folder not be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            digest = _whole(folder, store.shape)
-            if digest is None:
-                digest = _decode(store, folder, workers, progress)
+            about = _whole(folder, store.shape) or _decode(store, folder, skip, workers, progress)
     except OSError as error:
         raise InputError(
             f"the cache {folder} cannot be written ({error.strerror}); free some disk, name another folder "
             "with --cache, or decode as needed with --cache-gb 0"
         ) from None
-    size = math.prod(store.shape)
+    if about.left_out and not skip:
+        raise _refusal(about.left_out)
+    size = math.prod(about.shape)
     images = torch.from_file(str(folder / "images.u8"), shared=False, size=size, dtype=torch.uint8)
-    return images.view(store.shape), digest
+    return Kept(images.view(about.shape), about.sha256, about.left_out)
 
 
-def _whole(folder: Path, shape: tuple[int, ...]) -> str | None:
-    """The digest noted in this folder, if it holds images of this shape."""
+def _refusal(left_out: dict[int, str]) -> InputError:
+    said = Unread(left_out, torch.empty(0))
+    return InputError(f"{said}, or go on without {'it' if len(left_out) == 1 else 'them'}: --skip-unreadable")
+
+
+def _whole(folder: Path, shape: tuple[int, ...]) -> _About | None:
+    """What is noted in this folder, if it holds images of this shape, less those left out."""
     try:
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        notes = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        left_out = {int(index): why for index, why in notes.get("left_out", {}).items()}
         size = (folder / "images.u8").stat().st_size
-        return about["sha256"] if about["shape"] == list(shape) and size == math.prod(shape) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        there = [shape[0] - len(left_out), *shape[1:]]
+        whole = notes["shape"] == there and size == math.prod(there)
+        return _About(there, notes["sha256"], left_out) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -81,35 +111,43 @@ def _check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _decode(store: Store, folder: Path, workers: int, progress: Progress) -> str:
-    """Writes the folder, all of it or nothing; the digest."""
+def _decode(store: Store, folder: Path, skip: bool, workers: int, progress: Progress) -> _About:
+    """Writes the folder, all of it or nothing; what is noted in it."""
     draft = folder.with_name(f"{folder.name}.part")
     for left_over in (folder, draft):
         shutil.rmtree(left_over, ignore_errors=True)
     _check_room(folder, math.prod(store.shape))
     try:
         draft.mkdir()
-        digest = _write(store, draft, workers, progress)
+        about = _write(store, draft, skip, workers, progress)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return digest
+    return about
 
 
-def _write(store: Store, draft: Path, workers: int, progress: Progress) -> str:
+def _write(store: Store, draft: Path, skip: bool, workers: int, progress: Progress) -> _About:
     state, parts = hashlib.sha256(), torch.split(torch.arange(len(store)), PART)
+    left_out: dict[int, str] = {}
     with (draft / "images.u8").open("wb") as file, progress(len(store)) as done:
-        for images in fetch(store, parts, min(workers, len(parts) - 1)):
+        for asked, images in zip(parts, answers(store, parts, min(workers, len(parts) - 1)), strict=True):
+            if isinstance(images, Unread):
+                left_out |= images.reasons
+                images = images.others
+            elif isinstance(images, InputError):
+                raise images
             content = images.numpy().data
             file.write(content)
             state.update(content)
-            done(len(images))
+            done(len(asked))
         _flush(file)
-    about = {"shape": list(store.shape), "sha256": state.hexdigest()}
+    if left_out and not skip:  # all of them are known only now
+        raise _refusal(left_out)
+    about = _About([len(store) - len(left_out), *store.shape[1:]], state.hexdigest(), left_out)
     with (draft / "about.json").open("w", encoding="utf-8") as notes:
-        notes.write(json.dumps(about) + "\n")
+        notes.write(json.dumps(about._asdict()) + "\n")
         _flush(notes)
-    return state.hexdigest()
+    return about
 
 
 def _flush(file: IO[Any]) -> None:

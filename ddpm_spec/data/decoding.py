@@ -5,9 +5,11 @@ import hashlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from ddpm_spec.data import pixels
+from ddpm_spec.data.images import Unread
 from ddpm_spec.data.records import Records
 from ddpm_spec.errors import InputError
 
@@ -24,13 +26,14 @@ class Decoded:
         grey: one channel (Rec. 601 luma) instead of red, green and blue.
 
     Raises:
-        InputError: if side is 0 and the first image is not square, or, when asked for, another differs.
+        InputError: if no image can be read; if side is 0 and the first that can is not square, or, when asked
+            for, another differs.
     """
 
     def __init__(self, records: Records, side: int, grey: bool) -> None:
         self.records, self.mode = records, "L" if grey else "RGB"
         self.resized = side > 0
-        first = records.open(0).size
+        first = _first(records).size
         if not self.resized and first[0] != first[1]:
             raise InputError(
                 f"the first image is {first[0]}×{first[1]}; crop and resize by --image-size, say "
@@ -54,15 +57,22 @@ class Decoded:
         return len(self.records)
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        """The images with these numbers: uint8, (B, C, H, W)."""
-        pixels = np.stack([self._pixels(index) for index in indices.tolist()])
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        """As `Store` says."""
+        found, reasons = [np.empty((0, self.side, self.side, len(self.mode)), np.uint8)], {}
+        for index in indices.tolist():
+            try:
+                image = self.records.open(index)
+            except InputError as error:
+                reasons[index] = str(error)
+            else:
+                found.append(self._cut(image, index)[None])
+        images = torch.from_numpy(np.concatenate(found)).permute(0, 3, 1, 2).contiguous()
+        if reasons:
+            raise Unread(reasons, images)
+        return images
 
-    def _pixels(self, index: int) -> NDArray[np.uint8]:
+    def _cut(self, image: Image.Image, index: int) -> NDArray[np.uint8]:
         """(H, W, C)."""
-        from PIL.Image import Resampling  # images of other kinds do without it
-
-        image = self.records.open(index)
         if not self.resized and image.size != (self.side, self.side):
             raise InputError(
                 f"image {index} is {image.width}×{image.height}, the first is {self.side}×{self.side}; "
@@ -73,5 +83,16 @@ class Decoded:
         left, top = (image.width - square) // 2, (image.height - square) // 2
         # Cut first: a resize of the part alone would look across its border.
         image = image.crop((left, top, left + square, top + square))
-        image = image.resize((self.side, self.side), Resampling.LANCZOS)
+        image = image.resize((self.side, self.side), Image.Resampling.LANCZOS)
         return np.asarray(image, np.uint8).reshape(self.side, self.side, -1)
+
+
+def _first(records: Records) -> Image.Image:
+    """The first image that can be read: the others are named later, all together."""
+    refusal: InputError | None = None
+    for index in range(len(records)):
+        try:
+            return records.open(index)
+        except InputError as error:
+            refusal = refusal or error
+    raise refusal or InputError("the set holds no image")

@@ -4,16 +4,37 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddpm_spec.data.taken import Taken
 from ddpm_spec.errors import InputError
 
-__all__ = ["Images", "Store", "from_unit", "to_unit"]
+__all__ = ["Images", "Store", "Unread", "from_unit", "to_unit"]
+
+
+class Unread(InputError):
+    """Some of the images that a store was asked for cannot be read: why, by their number; and the others."""
+
+    def __init__(self, reasons: dict[int, str], others: Tensor) -> None:
+        several = (
+            f"{len(reasons)} images cannot be read: {', '.join(map(_cause, list(reasons.values())[:3]))}"
+        )
+        more = " …" if len(reasons) > 3 else ""
+        one = len(reasons) == 1
+        super().__init__(*reasons.values() if one else [f"{several}{more}; mend or remove them"])
+        self.reasons, self.others = reasons, others
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Unread, (self.reasons, self.others)  # as it comes from a worker
+
+
+def _cause(line: str) -> str:
+    return line.partition(";")[0]
 
 
 class Store(Protocol):
@@ -27,7 +48,11 @@ class Store(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, indices: Tensor, /) -> Tensor:
-        """The images with these numbers, int64 of shape (B,) on the CPU: uint8, (B, C, H, W), there too."""
+        """The images with these numbers, int64 of shape (B,) on the CPU: uint8, (B, C, H, W), there too.
+
+        Raises:
+            Unread: if some of them cannot be read.
+        """
         ...
 
 
@@ -45,6 +70,8 @@ class Images:
     held_out_labels: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     fingerprint: str = ""
     """Stands for the images in the digest where reading them all takes too long."""
+    taken: tuple[Taken, ...] = ()
+    """How many files were found, used and left out, where they are files."""
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from ddpm_spec.data import pixels
+from ddpm_spec.data.taken import few
 from ddpm_spec.errors import InputError
 
 __all__ = ["Folder", "Hub", "Lmdb", "Part", "Records"]
@@ -21,8 +23,16 @@ Labels = NDArray[np.int64]
 class Records(Protocol):
     """Encoded images by number. Can be pickled: each worker process has its own."""
 
+    where: str
+    """What a person calls this set."""
+    passed_over: tuple[str, ...]
+    """What lies beside the images and was not taken: how many, and for what reason."""
+    found: int
+    """Files there, those passed over among them."""
     labels: Labels
     """One a record, or none at all."""
+    classes: tuple[str, ...]
+    """What label 0, 1, … is called."""
     fingerprint: str
     """SHA-256 of what tells this set from another without reading it: names, sizes, the first, the last.
     It is the same wherever the set lies, and misses a change in between."""
@@ -99,31 +109,77 @@ def _is_stub(reader: object) -> bool:
     return isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)
 
 
+def _files(
+    folder: Path, hidden: list[str], above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[Path]:
+    """All files below a folder, also behind links; what begins with a dot is not looked into but noted.
+
+    A link to a folder that this one lies in, `above`, is not followed: it has no end.
+
+    Raises:
+        InputError: if a folder cannot be read.
+    """
+    try:
+        stat, entries = folder.stat(), sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be read ({error.strerror}); mend or remove it"
+        ) from None
+    here = stat.st_dev, stat.st_ino
+    if here in above:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            hidden.append(entry.name)
+        elif entry.is_dir():
+            yield from _files(entry, hidden, above | {here})
+        else:
+            yield entry
+
+
+def _by_suffix(others: list[Path]) -> str:
+    counts = Counter(path.suffix.lower() or "without one" for path in others)
+    each = few(f"{suffix} {count:,}" for suffix, count in counts.most_common())
+    return f"{len(others):,} whose suffix is of no image that Pillow reads ({each})"
+
+
 class Folder:
     """All image files below a folder, by name. Sub-folders, where every file is in one, are the labels.
 
+    Links to folders are followed. Files whose suffix Pillow does not know, and what begins with a dot, are
+    passed over and counted.
+
     Raises:
-        InputError: if there is no such folder, or no image in it.
+        InputError: if there is no such folder, or no image in it, or a folder below it cannot be read.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self.where = root, str(root)
         if not root.is_dir():
             beside = sorted(p.name for p in root.parent.iterdir()) if root.parent.is_dir() else []
-            there = f"{root.parent} holds {_few(beside)}; " if beside else ""
+            there = f"{root.parent} holds {few(beside)}; " if beside else ""
             raise InputError(
                 f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part"
             )
-        suffixes = _suffixes()
-        files = (p for p in root.rglob("*") if p.suffix.lower() in suffixes)
-        self.names = sorted(p.relative_to(root).as_posix() for p in files)
+        hidden: list[str] = []
+        suffixes, files = _suffixes(), list(_files(root, hidden))
+        others = [path for path in files if path.suffix.lower() not in suffixes]
+        self.names = sorted(p.relative_to(root).as_posix() for p in files if p.suffix.lower() in suffixes)
+        self.found = len(files) + len(hidden)
+        self.passed_over = (
+            *([_by_suffix(others)] if others else []),
+            *([f"{len(hidden):,} whose name begins with a dot ({few(hidden)})"] if hidden else []),
+        )
         if not self.names:
-            raise InputError(f"{root} holds no image; it must hold files such as *.png or *.jpg")
+            there = f", but {'; '.join(self.passed_over)}" if self.passed_over else ""
+            raise InputError(f"{root} holds no image{there}; it must hold files such as *.png or *.jpg")
         classes = [name.partition("/")[0] if "/" in name else "" for name in self.names]
         number = {c: i for i, c in enumerate(sorted(set(classes)))}
-        self.labels = np.array([] if "" in number else [number[c] for c in classes], np.int64)
-        sizes = (f"{name} {(root / name).stat().st_size}" for name in self.names)
-        self.fingerprint = _fingerprint(sizes, self._read(0), self._read(-1))
+        flat = "" in number
+        self.classes = () if flat else tuple(number)
+        self.labels = np.array([] if flat else [number[c] for c in classes], np.int64)
+        sizes = (f"{name} {_size(root / name)}" for name in self.names)
+        self.fingerprint = _fingerprint(sizes, *_ends(self._read, len(self)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -144,6 +200,22 @@ class Folder:
         return _decode(self._read(index), str(self.root / self.names[index]))
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # a link to nothing, say: told when the image is wanted
+        return -1
+
+
+def _ends(read: Callable[[int], bytes], count: int) -> Iterator[bytes]:
+    """The contents of the first and the last file, so far as they can be read."""
+    for index in (0, count - 1):
+        try:
+            yield read(index)
+        except InputError:
+            yield b""
+
+
 class Hub:
     """A split of a set of the Hugging Face hub, or of a local folder in its format.
 
@@ -152,6 +224,8 @@ class Hub:
     Raises:
         InputError: if the set cannot be had or holds no images.
     """
+
+    passed_over: tuple[str, ...] = ()
 
     def __init__(self, name: str, split: str) -> None:
         try:
@@ -169,15 +243,18 @@ class Hub:
         features = rows.features
         columns = [c for c, kind in features.items() if isinstance(kind, datasets.Image)]
         if not columns:
-            raise InputError(f"{self.where} has no column of images, but {_few(features)}; see --path")
+            raise InputError(f"{self.where} has no column of images, but {few(features)}; see --path")
         self.column = columns[0]
         classes = [c for c, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
-        self.labels = np.array(rows[classes[0]] if classes else [], np.int64)
+        known = np.array(rows[classes[0]] if classes else [], np.int64)
+        self.labels = np.empty(0, np.int64) if (known < 0).any() else known  # -1: kept secret
+        self.classes = tuple(features[classes[0]].names) if len(self.labels) else ()
         self._state = rows._fingerprint  # of the files' dates, or of the revision on the hub
         self.rows: Any = rows.select_columns([self.column]).cast_column(
             self.column, datasets.Image(decode=False)
         )
-        self.fingerprint = _fingerprint([split, len(self)], self._read(0), self._read(len(self) - 1))
+        self.found = len(self)
+        self.fingerprint = _fingerprint([split, len(self)], *_ends(self._read, len(self)))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -188,8 +265,11 @@ class Hub:
 
     def _read(self, index: int) -> bytes:
         cell = self.rows[index][self.column]
-        content: bytes | None = cell["bytes"]
-        return Path(cell["path"]).read_bytes() if content is None else content
+        try:
+            content: bytes | None = cell["bytes"]
+            return Path(cell["path"]).read_bytes() if content is None else content
+        except (OSError, TypeError):  # TypeError: the row has none
+            raise InputError(f"image {index} of {self.where} is missing; mend or remove it") from None
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
@@ -203,12 +283,15 @@ class Lmdb:
         InputError: if there is none.
     """
 
+    classes: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+
     def __init__(self, folder: Path) -> None:
         try:
             import lmdb  # noqa: F401
         except ImportError:
             raise InputError("LSUN needs the package lmdb; run: python -m pip install -e '.[data]'") from None
-        self.folder = folder
+        self.folder, self.where = folder, str(folder)
         if not (folder / "data.mdb").is_file():
             raise InputError(
                 f"there is no {folder / 'data.mdb'}; name the folder that holds {folder.name} with --path"
@@ -220,6 +303,7 @@ class Lmdb:
             self.keys = np.array(list(transaction.cursor().iternext(keys=True, values=False)))
         if not len(self.keys):
             raise InputError(f"{folder} holds no image; fetch it again")
+        self.found = len(self)
         size = (folder / "data.mdb").stat().st_size
         self.fingerprint = _fingerprint(
             [folder.name, len(self.keys), size, self.keys[0], self.keys[-1]], self._read(0), self._read(-1)
@@ -259,11 +343,14 @@ class Lmdb:
 
 
 class Part:
-    """The records from `first` up to, not including, `end`."""
+    """The records from `first` up to, not including, `end`. The first part has what was passed over."""
 
-    def __init__(self, records: Records, first: int, end: int) -> None:
+    def __init__(self, records: Records, first: int, end: int, use: str) -> None:
         self.records, self.first, self.end = records, first, end
-        self.labels = records.labels[first:end]
+        self.where = f"{records.where}, {use}"
+        self.passed_over = () if first else records.passed_over
+        self.found = end - first + (0 if first else records.found - len(records))
+        self.labels, self.classes = records.labels[first:end], records.classes
         self.fingerprint = _fingerprint([records.fingerprint, first, end])
 
     def __len__(self) -> int:
@@ -276,8 +363,3 @@ class Part:
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
         return self.records.open(self.first + index)
-
-
-def _few(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:5]) + (" …" if len(listed) > 5 else "")

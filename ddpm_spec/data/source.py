@@ -26,6 +26,8 @@ class Source:
     """Side to crop and resize to; 0: the images are square and all of one size."""
     grey: bool = False
     """One channel instead of red, green and blue."""
+    skip_unreadable: bool = False
+    """Go on without the images that cannot be read, instead of refusing the set; they are named."""
     cache: str = ""
     """Folder for decoded images; '': ddpm_spec in the user's cache folder."""
     cache_gb: float = 32.0

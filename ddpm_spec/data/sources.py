@@ -1,6 +1,7 @@
 """The images of each name, opened."""
 
 import os
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import torch
 from ddpm_spec.data import cache, idx, records
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.images import Images
+from ddpm_spec.data.records import Labels
 from ddpm_spec.data.source import DataName, Source
+from ddpm_spec.data.taken import Taken, few
 from ddpm_spec.errors import InputError
 
 __all__ = ["load"]
+
+Check = Callable[[int, int], object]
 
 UNSAID = Source()
 """Nothing is said of the place or the size."""
@@ -29,12 +34,14 @@ def load(
     *,
     workers: int = 0,
     progress: cache.Progress = cache.silent,
+    check: Check = lambda channels, side: None,
 ) -> Images:
     """The data set of this name.
 
     Images of the hub, of folders and of LSUN are cropped to their central square, resized, and kept decoded
     in the cache; if they take more than `cache_gb`, the training images are decoded as needed and the
-    held-out ones once, into memory. Decoding for the cache takes `workers` processes.
+    held-out ones once, into memory. Decoding for the cache takes `workers` processes. `check` is told the
+    channels and the side before that, and may refuse them.
 
     Raises:
         InputError: if it cannot be found or read, with what would help.
@@ -45,7 +52,7 @@ def load(
     elif name == "fashion-mnist":
         images = idx.fashion_mnist(Path(source.path) if source.path else idx.DEBIAN)
     elif name in ("hub", "folder", "lsun"):
-        return _decoded(name, source, workers, progress)
+        return _decoded(name, source, workers, progress, check)
     else:
         raise ValueError(f"there is no data set {name!r}")
     if source.image_size not in (0, images.shape[-1]):
@@ -79,7 +86,7 @@ def _digits_file() -> Path:
     raise InputError("scikit-learn's file of digits is missing; install it: pip install scikit-learn")
 
 
-def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progress) -> Images:
+def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progress, check: Check) -> Images:
     files = _open(name, source, source.train_part)
     if source.held_out_part:
         split = files, _open(name, source, source.held_out_part)
@@ -87,24 +94,72 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         cut = len(files) - min(-(-len(files) // 10), 10_000)
         if not cut:
             raise InputError(f"{source.path} holds one image; it takes two to hold one out")
-        split = records.Part(files, 0, cut), records.Part(files, cut, len(files))
+        split = (
+            records.Part(files, 0, cut, "for training"),
+            records.Part(files, cut, len(files), "held out"),
+        )
     train, held_out = (Decoded(part, source.image_size, source.grey) for part in split)
     if train.shape[1:] != held_out.shape[1:]:
         raise InputError(
             f"training images have side {train.side}, held-out ones {held_out.side}; give --image-size"
         )
-    train_labels, held_out_labels = (part.labels for part in split)
-    if (np.prod(train.shape) + np.prod(held_out.shape)) / 1e9 > source.cache_gb:
+    check(train.shape[1], train.side)
+    gb = (np.prod(train.shape) + np.prod(held_out.shape)) / 1e9
+    if gb > source.cache_gb:
+        if source.skip_unreadable:
+            raise InputError(
+                f"--skip-unreadable takes images that are decoded once, and these take {gb:.2g} GB; raise "
+                f"--cache-gb, now {source.cache_gb:g}, or leave it away"
+            )
         everything = held_out[torch.arange(len(held_out))]
-        fingerprint = f"{train.fingerprint} {held_out.fingerprint}"
-        return Images(name, 256, train, everything, train_labels, held_out_labels, fingerprint)
+        return Images(
+            name, 256, train, everything, *_labels(split, ({}, {})),
+            f"{train.fingerprint} {held_out.fingerprint}", _taken(split, ({}, {})),
+        )  # fmt: skip
     folder = Path(source.cache).expanduser() if source.cache else _user_cache()
-    (train_tensor, train_digest), (held_out_tensor, held_out_digest) = (
-        cache.kept(store, folder / f"{name}-{store.key()[:20]}", workers=workers, progress=progress)
+    kept = [
+        cache.kept(
+            store, folder / f"{name}-{store.key()[:20]}",
+            skip=source.skip_unreadable, workers=workers, progress=progress,
+        )
         for store in (train, held_out)
+    ]  # fmt: skip
+    unread = [k.left_out for k in kept]
+    return Images(
+        name, 256, kept[0].images, kept[1].images, *_labels(split, unread),
+        " ".join(k.digest for k in kept), _taken(split, unread),
+    )  # fmt: skip
+
+
+def _labels(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Labels, Labels]:
+    """The labels of the training and the held-out images, one number a name in both."""
+    one, other = split
+    names = one.classes if one.classes == other.classes else sorted({*one.classes, *other.classes})
+    numbers = {name: number for number, name in enumerate(names)}
+    train, held_out = (
+        np.delete(np.array([numbers[name] for name in part.classes], np.int64)[part.labels], list(without))
+        if len(part.labels)
+        else part.labels
+        for part, without in zip((one, other), unread, strict=True)
     )
-    digests = f"{train_digest} {held_out_digest}"
-    return Images(name, 256, train_tensor, held_out_tensor, train_labels, held_out_labels, digests)
+    return train, held_out
+
+
+def _taken(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Taken, ...]:
+    """What became of the files of each part."""
+    return tuple(
+        Taken(
+            part.where,
+            part.found,
+            len(part) - len(without),
+            (*part.passed_over, *([_unread(without)] if without else [])),
+        )
+        for part, without in zip(split, unread, strict=True)
+    )
+
+
+def _unread(reasons: dict[int, str]) -> str:
+    return f"{len(reasons):,} that cannot be read ({few(why.partition(';')[0] for why in reasons.values())})"
 
 
 def _open(name: DataName, source: Source, part: str) -> records.Records:

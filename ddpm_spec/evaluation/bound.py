@@ -193,7 +193,7 @@ def _check(images: Tensor, levels: int, batch: int, seed: int) -> None:
             f"images have shape {tuple(images.shape)}; it must be (N, C, H, W) with N at least 2, "
             "since the standard error comes from the spread between images"
         )
-    if images.max() >= levels:
+    if int(images.max()) >= levels:  # torch would take 256 for a byte, 0
         raise InputError(
             f"images have a grey level {int(images.max())}, but levels is {levels}; "
             f"they must be from 0 to {levels - 1}, or levels larger"

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ddpm_spec import pictures
+from ddpm_spec.data.taken import say
 from ddpm_spec.evaluation import report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
@@ -41,6 +42,7 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
             stated=options.stated,
             convention=options.convention,
         )
+    say(model.images.taken)
     if guessed := report.assumption(model.name, model.origin, asdict(model.settings.process)):
         notice(guessed)
     plan = model.settings.evaluation

@@ -54,8 +54,10 @@ class Features:
             return machine.fit(train, labels)
 
     @cached_property
-    def accuracy(self) -> float:
-        """Share of the held-out images that it names rightly."""
+    def accuracy(self) -> float | None:
+        """Share of the held-out images that it names rightly; None where they have no labels."""
+        if not len(self.images.held_out_labels):
+            return None
         held_out = self._scaled(self.images.held_out)
         return float(self.classifier.score(held_out, self.images.held_out_labels))
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["Figures", "Judge", "class_gaussians", "frechet", "has_judge", "kernel_density"]
+__all__ = ["Figures", "Judge", "class_gaussians", "frechet", "has_judge", "kernel_density", "why_no_judge"]
 
 Vectors = NDArray[np.float64]
 CLASSIFIER = 5000
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,30 @@ def frechet(a: Vectors, b: Vectors) -> float:
 
 
 def has_judge(images: Images) -> bool:
-    """Whether the figures suit these images: grey ones with labels. For others there is Inception."""
-    return images.shape[0] == 1 and len(images.train_labels) > 0
+    """Whether there are figures for these images: grey ones with classes that a classifier can learn."""
+    return images.shape[0] == 1 and len(images.train_labels) > 0 and not why_no_judge(images)
+
+
+def why_no_judge(images: Images) -> str:
+    """What keeps grey images with labels from being judged, if anything; for others there is Inception."""
+    if images.shape[0] != 1 or not len(images.train_labels):
+        return ""
+    _, counts = np.unique(images.train_labels[_some(len(images.train_labels))], return_counts=True)
+    if len(counts) == 1:
+        return "all training images are of one class"
+    # The calibration leaves out a fifth of each class in turn, and needs an image of each in the rest.
+    if counts.min() < 2:
+        return "a class has 1 training image, and the classifier needs 2 of each"
+    if counts.max() < FOLDS:
+        return (
+            f"no class has more than {counts.max()} training images, and the classifier needs {FOLDS} of one"
+        )
+    return ""
+
+
+def _some(count: int) -> NDArray[np.int64]:
+    """The training images that the classifier learns from."""
+    return spread(min(count, CLASSIFIER), count).numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +109,11 @@ class Judge:
         from sklearn.calibration import CalibratedClassifierCV  # takes as long as torch to import
         from sklearn.svm import SVC
 
-        some = spread(min(len(self.train), CLASSIFIER), len(self.train)).numpy()
+        some = _some(len(self.train))
         # 0.001 suits 64 pixels of 16 levels: squared distances grow with both.
         pixels, levels = self.train.shape[1], self.images.levels
         gamma = 0.001 * (64 / pixels) * (16 / (levels - 1)) ** 2
-        machine = CalibratedClassifierCV(SVC(gamma=gamma), ensemble=False)
+        machine = CalibratedClassifierCV(SVC(gamma=gamma), cv=FOLDS, ensemble=False)
         return machine.fit(self.train[some], self.images.train_labels[some])
 
     @cached_property

@@ -79,6 +79,8 @@ def _quality(results: Results) -> list[Section]:
          *_distances(f["pixel_frechet"], 1), *_distances(f["feature_frechet"], 2))
         for name, f in rows.items()
     ]  # fmt: skip
+    accuracy = reference["classifier_accuracy"]
+    right = f"; it names {accuracy:.1%} of the held-out images rightly" if accuracy is not None else ""
     shown[-1] = (*shown[-1][:5], "", shown[-1][6], "")  # to themselves: 0
     return [
         Section(
@@ -89,9 +91,8 @@ def _quality(results: Results) -> list[Section]:
                 "Confidence, rarest class and novelty as in a training run's report. Pixels and features: "
                 "Fréchet distances to the training and to the held-out images. The features are the last "
                 "hidden layer, 64 units, of a perceptron trained on the training images (seed "
-                f"{reference['classifier_seed']}; it names {reference['classifier_accuracy']:.1%} of the "
-                "held-out images rightly). That is no FID: compare it on one data set only, and with equally "
-                "many samples.",
+                f"{reference['classifier_seed']}{right}). That is no FID: compare it on one data "
+                "set only, and with equally many samples.",
             ),
         )
     ]

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from ddpm_spec import data, pictures
+from ddpm_spec.data.taken import say
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
@@ -107,7 +108,13 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
 
     workers = settings.machine.workers
     images = processes.one_a_machine(
-        lambda: data.load(settings.data, settings.source, workers=workers, progress=decoding)
+        lambda: data.load(
+            settings.data,
+            settings.source,
+            workers=workers,
+            progress=decoding,
+            check=functools.partial(_fits, settings),
+        )
     )
     digest = processes.from_first(lambda: images.digest)
     with processes.together():
@@ -115,7 +122,16 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
             raise InputError(
                 f"{settings.data} here is not what the first process has; give every machine the same images"
             )
+    say(images.taken)
+    if why := quality.why_no_judge(images):
+        notice(f"the samples will not be judged: {why}")
     return images
+
+
+def _fits(settings: Settings, channels: int, side: int) -> torch.nn.Module:
+    """The network without its weights; images whose side it cannot halve so often are refused."""
+    with torch.device("meta"):
+        return settings.unet(channels, side)
 
 
 def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelerator) -> None:
@@ -126,8 +142,7 @@ def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelera
     """
     settings = options.settings
     channels, side, _ = images.shape
-    with torch.device("meta"):
-        network = settings.unet(channels, side)
+    network = _fits(settings, channels, side)
     sides = [side >> level for level in range(len(settings.network.multipliers))]
     asked = settings.network.attention
     if not options.resume and asked != preset(options.preset).network.attention:  # a default may do nothing
@@ -317,6 +332,8 @@ def _evaluate(
         environment=provenance.environment(device, trainer.accelerator.num_processes),
         settings=settings,
         short_chain=chain.too_short(settings, images),
+        no_figures=quality.why_no_judge(images),
+        taken=images.taken,
     )
 
 

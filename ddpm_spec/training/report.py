@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
+from ddpm_spec.data.taken import Taken
 from ddpm_spec.evaluation.bound import Bound
 from ddpm_spec.evaluation.quality import Figures
 from ddpm_spec.runs.folders import write_atomically
@@ -51,6 +52,10 @@ class Report:
     settings: Settings
     short_chain: str = ""
     """What is to be said of a chain that does not reach noise."""
+    no_figures: str = ""
+    """Why grey images with labels have no figures."""
+    taken: tuple[Taken, ...] = ()
+    """The files of the images, where they are files: how many were found, used and left out."""
 
 
 def sections(r: Report) -> list[Section]:
@@ -62,7 +67,7 @@ def sections(r: Report) -> list[Section]:
             alt=f"A grid of {r.settings.evaluation.samples} generated images",
             notes=(f"{r.settings.evaluation.samples} samples of Algorithm 2, averaged weights, unselected.",),
         ),
-        _quality(r) if r.figures else _no_quality(),
+        _quality(r) if r.figures else _no_quality(r),
         _bound(r),
         Section(
             "Loss",
@@ -70,6 +75,7 @@ def sections(r: Report) -> list[Section]:
             alt="Loss of every training step, and its running mean",
             notes=(f"Mean over the last tenth: {r.loss:.4f}. {_objective(r.settings)}",),
         ),
+        *([_files(r)] if r.taken else []),
         _time(r),
         _machine(r),
         _settings(r),
@@ -118,13 +124,11 @@ def _quality(r: Report) -> Section:
     )
 
 
-def _no_quality() -> Section:
-    return Section(
-        "Sample quality",
-        notes=(
-            "For these images it takes Inception and many samples: python -m ddpm_spec.evaluate measures it.",
-        ),
-    )
+def _no_quality(r: Report) -> Section:
+    if r.no_figures:
+        return Section("Sample quality", notes=(f"The samples are not judged: {r.no_figures}.",))
+    inception = "it takes Inception and many samples: python -m ddpm_spec.evaluate measures it."
+    return Section("Sample quality", notes=(f"For these images {inception}",))
 
 
 def missed_targets(f: Figures) -> list[str]:
@@ -190,6 +194,14 @@ def _bound(r: Report) -> Section:
         ),
         mark=3,
     )
+
+
+def _files(r: Report) -> Section:
+    rows = tuple((part.place, f"{part.found:,}", f"{part.used:,}") for part in r.taken)
+    left_out = tuple(
+        f"Left out of {part.place}: {'; '.join(part.left_out)}." for part in r.taken if part.left_out
+    )
+    return Section("Images", ("", "found", "used"), rows, left_out)
 
 
 def _time(r: Report) -> Section:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from ddpm_spec.data import cache
+from ddpm_spec.data.images import Unread
 from ddpm_spec.errors import InputError
 
 IMAGES = torch.arange(600 * 3 * 4 * 4).remainder(251).to(torch.uint8).view(600, 3, 4, 4)
@@ -61,18 +62,18 @@ def test_images_are_decoded_once_and_their_digest_is_kept(folder, workers):
         seen.append(count)
         yield seen.append
 
-    images, digest = cache.kept(IMAGES, folder, workers=workers, progress=progress)
+    images, digest, _ = cache.kept(IMAGES, folder, workers=workers, progress=progress)
     assert images.equal(IMAGES)
     assert digest == hashlib.sha256(IMAGES.numpy().tobytes()).hexdigest()
     assert seen == [600, 256, 256, 88]
-    again, same = cache.kept(Never(), folder)
+    again, same, _ = cache.kept(Never(), folder)
     assert again.equal(IMAGES)
     assert same == digest
     assert {p.name for p in folder.parent.iterdir()} <= {"set", "set.lock"}
 
 
 def test_they_are_mapped_not_read(folder):
-    images, _ = cache.kept(IMAGES, folder)
+    images, *_ = cache.kept(IMAGES, folder)
     with (folder / "images.u8").open("r+b") as file:
         file.write(b"\xff")
     assert images[0, 0, 0, 0] == 255
@@ -82,7 +83,7 @@ def test_they_are_mapped_not_read(folder):
 
 @pytest.mark.parametrize("damage", ["cut", "no notes", "other notes", "other shape"])
 def test_what_is_not_whole_is_decoded_again(folder, damage):
-    _, digest = cache.kept(IMAGES, folder)
+    _, digest, _ = cache.kept(IMAGES, folder)
     content = (folder / "images.u8").read_bytes()
     if damage == "cut":
         (folder / "images.u8").write_bytes(content[:-1])
@@ -90,7 +91,7 @@ def test_what_is_not_whole_is_decoded_again(folder, damage):
         (folder / "about.json").unlink()
     else:
         (folder / "about.json").write_text("{" if damage == "other notes" else '{"shape": [1], "sha256": ""}')
-    images, same = cache.kept(IMAGES, folder)
+    images, same, _ = cache.kept(IMAGES, folder)
     assert images.equal(IMAGES)
     assert same == digest
     assert (folder / "images.u8").read_bytes() == content
@@ -100,6 +101,38 @@ def test_an_image_that_cannot_be_read_leaves_nothing(folder):
     with pytest.raises(InputError, match="image 270 is damaged"):
         cache.kept(Fails(), folder)
     assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
+
+
+class Holes(Never):
+    """A store that lacks the images 3, 270 and 599."""
+
+    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        lacking = [index for index in indices.tolist() if index in (3, 270, 599)]
+        if lacking:
+            there = [index for index in indices.tolist() if index not in lacking]
+            raise Unread({i: f"image {i} is gone; mend it" for i in lacking}, IMAGES[there])
+        return IMAGES[indices]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_that_cannot_be_read_are_named_together_or_left_out(folder, workers):
+    line = (
+        r"^3 images cannot be read: image 3 is gone, image 270 is gone, image 599 is gone; "
+        r"mend or remove them, or go on without them: --skip-unreadable$"
+    )
+    with pytest.raises(InputError, match=line):
+        cache.kept(Holes(), folder, workers=workers)
+    assert not folder.exists()
+    images, digest, left_out = cache.kept(Holes(), folder, skip=True, workers=workers)
+    there = torch.cat([IMAGES[:3], IMAGES[4:270], IMAGES[271:599]])
+    assert images.equal(there)
+    assert digest == hashlib.sha256(there.numpy().tobytes()).hexdigest()
+    assert list(left_out) == [3, 270, 599]
+    again = cache.kept(Never(), folder, skip=True)
+    assert again.images.equal(there)
+    assert again[1:] == (digest, left_out)
+    with pytest.raises(InputError, match=line):
+        cache.kept(Never(), folder)
 
 
 def test_an_interruption_leaves_nothing(folder):

@@ -359,7 +359,10 @@ def test_a_folder_without_images(tmp_path):
 def test_a_damaged_image_is_named(folder, content):
     path = folder[0] / "train" / "dog" / "1.png"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"^{path} is no image that can be read; mend or remove it$"):
+    line = (
+        rf"^{path} is no image that can be read; mend or remove it, or go on without it: --skip-unreadable$"
+    )
+    with pytest.raises(InputError, match=line):
         load("folder", source(folder[0]))
     assert list((folder[0].parent / "cache").glob("*/")) == []
 
@@ -367,8 +370,127 @@ def test_a_damaged_image_is_named(folder, content):
 def test_a_truncated_image_is_named(folder):
     path = folder[0] / "train" / "dog" / "1.png"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(InputError, match=rf"^{path} is no image that can be read; mend or remove it$"):
+    with pytest.raises(InputError, match=rf"^{path} is no image that can be read; mend or remove it, or"):
         load("folder", source(folder[0]))
+
+
+def test_without_what_cannot_be_read(folder):
+    """Also the first image, which decides the size of all; labels stay with their images."""
+    place, train, held_out = folder
+    for name in ("cat/0", "dog/1"):
+        (place / "train" / f"{name}.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"^2 images cannot be read: .*cat/0\.png is no .*dog/1\.png is no "):
+        load("folder", source(place))
+    images = load("folder", source(place, skip_unreadable=True))
+    assert images.whole().equal(torch.stack([pixels(train[i]) for i in (1, 2, 4)]))
+    assert images.held_out.equal(torch.stack([pixels(i) for i in held_out]))
+    assert images.train_labels.tolist() == [0, 1, 1]
+    said = str(images.taken[0])
+    assert said.startswith(f"{place / 'train'}: 6 found, 3 used; left out: ")
+    assert "2 that cannot be read" in said
+    assert "cat/0.png" in said
+    with pytest.raises(
+        InputError, match=r"these take 7\.6e-07 GB; raise --cache-gb, now 0, or leave it away"
+    ):
+        load("folder", source(place, skip_unreadable=True, cache_gb=0))
+    with pytest.raises(InputError, match=r"^.*cat/0\.png is no image that can be read; mend or remove it$"):
+        next(fetch(load("folder", source(place, cache_gb=0)).train, [torch.arange(2)], 0))
+
+
+@pytest.mark.parametrize("cache_gb", [1, 0])
+def test_what_is_passed_over_is_counted(folder, cache_gb):
+    place, *_ = folder
+    for name in ("a.heic", "b.HEIC", "c", "._0.png", ".thumbs/0.png"):
+        path = place / "train" / "cat" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    taken = load("folder", source(place, cache_gb=cache_gb)).taken
+    assert [str(part) for part in taken] == [
+        f"{place / 'train'}: 11 found, 5 used; left out: 4 whose suffix is of no image that Pillow reads "
+        "(.heic 2, without one 1, .txt 1); 2 whose name begins with a dot (._0.png, .thumbs)",
+        f"{place / 'test'}: 2 found, 2 used",
+    ]
+    (halves,) = [load("folder", source(place, cache_gb=cache_gb, held_out_part="")).taken]
+    assert [(part.found, part.used, len(part.left_out)) for part in halves] == [(10, 4, 2), (1, 1, 0)]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tga", "jp2", "avif", "JPG", "pgm"])
+def test_every_suffix_that_pillow_reads_is_taken(tmp_path, suffix):
+    for part in ("train", "test"):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        picture().convert("L").save(tmp_path / "set" / part / f"a.{suffix}")
+    assert len(load("folder", source(tmp_path / "set")).train) == 1
+
+
+def test_what_only_looks_like_an_image_to_pillow_is_passed_over(folder):
+    place, *_ = folder
+    for name in ("a.h5", "b.eps", "c.mpg", "d.pdf"):
+        (place / "train" / name).write_bytes(b"")
+    assert "5 whose suffix" in str(load("folder", source(place)).taken[0])
+
+
+def test_links_are_followed_but_not_in_circles(folder, tmp_path):
+    place, *_ = folder
+    (tmp_path / "birds").mkdir()
+    picture().save(tmp_path / "birds" / "0.png")
+    (place / "train" / "bird").symlink_to(tmp_path / "birds")
+    (tmp_path / "birds" / "back").symlink_to(place / "train")
+    (place / "train" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(InputError, match=r"gone\.png cannot be read \(No such file or directory\)"):
+        load("folder", source(place))
+    (place / "train" / "gone.png").unlink()
+    images = load("folder", source(place))
+    assert len(images.train) == 6
+    assert images.train_labels.tolist() == [0, 1, 1, 2, 2, 2]
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(folder, monkeypatch):
+    place, *_ = folder
+    real = Path.iterdir
+
+    def iterdir(path):
+        if path.name == "dog":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(InputError, match=r"the folder .*/dog cannot be read \(Permission denied\)"):
+        load("folder", source(place))
+
+
+@pytest.mark.parametrize("cache_gb", [1, 0])
+def test_labels_are_numbered_over_both_parts(folder, cache_gb):
+    place, *_ = folder
+    shutil.move(place / "test" / "cat", place / "test" / "bird")
+    images = load("folder", source(place, cache_gb=cache_gb))
+    assert images.train_labels.tolist() == [1, 1, 2, 2, 2]  # bird, cat, dog
+    assert images.held_out_labels.tolist() == [0, 2]
+
+
+def test_labels_that_a_set_of_the_hub_keeps_for_itself_are_none(tmp_path):
+    """-1 is how the hub says it."""
+    features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    (tmp_path / "set").mkdir()
+    for split, labels in (("train", [1, 0]), ("test", [-1, -1])):
+        rows = {"img": [picture(), picture()], "label": labels}
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(
+            tmp_path / "set" / f"{split}-0.parquet"
+        )
+    images = load("hub", source(tmp_path / "set"))
+    assert images.train_labels.tolist() == [1, 0]
+    assert images.held_out_labels.tolist() == []
+
+
+def test_a_row_without_an_image_is_named(tmp_path):
+    features = datasets.Features({"img": datasets.Image()})
+    (tmp_path / "set").mkdir()
+    for split in ("train", "test"):
+        rows = {"img": [picture(), None, picture()]}
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(
+            tmp_path / "set" / f"{split}-0.parquet"
+        )
+    with pytest.raises(InputError, match=r"image 1 of .*/set, split train is missing; mend or remove it"):
+        load("hub", source(tmp_path / "set"))
 
 
 def test_images_of_several_sizes_need_a_size(folder):
@@ -386,7 +508,8 @@ class Many:
     """Two hundred thousand records of one pixel."""
 
     labels = np.empty(0, np.int64)
-    fingerprint = "many"
+    classes = ()
+    where, found, passed_over, fingerprint = "many", 200_000, (), "many"
 
     def __len__(self) -> int:
         return 200_000

@@ -8,7 +8,7 @@ import torch
 from small_run import trainer
 
 from ddpm_spec.data import to_unit
-from ddpm_spec.evaluation.bound import held_out_bound
+from ddpm_spec.evaluation.bound import _check, held_out_bound
 from ddpm_spec.noise import normal, row_keys
 
 
@@ -55,3 +55,8 @@ def test_the_price_of_the_variance(images):
     assert bound(made, images, batch=5).mismatch == pytest.approx(expected, rel=1e-12)
     made.diffusion = dataclasses.replace(made.diffusion, variance="beta_tilde")
     assert bound(made, images, batch=5).mismatch == 0
+
+
+def test_images_of_all_levels_can_be_measured():
+    """255 is a level of 256: torch compares a byte with 256 as with 0."""
+    _check(torch.full((2, 1, 4, 4), 255, dtype=torch.uint8), 256, 1, 0)
