@@ -23,7 +23,7 @@ def _list(args: list[str]) -> None:
     print("usage: python -m ddpm_spec.COMMAND\n")
     for name, does in COMMANDS.items():
         print(f"  {name:9}  {does}")
-    print("\nEach has --help and --version.")
+    print("\nEach has --help and --version; --debug shows where an unexpected error came from.")
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def test_a_file_of_the_ports(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ({"n": 0}, "n is 0; it must be from 1 to"),
+        ({"n": 0}, "n is 0; it must be from 1 to 10000000"),
         ({"n": 1, "batch": 0}, "batch is 0; it must be at least 1"),
         ({"n": 1, "seed": 2**32}, f"seed is {2**32}; it must be from 0 to {2**32 - 1}"),
         ({"n": 1, "seed": -1}, f"seed is -1; it must be from 0 to {2**32 - 1}"),

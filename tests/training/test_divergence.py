@@ -16,7 +16,9 @@ def test_it_is_noted_and_what_was_saved_stays(tmp_path, capsys):
     run = tmp_path / "run"
     words = [*FLAGS, "--run", str(run), "--lr", "1e30", "--warmup", "0", "--save-every", "1"]
     assert run_command(train, words) == 2
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if not x.startswith(("training", str(run)))]
+    (line,) = [
+        x for x in capsys.readouterr().err.splitlines() if not x.startswith(("note: ", "training", str(run)))
+    ]
     noted = json.loads((run / DIVERGED).read_text())
     step = noted["step"]
     assert line == (
