@@ -126,7 +126,7 @@ def test_on_one_machine_everything_is_equal():
         ("bits", lambda x: x ^ 1),
         ("uniform", lambda x: torch.nextafter(x, x + 1)),
         ("normal", lambda x: torch.nextafter(x, x + 1)),  # all of them
-        ("normal", lambda x: x.index_fill(1, torch.tensor([0]), 0.5)),  # few, but by much
+        ("normal", lambda x: x.index_put((torch.tensor(3), torch.tensor(5)), torch.tensor(0.5))),  # by much
         ("dropout_by_keys", lambda x: x.flip(0)),
     ],
 )
