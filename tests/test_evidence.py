@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -253,6 +254,13 @@ def test_the_order_of_the_processes_does_not_change_the_file(processes: Any, ran
         random.shuffle(processes)
         merged(processes).write(files[1], full_run_seconds=1.0)
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_seconds_add_up_the_same_in_every_order(order: tuple[int, ...]) -> None:
+    example = Observation("property", "a", ("a",), "0" * 16, examples=1)
+    processes = [[replace(example, seconds=(0.1, 0.2, 0.3)[place])] for place in order]
+    assert merged(processes).observations["property", "a"].seconds == 0.6
 
 
 @given(PROCESSES)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,7 @@ GREY = np.array([-1, sp.Rational(3, 8), 0, 1], dtype=object).reshape(SHAPE)
 FIRST, LATER = np.full(2, 1, dtype=object), symbols("k", (2,), integer=True, nonnegative=True) + 2
 
 
+@cache
 def bound_graph(program: Callable[..., Tensor], dtype: torch.dtype = torch.float32) -> GraphModule:
     """Of a function of (x_0, t, ε). t is an input: the graph is the same for every t."""
     x_0, eps, t = torch.zeros(SHAPE, dtype=dtype), torch.ones(SHAPE, dtype=dtype), torch.tensor([1, T])
