@@ -137,7 +137,7 @@ def test_the_command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--rounds", "1"], "at least 2"),
+        (["--rounds", "1"], "from 2 to"),
         (["--only", "nothing"], "must be part of a name"),
         (["--speed", "1"], "no option --speed"),
     ],

@@ -58,7 +58,7 @@ def test_the_stand_in_trains_as_accelerate_does(dtype):
     images = Images("noise", 256, torch.randint(256, (8, 1, 8, 8), dtype=torch.uint8), torch.empty(0))
     made = []
     for accelerator in (Plain(CPU, reduced=dtype == "bfloat16"), accelerator_for(plan.settings())):
-        trainer = Trainer(resolved(plan.settings(), accelerator), images, accelerator)
+        trainer = Trainer(resolved(plan.settings(), accelerator.device), images, accelerator)
         for _ in range(3):
             trainer.update()
         made.append(trainer)

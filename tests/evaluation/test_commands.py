@@ -111,7 +111,7 @@ def test_a_second_call_gives_the_same_without_the_network(run, monkeypatch):
         (["--cache", "nowhere"], r"^digits takes no --cache; leave it away$"),
         (["--images", "298"], r"it must be at most 297: digits has 1500 train and 297 test images"),
         (["--images", "99999"], r"--images is 99999; it must be at most 297: digits has 1500 train and"),
-        (["--T", "1"], r"--T is 1; it must be at least 2"),
+        (["--T", "1"], r"--T is 1; it must be from 2 to"),
         (["--schedule", "constant"], r"it needs the two equal, say 0.01"),
         (["--batch", "0"], r"--batch is 0; it must be at least 1"),
         (["--preset", "digits"], r"is a run and knows its data; leave --preset away"),

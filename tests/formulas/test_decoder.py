@@ -12,8 +12,8 @@ from mpmath import mpf
 from rounding import UNIT
 from scipy import stats
 
-from ddpm_spec import floors
 from ddpm_spec.evidence import Recorder
+from ddpm_spec.floors import table as floors
 from ddpm_spec.formulas import forward, gaussian, objective
 from ddpm_spec.formulas.decoder import log_bin_probability, log_bin_probability_tanh, tanh_cdf
 from ddpm_spec.formulas.posterior import posterior_variance

@@ -37,7 +37,7 @@ SLIPS = [
     (decoder.log_bin_probability, "x_0 > 1 - half_bin → x_0 < 1 - half_bin", "a comparison"),
     (Diffusion._x_0, "predicted.clamp(-1, 1) → predicted", "a clip dropped"),
     (Diffusion.loss, "at), predicted).mean() → at), predicted).sum()", "a sum for a mean"),
-    (Schedule.at, "like.ndim - 1 → like.ndim", "one dimension too many"),
+    (Schedule.rows, "like.ndim - 1 → like.ndim", "one dimension too many"),
 ]
 
 

@@ -47,7 +47,7 @@ def ends_like_one_that_was_never_killed(
     status = run_command(train, ["--resume", str(run), "--steps", steps])
     said = capsys.readouterr().err
     assert status == 0, said
-    assert "note:" not in said
+    assert "resumed elsewhere" not in said
     made = finished(tmp_path / "straight", images, network={"multipliers": (1,)}, steps=int(steps))
     assert same(checkpoints.read(checkpoints.latest(run), made.belongs_to), made.state())
     assert not list(run.glob(".checkpoint-*"))
