@@ -248,6 +248,11 @@ def test_a_schedule_that_is_none_is_refused(betas: list[float], message: str) ->
         Schedule.from_betas(betas)
 
 
+@pytest.mark.parametrize("build", [cosine_schedule, linear_schedule, quadratic_schedule])
+def test_two_steps_are_enough(build: Callable[[int], Schedule]) -> None:
+    assert build(2).T == 2
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
