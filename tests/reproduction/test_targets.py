@@ -7,7 +7,7 @@ import pytest
 from small_run import SMALL, small
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.reproduction import published, runs, tables
+from ddpm_spec.reproduction import published, runs
 from ddpm_spec.reproduction.commands import reproduce
 from ddpm_spec.reproduction.makers import MAKERS
 from ddpm_spec.reproduction.targets import TARGETS
@@ -35,7 +35,7 @@ def everything(tmp_path_factory):
         patch.setitem(presets.PRESETS, "digits", SMALL)
         patch.setattr("ddpm_spec.evaluation.features.UPDATES", 20)
         other = small(steps=99)
-        for name in ("cifar10", *tables.LSUN):
+        for name in ("cifar10", *published.LSUN):
             patch.setitem(presets.PRESETS, name, other)
         return folder, {target: made(folder, target) for target in TARGETS}
 
