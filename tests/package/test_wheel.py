@@ -57,7 +57,8 @@ def test_the_wheel_holds_the_package(built):
         metadata = wheel.read(f"{NAME}.dist-info/METADATA").decode()
     about = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
     assert names - about == PACKAGE
-    assert {"ddpm_spec/py.typed", "ddpm_spec/training/report.html", "ddpm_spec/site/markdown/katex.mjs"} <= names
+    others = {"py.typed", "training/report.html", "site/markdown/katex.mjs"}
+    assert {f"ddpm_spec/{name}" for name in others} <= names
     assert f"{NAME}.dist-info/licenses/LICENSE" in about
     for line in (f"Version: {__version__}", "License-Expression: MIT", "Requires-Python: >=3.11"):
         assert f"\n{line}\n" in metadata
