@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ddpm_spec.terminal.console import console, notice
-
 __all__ = ["Taken", "few", "say"]
 
 
@@ -25,6 +23,8 @@ class Taken:
 
 def say(taken: Iterable[Taken]) -> None:
     """A line a part on stderr."""
+    from ddpm_spec.terminal.console import console, notice  # a bare machine has no rich, and nothing to say
+
     for part in taken:
         if part.left_out:
             notice(str(part))
