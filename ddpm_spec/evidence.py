@@ -296,7 +296,7 @@ class Recorder:
         parts: dict[tuple[str, str], list[Observation]] = {}
         for observation in (o for data in handed for o in _observations(data)):
             parts.setdefault(observation.key, []).append(observation)
-        observations = {key: combined(parts[key]) for key in sorted(parts)}
+        observations = {key: combined(parts[key]) for key in parts}
         scores = sorted((d["mutation"] for d in handed if d["mutation"]), key=lambda one: list(one["parts"]))
         functions = [name for score in scores for name in score["functions"]]
         if len(set(functions)) < len(functions) or len({score["hash"] for score in scores}) > 1:
