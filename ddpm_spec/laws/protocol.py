@@ -1,52 +1,79 @@
 """What the laws ask of an implementation."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
-__all__ = ["Array", "Implementation", "Network"]
+__all__ = ["Array", "Implementation", "Network", "Precision", "Prediction", "Stated"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-Network = Callable[[Array, Array], Array]
-"""ε_θ(x_t, t): x_t of shape (B, D), integer t of shape (B,) in 1..T; the result has the shape of x_t."""
+Network = Callable[[Any, Any], Any]
+"""ε_θ(x_t, t): x_t of shape (B, D) and integer t of shape (B,); the result has the shape of x_t."""
+
+Precision = Literal["float64", "float32", "float16", "bfloat16"]
+Prediction = Literal["eps", "v", "x_0"]
+
+
+class Stated:
+    """What an adapter says about itself, with what is taken where it says nothing. The report repeats it.
+
+    An adapter may inherit from this, or just have the attributes that differ.
+    """
+
+    precision: Precision = "float64"
+    """What its arithmetic rounds to; what it is given is rounded to this."""
+    tables: Precision | None = None
+    """What its tables are rounded to: `precision` unless that is a half precision, float32 then."""
+    first_time: int = 1
+    """The time of its first step, 0 or 1. The adapter's methods and the network are given its own times."""
+    prediction: Prediction = "eps"
+    """What its network predicts."""
+    clips: bool = False
+    """Whether x̂_0 is meant to be clipped to [−1, 1] in the sampler. Data within the range are used then."""
+    schedule: Literal["paper", "cosine"] | None = None
+    """What its β_t are meant to be: the paper's, the cosine schedule, or its own."""
+    arrays: Literal["numpy", "torch"] = "numpy"
+    """What its arrays are."""
+    shape: tuple[int, ...] = (3,)
+    """The shape of one example: a row of three numbers, or (1, 8, 8) for images."""
+    levels: int = 256
+    """Grey levels of the discrete decoder, equally spaced from −1 to 1."""
 
 
 class Implementation(Protocol):
-    """An implementation of the paper, in NumPy float64 at the border: the adapter converts.
+    """What an adapter may have. Every part is optional: each law says what it needs, and is not judged without.
 
-    Examples are rows, x of shape (B, D); an adapter whose model wants images reshapes to (B, 1, 1, D)
-    and back. Time is 1..T. Terms of the bound are nats per example, summed over the D coordinates.
+    Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per example,
+    summed over its coordinates. Times are counted as the adapter states: from 1 here.
     """
 
     betas: Array
     """β_1..β_T, shape (T,)."""
     alpha_bars: Array
     """ᾱ_1..ᾱ_T as the implementation tabulates them, shape (T,)."""
-    levels: int
-    """Grey levels of the discrete decoder, equally spaced from −1 to 1."""
 
-    def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
+    def q_sample(self, x_0: Any, t: Any, eps: Any) -> Any:
         """x_t of Eq. 4 for noise ε; t of shape (B,)."""
 
-    def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
-        """Mean (B, D) and variance of q(x_{t−1} | x_t, x_0), Eqs. 6 and 7."""
+    def posterior(self, x_0: Any, x_t: Any, t: int) -> tuple[Any, Any]:
+        """Mean (B, …) and variance of q(x_{t−1} | x_t, x_0), Eqs. 6 and 7."""
 
-    def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
-        """x̂_0 of Eq. 15 from a predicted noise."""
+    def predict_x_0(self, x_t: Any, t: int, eps: Any) -> Any:
+        """x̂_0 of Eq. 15 from what a network predicted."""
 
-    def variance(self, t: int) -> float:
+    def variance(self, t: int) -> Any:
         """σ_t² of the reverse process; at t = 1 that of the decoder, Eq. 13."""
 
-    def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
+    def p_sample(self, network: Network, x_t: Any, t: int, z: Any) -> Any:
         """x_{t−1}, one step of Algorithm 2 with noise z."""
 
-    def loss(self, network: Network, x_0: Array, t: Array, eps: Array) -> float:
+    def loss(self, network: Network, x_0: Any, t: Any, eps: Any) -> Any:
         """Eq. 14 divided by D, averaged over the batch; t of shape (B,)."""
 
-    def prior_term(self, x_0: Array) -> Array:
+    def prior_term(self, x_0: Any) -> Any:
         """L_T of Eq. 5, shape (B,)."""
 
-    def bound_term(self, network: Network, x_0: Array, t: int, eps: Array) -> Array:
+    def bound_term(self, network: Network, x_0: Any, t: int, eps: Any) -> Any:
         """L_{t−1} of Eq. 5 at the x_t of x_0 and ε, shape (B,); L_0 by the discrete decoder at t = 1."""

@@ -1,38 +1,27 @@
-"""What the laws know beforehand: the schedule's levels from β alone, and how large rounding may be."""
+"""What the laws know beforehand: the schedule's levels from β alone, and how large rounding may be.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+The errors are bounds for any sound way to compute a quantity, to first order. With u the unit roundoff of the
+arithmetic and w that of the tables, ᾱ_t is a product of t factors 1 − β_s, each off by at most w/(1 − β_s); 32 u
+stands for what is computed from the tables. Where 1 − ᾱ_t is formed from a rounded ᾱ_t, only the roundings of ᾱ_t
+are magnified.
+"""
+
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
-from ddpm_spec.laws.protocol import Array, Implementation, Network
+from ddpm_spec.laws.protocol import Array, Network
+from ddpm_spec.laws.subject import Predicted, Subject
 
-__all__ = ["NODES", "WEIGHTS", "Case", "Reference", "compare", "normal_nodes"]
-
-NODES, WEIGHTS = np.array([-(3.0**0.5), 0.0, 3.0**0.5]), np.array([1.0, 4.0, 1.0]) / 6
-"""Gauss–Hermite for N(0, 1), exact up to degree five; the bound is of degree two for an affine network."""
+__all__ = ["Reference", "normal_nodes", "spread"]
 
 
-class Case(NamedTuple):
-    """One measurement."""
-
-    deviation: float
-    """Distance from what the law says, 0 where it holds exactly."""
-    scale: float
-    """How far one rounding of relative size 1 could move it."""
-    where: str
-    """The step at which it was made."""
-
-
-def compare(measured: Array | float, expected: Array | float, where: str, scale: float = 1.0) -> Case:
-    """The largest difference; `scale` multiplies the size of what is expected."""
-    measured, expected = np.asarray(measured, dtype=float), np.asarray(expected, dtype=float)
-    if measured.shape != expected.shape:
-        return Case(np.inf, 0.0, f"{where}, shape {measured.shape} for {expected.shape}")
-    deviation = float(np.abs(measured - expected).max())
-    return Case(deviation, scale * float(np.abs(expected).max()), where)
+def spread(rows: int, dim: int, reach: float, start: int = 0) -> Array:
+    """Numbers in (−reach, reach), all different and nowhere dense: multiples of the golden ratio, folded."""
+    places = np.arange(1 + start, 1 + start + rows * dim)
+    values: Array = reach * (2 * (places * 0.6180339887498949 % 1) - 1)
+    return values.reshape(rows, dim)
 
 
 def normal_nodes(reach: float = 8.0, count: int = 81) -> tuple[Array, Array]:
@@ -42,21 +31,31 @@ def normal_nodes(reach: float = 8.0, count: int = 81) -> tuple[Array, Array]:
     return nodes, weights / weights.sum()
 
 
-@dataclass(frozen=True, eq=False)
 class Reference:
     """The levels of noise that β_1..β_T imply; tables are indexed by t = 0..T."""
 
-    implementation: Implementation
+    def __init__(self, subject: Subject, only: Sequence[int] = ()) -> None:
+        self.subject, self.only = subject, tuple(only)
+        self.x = spread(2, subject.dim, 0.9)
+        """Two examples in [−1, 1]."""
+        self.z = spread(2, subject.dim, 2.0, start=100)
+        """Two examples of noise."""
 
     @property
     def T(self) -> int:
         """The number of steps."""
-        return len(self.implementation.betas)
+        return len(self.subject.betas)
+
+    def times(self, first: int = 1) -> Iterator[int]:
+        """The steps to look at: all, unless only some are asked for."""
+        yield from (t for t in (self.only or range(1, self.T + 1)) if first <= t <= self.T)
+
+    # ---------------------------------------------------------------------------------------- the levels
 
     @cached_property
     def beta(self) -> Array:
         """β_t, with a placeholder 0 at t = 0."""
-        return np.concatenate([[0.0], np.asarray(self.implementation.betas, dtype=float)])
+        return np.concatenate([[0.0], self.subject.betas])
 
     @cached_property
     def signal(self) -> Array:
@@ -72,26 +71,70 @@ class Reference:
             noise[t] = (1 - self.beta[t]) * noise[t - 1] + self.beta[t]
         return noise
 
-    def snr(self, t: int) -> float:
-        """ᾱ_t / (1 − ᾱ_t), t ≥ 1."""
-        return float(self.signal[t] / self.noise[t])
-
     def posterior_variance(self, t: int) -> float:
         """β̃_t by precisions, t ≥ 2."""
         return float(1 / (1 / self.noise[t - 1] + (1 - self.beta[t]) / self.beta[t]))
 
-    def condition(self, t: int) -> float:
-        """How much one rounding of ᾱ_{t−1} can move 1 − ᾱ_{t−1}, relatively, or that of t at t = 1.
+    def posterior_mean(self, x_0: Array, x_t: Array, t: int) -> Array:
+        """Eq. 7 by precisions: two normal guesses at x_{t−1}, weighed; at t = 1 it is x_0."""
+        if t == 1:
+            return x_0
+        forward, backward = np.sqrt(self.signal[t - 1]) * x_0, x_t / np.sqrt(1 - self.beta[t])
+        weight = self.posterior_variance(t) / self.noise[t - 1]
+        mean: Array = weight * forward + (1 - weight) * backward
+        return mean
 
-        An implementation may form 1 − ᾱ by subtraction.
-        """
-        return float(1 + 1 / self.noise[max(t - 1, 1)])
+    def noised(self, x_0: Array, t: int, eps: Array) -> Array:
+        """x_t of Eq. 4."""
+        x_t: Array = np.sqrt(self.signal[t]) * x_0 + np.sqrt(self.noise[t]) * eps
+        return x_t
 
-    def times(self, first: int = 1) -> Iterator[int]:
-        """The steps to look at: all of a short schedule, some of a long one."""
-        T = self.T
-        some = range(first, T + 1) if T <= 16 else (1, 2, 3, T // 10, T // 3, T // 2, T - 1, T)
-        yield from (t for t in some if t >= first)
+    # ------------------------------------------------------------------------------------- the rounding
+
+    @cached_property
+    def table_error(self) -> Array:
+        """The relative error of ᾱ_t in a table."""
+        with np.errstate(all="ignore"):
+            factors = np.where(self.beta < 1, 1 / np.abs(1 - self.beta), 1.0)
+        factors[0] = 0
+        if not self.subject.has("betas"):
+            # β_t was formed from two entries of a table of ᾱ_t.
+            factors[1:] += 2 / np.maximum(np.abs(self.beta[1:]), 1e-300)
+        errors: Array = np.cumsum(factors) * self.subject.table_unit
+        return errors
+
+    def rounding(self, t: int) -> float:
+        """The relative error of what is computed from the tables at step t without cancellation."""
+        return float(self.table_error[t] + 32 * self.subject.unit)
+
+    def noise_rounding(self, t: int) -> float:
+        """The relative error of 1 − ᾱ_t where it is formed by subtraction; 0 at t = 0, where it is exact."""
+        if t == 0:
+            return 0.0
+        absolute = self.signal[t] * (self.table_error[t] + 2 * self.subject.unit)
+        return float(absolute / self.noise[t] + 2 * self.subject.unit)
+
+    def x_0_error(self, t: int, x_t: float, eps: float) -> float:
+        """The absolute error of x̂_0 by Eq. 15 for an x_t and an ε of this size."""
+        n, r = self.rounding(t), self.noise_rounding(t)
+        return float((n * x_t + (n + r) * np.sqrt(self.noise[t]) * eps) / np.sqrt(self.signal[t]))
+
+    def mean_error(self, t: int, x_t: float, eps: float) -> float:
+        """The absolute error of the reverse mean for an x_t and an ε of this size: by Eq. 11, or by way of x̂_0."""
+        n, r, before = self.rounding(t), self.noise_rounding(t), self.noise_rounding(t - 1)
+        beta, noise, root = self.beta[t], self.noise[t], np.sqrt(1 - self.beta[t])
+        direct = (n * x_t + (n + r) * beta / np.sqrt(noise) * eps) / root
+        first = np.sqrt(self.signal[t - 1]) * beta / noise
+        second = root * self.noise[t - 1] / noise
+        x_0 = (x_t + np.sqrt(noise) * eps) / np.sqrt(self.signal[t])
+        through = first * (self.x_0_error(t, x_t, eps) + (n + r) * x_0) + second * (n + r + before) * x_t
+        return float(direct + through)
+
+    def variance_error(self, t: int) -> float:
+        """The relative error of σ_t², which may be β̃_t formed by subtractions."""
+        return self.rounding(t) + self.noise_rounding(t) + self.noise_rounding(t - 1)
+
+    # -------------------------------------------------------------------------------------- the networks
 
     def knowing(self, x_0: Array, error: Array | float = 0.0) -> Network:
         """The network that knows x_0 and is off by `error` in the noise."""
@@ -101,6 +144,20 @@ class Reference:
             return noise + error
 
         return network
+
+    def predicting(self, x_0: Array, error: Array | float = 0.0) -> Predicted:
+        """The network that knows x_0 and is off by `error` in what the implementation predicts."""
+        known = self.knowing(x_0)
+
+        def network(x_t: Array, t: Array) -> Array:
+            if self.subject.prediction == "x_0":
+                return x_0 + error
+            answer = known(x_t, t)
+            if self.subject.prediction == "v":
+                answer = np.sqrt(self.signal[t])[:, None] * answer - np.sqrt(self.noise[t])[:, None] * x_0
+            return answer + error
+
+        return Predicted(network)
 
     def normal_denoiser(self, mean: float, variance: float) -> Network:
         """E[ε | x_t] for x_0 ~ N(mean, variance), from Cov(ε, x_t) = √(1−ᾱ)."""

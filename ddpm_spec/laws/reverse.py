@@ -1,54 +1,40 @@
 """Laws of the reverse process (Eqs. 11 and 15, Algorithm 2, claims C2 and C3)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from ddpm_spec.laws.protocol import Array, Implementation
-from ddpm_spec.laws.reference import Case, Reference, compare
+from ddpm_spec.laws.law import Case, Cases, compare, law
+from ddpm_spec.laws.protocol import Array
+from ddpm_spec.laws.reference import Reference, spread
+from ddpm_spec.laws.subject import Subject
 
 __all__ = [
     "alone",
     "conditional_mean",
+    "decoder_variance",
     "last_step",
-    "mean_by_x_0",
     "noise",
+    "posterior_at_x_0",
     "predicted_x_0",
     "rotation",
+    "unclipped",
     "variance_range",
 ]
 
-_X = np.array([[0.9, -0.4, 0.1], [-1.0, 1.0, 0.3]])
-_Z = np.array([[0.2, -1.3, 0.7], [1.9, 0.4, -0.6]])
 
-
-def predicted_x_0(reference: Reference, model: Implementation) -> Iterator[Case]:
+@law("reverse/x-0", "tables", "predict_x_0", rests_on=("forward/betas",))
+def predicted_x_0(reference: Reference, model: Subject) -> Cases:
     """Eq. 15: the true noise gives x_0 back."""
     for t in reference.times():
-        x_t = np.sqrt(reference.signal[t]) * _X + np.sqrt(reference.noise[t]) * _Z
-        ours = model.predict_x_0(x_t, t, _Z)
-        # Dividing by √ᾱ_t magnifies; √(1 − ᾱ_t) may have come by subtraction.
-        scale = (2 + reference.condition(t + 1) * reference.noise[t] ** 0.5) / reference.signal[t] ** 0.5
-        yield compare(ours, _X, f"t = {t}", 2 * scale)
+        x_t = reference.noised(reference.x, t, reference.z)
+        ours = model.predict_x_0(x_t, t, reference.z)
+        yield Case(float(np.abs(ours - reference.x).max()), reference.x_0_error(t, 3.0, 2.0), t)
 
 
-def mean_by_x_0(reference: Reference, model: Implementation) -> Iterator[Case]:
-    """Eq. 11: the reverse mean is Eq. 7 at the predicted x_0, for any network."""
-    for t in reference.times():
-        x_0 = model.predict_x_0(_X, t, 3 * _Z)
-        expected, _ = model.posterior(x_0, _X, t)
-        ours = model.p_sample(lambda x, time: 3 * _Z, _X, t, np.zeros_like(_X))
-        yield Case(
-            float(np.abs(ours - expected).max()),
-            10 * reference.condition(t) / reference.signal[t] ** 0.5,
-            f"t = {t}",
-        )
-
-
-def conditional_mean(reference: Reference, model: Implementation) -> Iterator[Case]:
+@law("reverse/mean", "tables", "p_sample", rests_on=("forward/betas",))
+def conditional_mean(reference: Reference, model: Subject) -> Cases:
     """Eq. 11: for normal data and the best prediction, the reverse mean is E[x_{t−1} | x_t].
 
-    By Cov(x_{t−1}, x_t) = √α_t Var(x_{t−1}), for x_0 ~ N(0.3, 0.37).
+    By Cov(x_{t−1}, x_t) = √α_t Var(x_{t−1}), for x_0 ~ N(0.3, 0.37). Here x̂_0 lies within [−1, 1].
     """
     m, v = 0.3, 0.37
     for t in reference.times():
@@ -56,68 +42,109 @@ def conditional_mean(reference: Reference, model: Implementation) -> Iterator[Ca
         before = reference.signal[t - 1] * v + reference.noise[t - 1]
         after = reference.signal[t] * v + reference.noise[t]
         mean_prev, mean = (np.sqrt(reference.signal[s]) * m for s in (t - 1, t))
-        expected = mean_prev + root * before / after * (_X - mean)
-        ours = model.p_sample(reference.normal_denoiser(m, v), _X, t, np.zeros_like(_X))
-        # ε* is divided by √(1 − ᾱ_t), and one rounding of ᾱ_t may have moved that.
-        yield compare(ours, expected, f"t = {t}", 4 * reference.condition(t + 1))
+        expected = mean_prev + root * before / after * (reference.x - mean)
+        ours = model.p_sample(reference.normal_denoiser(m, v), reference.x, t, 0 * reference.x)
+        # |ε*| ≤ 2 √(1−ᾱ_t) / (ᾱ_t v + 1 − ᾱ_t).
+        size = 2 * np.sqrt(reference.noise[t]) / after
+        yield Case(float(np.abs(ours - expected).max()), reference.mean_error(t, 1.0, size), t)
 
 
-def noise(reference: Reference, model: Implementation) -> Iterator[Case]:
+@law("reverse/posterior-at-x-0", "tables", "p_sample", rests_on=("forward/betas", "reverse/mean"))
+def posterior_at_x_0(reference: Reference, model: Subject) -> Cases:
+    """Eq. 11: the reverse mean is Eq. 7 at the x̂_0 of Eq. 15, for any network."""
+    for t in reference.times():
+        # x̂_0 runs over (−1, 1), so clipping plays no part.
+        x_0, x_t = 0.5 * (reference.x - reference.x[::-1]), reference.x
+        eps = (x_t - np.sqrt(reference.signal[t]) * x_0) / np.sqrt(reference.noise[t])
+        ours = model.p_sample(lambda x, t, eps=eps: eps, x_t, t, 0 * x_t)
+        expected = reference.posterior_mean(x_0, x_t, t)
+        allowed = reference.mean_error(t, 1.0, float(np.abs(eps).max()))
+        yield Case(float(np.abs(ours - expected).max()), allowed, t)
+
+
+@law("reverse/unclipped", "tables", "p_sample", rests_on=("forward/betas", "reverse/mean"))
+def unclipped(reference: Reference, model: Subject) -> Cases:
+    """Eq. 11: the reverse mean is linear in the prediction, also where x̂_0 leaves [−1, 1]."""
+    if model.clips:
+        return
+    for t in reference.times():
+        eps = 3 * reference.z
+        ours = model.p_sample(lambda x, t, eps=eps: eps, reference.x, t, 0 * reference.x)
+        x_0 = (reference.x - np.sqrt(reference.noise[t]) * eps) / np.sqrt(reference.signal[t])
+        expected = reference.posterior_mean(x_0, reference.x, t)
+        yield Case(float(np.abs(ours - expected).max()), reference.mean_error(t, 1.0, 6.0), t)
+
+
+@law("reverse/noise", "tables", "p_sample", "variance", rests_on=("forward/betas",))
+def noise(reference: Reference, model: Subject) -> Cases:
     """Algorithm 2: the noise that is added is σ_t z."""
     for t in reference.times(first=2):
-        still, moved = (model.p_sample(_still, _X, t, z) for z in (np.zeros_like(_Z), _Z))
-        # The difference of the two rounds by the size of x_t / √α_t.
-        size = np.abs(_X).max() / np.sqrt(1 - reference.beta[t]) + 1
-        added = moved - still
-        expected = np.sqrt(model.variance(t)) * _Z
-        scale = size + np.abs(expected).max() * reference.condition(t)
-        yield Case(float(np.abs(added - expected).max()), scale, f"t = {t}")
+        # At x_t = 0 with ε = 0 nothing else is added, so nothing rounds but σ_t z.
+        still, moved = (model.p_sample(_still, 0 * reference.x, t, z) for z in (0 * reference.z, reference.z))
+        expected = np.sqrt(max(model.variance(t), 0.0)) * reference.z
+        yield compare(moved - still, expected, reference.variance_error(t), t)
 
 
-def last_step(reference: Reference, model: Implementation) -> Iterator[Case]:
+@law("reverse/last-step", "p_sample", "tables")
+def last_step(reference: Reference, model: Subject) -> Cases:
     """Algorithm 2: at t = 1 no noise is added."""
-    still, moved = (model.p_sample(_still, _X, 1, z) for z in (np.zeros_like(_Z), _Z))
-    yield compare(moved, still, "t = 1", 0.0)
+    still, moved = (model.p_sample(_still, reference.x, 1, z) for z in (0 * reference.z, reference.z))
+    yield compare(moved, still, 0.0, 1)
 
 
-def rotation(reference: Reference, model: Implementation) -> Iterator[Case]:
-    """Algorithm 2: rotating x_t, z and the network's answer rotates the step, for any network."""
-    turn = np.array([[2, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
-
-    def network(x_t: Array, t: Array) -> Array:
-        return 3 * np.sin(2 * x_t)
+@law("reverse/rotation", "tables", "p_sample", rests_on=("reverse/unclipped",))
+def rotation(reference: Reference, model: Subject) -> Cases:
+    """Algorithm 2: turning x_t, z and the network's answer turns the step, for any network."""
+    if model.clips:
+        return
+    axis = spread(1, model.dim, 1.0, start=300)[0]
+    turn = np.eye(model.dim) - 2 * np.outer(axis, axis) / (axis @ axis)
 
     def turned(x_t: Array, t: Array) -> Array:
-        answer: Array = network(x_t @ turn, t) @ turn.T
+        answer: Array = _wavy(x_t @ turn, t) @ turn.T
         return answer
 
+    # Turned, a coordinate is at most √D times as large.
+    size = model.dim**0.5
     for t in reference.times():
-        ours = model.p_sample(turned, _X @ turn.T, t, _Z @ turn.T)
-        expected = model.p_sample(network, _X, t, _Z) @ turn.T
-        yield Case(float(np.abs(ours - expected).max()), 40 * reference.condition(t + 1), f"t = {t}")
+        ours = model.p_sample(turned, reference.x @ turn.T, t, reference.z @ turn.T)
+        expected = model.p_sample(_wavy, reference.x, t, reference.z) @ turn.T
+        # The network doubles what x_t is rounded by, six times with its factor 3.
+        allowed = 2 * reference.mean_error(t, 8 * size, 8 * size) + 4 * size * reference.rounding(t)
+        yield Case(float(np.abs(ours - expected).max()), allowed, t)
 
 
-def alone(reference: Reference, model: Implementation) -> Iterator[Case]:
+@law("reverse/alone", "tables", "p_sample")
+def alone(reference: Reference, model: Subject) -> Cases:
     """Algorithm 2: examples of a batch do not see each other."""
-
-    def network(x_t: Array, t: Array) -> Array:
-        return 3 * np.sin(2 * x_t)
-
+    x, z = reference.x, reference.z
     for t in reference.times():
-        together = model.p_sample(network, _X, t, _Z)
-        apart = [model.p_sample(network, _X[i : i + 1], t, _Z[i : i + 1]) for i in range(2)]
-        yield compare(together, np.concatenate(apart), f"t = {t}", 4 * reference.condition(t + 1))
+        together = model.p_sample(_wavy, x, t, z)
+        apart = [model.p_sample(_wavy, x[i : i + 1], t, z[i : i + 1]) for i in range(2)]
+        # The same numbers by the same operations, which a batch may round in another order.
+        allowed = reference.mean_error(t, 1.0, 3.0)
+        yield Case(float(np.abs(together - np.concatenate(apart)).max()), allowed, t)
 
 
-def variance_range(reference: Reference, model: Implementation) -> Iterator[Case]:
-    """C3: σ_t² lies between β̃_t and β_t for t ≥ 2; at t = 1 it is positive and finite."""
-    first = model.variance(1)
-    yield Case(0.0 if 0 < first < np.inf else np.inf, 0.0, "t = 1")
-    for t in range(2, reference.T + 1):
+@law("reverse/variance-range", "tables", "variance", rests_on=("forward/betas",))
+def variance_range(reference: Reference, model: Subject) -> Cases:
+    """C3: σ_t² lies between β̃_t and β_t for t ≥ 2."""
+    for t in reference.times(first=2):
         low, high, ours = reference.posterior_variance(t), reference.beta[t], model.variance(t)
-        outside = max(low - ours, ours - high, 0.0)
-        yield Case(outside, high * reference.condition(t), f"t = {t}")
+        outside = max(low - ours, ours - high, 0.0) if np.isfinite(ours) else np.inf
+        yield Case(outside, high * 2 * reference.variance_error(t), t)
+
+
+@law("reverse/decoder-variance", "tables", "variance", "bound_term")
+def decoder_variance(reference: Reference, model: Subject) -> Cases:
+    """Eq. 13: σ_1² is positive and finite."""
+    yield Case(0.0 if 0 < model.variance(1) < np.inf else np.inf, 0.0, 1)
 
 
 def _still(x_t: Array, t: Array) -> Array:
     return np.zeros_like(x_t)
+
+
+def _wavy(x_t: Array, t: Array) -> Array:
+    answer: Array = 3 * np.sin(2 * x_t)
+    return answer

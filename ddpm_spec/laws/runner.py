@@ -1,27 +1,18 @@
 """Run the laws on an implementation and say what was found."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from typing import Literal
 
 import numpy as np
-from rich.table import Table
 
-from ddpm_spec.laws import bound, forward, objective, posterior, reverse
-from ddpm_spec.laws.protocol import Implementation
-from ddpm_spec.laws.reference import Case, Reference
-from ddpm_spec.terminal.console import plain
+from ddpm_spec.laws.law import LAWS, Case, Law
+from ddpm_spec.laws.reference import Reference
+from ddpm_spec.laws.subject import Subject
 
-__all__ = ["LAWS", "Law", "Result", "check", "report"]
+__all__ = ["Outcome", "Result", "check", "roots"]
 
-
-@dataclass(frozen=True)
-class Law:
-    """One statement about an implementation."""
-
-    name: str
-    """The equation that it speaks about and what it says, such as "Eq. 7: …"."""
-    cases: Callable[[Reference, Implementation], Iterator[Case]]
+Outcome = Literal["passed", "failed", "not judged", "error"]
 
 
 @dataclass(frozen=True)
@@ -29,77 +20,83 @@ class Result:
     """What a law found in its worst case."""
 
     law: Law
-    deviation: float
-    tolerance: float
-    """(32 + T) u times how far one rounding could move the measurement: T factors make ᾱ_T."""
-    where: str
-    error: str = ""
-    """What the implementation raised, if it did."""
+    outcome: Outcome
+    deviation: float = 0.0
+    """Of the case that stands out most against rounding."""
+    allowed: float = 0.0
+    """What rounding explains there."""
+    where: int | str = ""
+    """The step t of that case, or its place in words."""
+    why: str = ""
+    """What the adapter lacks, or what the implementation raised."""
 
     @property
-    def passed(self) -> bool:
-        """The deviation is within what rounding explains."""
-        return not self.error and self.deviation <= self.tolerance
-
-
-def _laws(*modules: ModuleType) -> tuple[Law, ...]:
-    """The public functions of these modules, named by the first line of their docstrings."""
-    functions = [getattr(module, name) for module in modules for name in module.__all__]
-    return tuple(Law((f.__doc__ or "").partition("\n")[0].rstrip("."), f) for f in functions)
-
-
-LAWS = _laws(forward, posterior, reverse, objective, bound)
-"""Every law, in the order of the paper."""
+    def place(self) -> str:
+        """Where the worst was seen, in words."""
+        return f"t = {self.where}" if isinstance(self.where, int) else self.where
 
 
 def check(
-    implementation: Implementation, unit: float = 2.0**-53, laws: tuple[Law, ...] = LAWS
+    adapter: object, laws: Iterable[Law] | None = None, *, times: Sequence[int] = ()
 ) -> tuple[Result, ...]:
     """The laws, by default all, on one implementation.
 
     Args:
-        implementation: the adapter, see `protocol.Implementation`.
-        unit: the unit roundoff of the implementation's arithmetic and tables, 2⁻²⁴ for float32.
-        laws: which ones.
+        adapter: what is judged, see `protocol.Implementation`; it may lack any part.
+        laws: which ones, in the order in which they are reported.
+        times: only these steps t, for a quick look; all by default.
 
     Raises:
-        ValueError: if the tables are not two vectors of one length T ≥ 2, or there are fewer than three
-            grey levels. What the implementation raises inside a law is reported, not raised.
+        ValueError: if the tables are not vectors of one length T ≥ 2, or what the adapter states is not known.
+            What the implementation raises inside a law is reported, not raised.
     """
-    betas, alpha_bars = np.shape(implementation.betas), np.shape(implementation.alpha_bars)
-    if len(betas) != 1 or betas != alpha_bars or betas[0] < 2:
-        raise ValueError(f"betas {betas} and alpha_bars {alpha_bars}: expected (T,) twice, T at least 2")
-    if implementation.levels < 3:
-        raise ValueError(f"levels = {implementation.levels}: at least 3 grey levels are needed")
-    reference = Reference(implementation)
-    roundings = (32 + reference.T) * unit
-    return tuple(_worst(law, reference, implementation, roundings) for law in laws)
+    subject = Subject(adapter)
+    reference = Reference(subject, times)
+    return tuple(_judge(law, reference, subject) for law in (LAWS.values() if laws is None else laws))
 
 
-def _worst(law: Law, reference: Reference, implementation: Implementation, roundings: float) -> Result:
-    worst = Result(law, 0.0, 0.0, "everywhere")
-    excess = -1.0
+def _judge(law: Law, reference: Reference, subject: Subject) -> Result:
+    lacking = subject.parts(law.needs)
+    if lacking:
+        return Result(law, "not judged", why=f"it has no {', no '.join(lacking)}")
     try:
-        for deviation, scale, where in law.cases(reference, implementation):
-            tolerance = roundings * scale
-            if not (np.isfinite(deviation) and np.isfinite(tolerance)):
-                return Result(law, np.inf, 0.0, where)
-            relative = deviation / tolerance if tolerance else (np.inf if deviation else 0.0)
-            if relative > excess:
-                worst, excess = Result(law, deviation, tolerance, where), relative
+        with np.errstate(all="ignore"):
+            worst = _worst(law.cases(reference, subject))
     except Exception as error:  # whatever their code raises is a finding
-        return Result(law, np.inf, 0.0, "", f"{type(error).__name__}: {error}")
+        return Result(law, "error", np.inf, why=f"{type(error).__name__}: {error}")
+    if worst is None:
+        return Result(law, "not judged", why="nothing that it has is of this kind")
+    holds = worst.deviation <= worst.allowed
+    return Result(law, "passed" if holds else "failed", *worst)
+
+
+def _worst(cases: Iterable[Case]) -> Case | None:
+    """The case that stands out most against rounding; one that is not a number is worse than any."""
+    worst, excess = None, -1.0
+    for case in cases:
+        if not (np.isfinite(case.deviation) and np.isfinite(case.allowed)):
+            return Case(np.inf, 0.0, case.where)
+        relative = case.deviation / case.allowed if case.allowed else (np.inf if case.deviation else 0.0)
+        if relative > excess:
+            worst, excess = case, relative
     return worst
 
 
-def report(results: tuple[Result, ...]) -> None:
-    """Print a table of results, failures last."""
-    table = Table("law", "deviation", "rounding explains", "worst at", box=None)
-    for result in sorted(results, key=lambda result: not result.passed):
-        style = "" if result.passed else "bold red"
-        found = result.error or f"{result.deviation:.1e}"
-        table.add_row(result.law.name, found, f"{result.tolerance:.1e}", result.where, style=style)
-    console = plain()
-    console.print(table)
-    failed = sum(not result.passed for result in results)
-    console.print(f"{len(results) - failed} of {len(results)} laws hold")
+def roots(results: Sequence[Result]) -> dict[Law, list[Result]]:
+    """The broken laws, each with those that follow from it; a law that rests on no other broken one is a key."""
+    broken = {result.law.id: result for result in results if result.outcome in ("failed", "error")}
+
+    def root(id: str) -> str:
+        for cause in LAWS[id].rests_on:
+            found = root(cause)
+            if found in broken:
+                return found
+        return id
+
+    found: dict[Law, list[Result]] = {}
+    for id, result in broken.items():
+        top = root(id)
+        followers = found.setdefault(broken[top].law if top in broken else result.law, [])
+        if top != id:
+            followers.append(result)
+    return found

@@ -1,29 +1,32 @@
-"""Another implementation, in plain NumPy and written from the paper, to be broken on purpose."""
+"""Another implementation, in plain NumPy and written from the paper, to be broken on purpose.
+
+It is one of the independent ones that the laws judge, so it writes the formulas once more.
+"""
 
 import math
 
 import numpy as np
 
-from ddpm_spec.laws import Array, Network
+from ddpm_spec.laws.protocol import Array, Network, Stated
 
 __all__ = ["Plain"]
 
 
-class Plain:
-    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one."""
+class Plain(Stated):
+    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one. Rows of any length."""
 
-    levels = 9
-
-    def __init__(self, T: int = 8) -> None:
-        self.betas = np.linspace(0.02, 0.4, T)
+    def __init__(self, betas: Array, levels: int = 256) -> None:
+        self.betas, self.levels = np.array(betas, dtype=float), levels
         self.alpha_bars = np.cumprod(1 - self.betas)
 
     # Tables by t = 0..T.
     def beta(self, t) -> Array:
-        return np.concatenate([[0.0], self.betas])[t]
+        table: Array = np.concatenate([[0.0], self.betas])[t]
+        return table
 
     def alpha_bar(self, t) -> Array:
-        return np.concatenate([[1.0], self.alpha_bars])[t]
+        table: Array = np.concatenate([[1.0], self.alpha_bars])[t]
+        return table
 
     def beta_tilde(self, t: int) -> float:
         return (1 - self.alpha_bar(t - 1)) / (1 - self.alpha_bar(t)) * self.beta(t)

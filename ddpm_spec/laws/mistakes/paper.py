@@ -1,38 +1,29 @@
 # ruff: noqa: N801 # the classes are known by what is wrong with them
-"""Wrong implementations, each with one thing broken."""
+"""Mistakes in what the paper's equations and algorithms say."""
 
 import math
 
 import numpy as np
-from laws.plain import Plain
 
-from ddpm_spec.laws import Array, Network
+from ddpm_spec.laws.mistakes.catalogue import mistake
+from ddpm_spec.laws.plain import Plain
+from ddpm_spec.laws.protocol import Array, Network
 
-__all__ = ["WRONG"]
-
-WRONG: dict[str, type[Plain]] = {}
-
-
-def wrong(what: str):
-    def add(cls: type[Plain]) -> type[Plain]:
-        WRONG[what] = cls
-        return cls
-
-    return add
+__all__: list[str] = []
 
 
-@wrong("a negative β")
+@mistake("a negative β")
 class _(Plain):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, betas: Array, levels: int) -> None:
+        super().__init__(betas, levels)
         self.betas[4] = -0.05
         self.alpha_bars = np.cumprod(1 - self.betas)
 
 
-@wrong("ᾱ is tabulated one step late")
+@mistake("ᾱ is tabulated one step late")
 class _(Plain):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, betas: Array, levels: int) -> None:
+        super().__init__(betas, levels)
         self.right = self.alpha_bars
         self.alpha_bars = np.concatenate([[1.0], self.right[:-1]])
 
@@ -40,27 +31,27 @@ class _(Plain):
         return np.concatenate([[1.0], self.right])[t]
 
 
-@wrong("ᾱ is one step late everywhere")
+@mistake("ᾱ is one step late everywhere")
 class _(Plain):
     def alpha_bar(self, t) -> Array:
         return super().alpha_bar(np.maximum(np.asarray(t) - 1, 1))
 
 
-@wrong("ᾱ for √ᾱ in noising")
+@mistake("ᾱ for √ᾱ in noising")
 class _(Plain):
     def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
         alpha_bar = self.alpha_bar(t)[:, None]
         return alpha_bar * x_0 + np.sqrt(1 - alpha_bar) * eps
 
 
-@wrong("1 − ᾱ for its root in noising")
+@mistake("1 − ᾱ for its root in noising")
 class _(Plain):
     def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
         alpha_bar = self.alpha_bar(t)[:, None]
         return np.sqrt(alpha_bar) * x_0 + (1 - alpha_bar) * eps
 
 
-@wrong("coefficients run along the row where the batch allows it")
+@mistake("coefficients run along the row where the batch allows it")
 class _(Plain):
     def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
         alpha_bar = self.alpha_bar(t)
@@ -68,17 +59,17 @@ class _(Plain):
         return np.sqrt(alpha_bar) * x_0 + np.sqrt(1 - alpha_bar) * eps
 
 
-@wrong("loss and bound see an x_t with 1 − ᾱ for its root")
+@mistake("loss and bound see an x_t with 1 − ᾱ for its root")
 class _(Plain):
     def noised(self, x_0: Array, t: Array, eps: Array) -> Array:
         alpha_bar = self.alpha_bar(t)[:, None]
         return np.sqrt(alpha_bar) * x_0 + (1 - alpha_bar) * eps
 
     def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
-        return Plain().q_sample(x_0, t, eps)
+        return Plain.noised(self, x_0, t, eps)
 
 
-@wrong("ᾱ_t for ᾱ_{t−1} in Eq. 7")
+@mistake("ᾱ_t for ᾱ_{t−1} in Eq. 7")
 class _(Plain):
     def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
         mean, variance = super().posterior(x_0, x_t, t)
@@ -86,52 +77,52 @@ class _(Plain):
         return mean + (extra * self.beta(t) * x_0 / (1 - self.alpha_bar(t)) if t > 1 else 0), variance
 
 
-@wrong("the deterministic member of the DDIM family for Eq. 7")
+@mistake("the deterministic member of the DDIM family for Eq. 7")
 class _(Plain):
     def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
         before, now = self.alpha_bar(t - 1), self.alpha_bar(t)
         return np.sqrt(before) * x_0 + np.sqrt((1 - before) / (1 - now)) * (x_t - np.sqrt(now) * x_0), 0.0
 
 
-@wrong("β_t for β̃_t in Eq. 7")
+@mistake("β_t for β̃_t in Eq. 7")
 class _(Plain):
     def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
         mean, variance = super().posterior(x_0, x_t, t)
         return mean, float(self.beta(t)) if t > 1 else variance
 
 
-@wrong("β̃_1 replaced by β̃_2 in Eq. 7")
+@mistake("β̃_1 replaced by β̃_2 in Eq. 7")
 class _(Plain):
     def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
         return super().posterior(x_0, x_t, t)[0], self.beta_tilde(max(t, 2))
 
 
-@wrong("ᾱ_0 is ᾱ_1 in Eq. 7")
+@mistake("ᾱ_0 is ᾱ_1 in Eq. 7")
 class _(Plain):
     def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
         return super().posterior(x_0, x_t, max(t, 2))
 
 
-@wrong("Eq. 15 without the division")
+@mistake("Eq. 15 without the division")
 class _(Plain):
     def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
         return x_t - np.sqrt(1 - self.alpha_bar(t)) * eps
 
 
-@wrong("Eq. 15 is clipped to [−1, 1]")
+@mistake("Eq. 15 is clipped to [−1, 1]")
 class _(Plain):
     def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
         return super().predict_x_0(x_t, t, eps).clip(-1, 1)
 
 
-@wrong("the official clip, in sampler and bound")
+@mistake("the official clip, in sampler and bound")
 class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
         x_0 = self.predict_x_0(x_t, t, network(x_t, np.full(len(x_t), t))).clip(-1, 1)
         return self.posterior(x_0, x_t, t)[0]
 
 
-@wrong("the sampler clips, and Eq. 15 with it")
+@mistake("the sampler clips, and Eq. 15 with it")
 class _(Plain):
     def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
         return super().predict_x_0(x_t, t, eps).clip(-1, 1)
@@ -141,7 +132,7 @@ class _(Plain):
         return self.posterior(x_0, x_t, t)[0] + (math.sqrt(self.variance(t)) * z if t > 1 else 0)
 
 
-@wrong("the sampler brings a batch that leaves the range back into it")
+@mistake("the sampler brings a batch that leaves the range back into it")
 class _(Plain):
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         x_0 = self.predict_x_0(x_t, t, network(x_t, np.full(len(x_t), t)))
@@ -149,19 +140,19 @@ class _(Plain):
         return self.posterior(x_0, x_t, t)[0] + (math.sqrt(self.variance(t)) * z if t > 1 else 0)
 
 
-@wrong("half the noise is taken out in Eq. 11")
+@mistake("half the noise is taken out in Eq. 11")
 class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
         return super().mean(lambda x, time: network(x, time) / 2, x_t, t)
 
 
-@wrong("the sampler alone takes out half the noise")
+@mistake("the sampler alone takes out half the noise")
 class _(Plain):
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         return super().p_sample(lambda x, time: network(x, time) / 2, x_t, t, z)
 
 
-@wrong("the predicted noise is scaled wherever it is used")
+@mistake("the predicted noise is scaled wherever it is used")
 class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
         return super().mean(lambda x, time: 0.9 * network(x, time), x_t, t)
@@ -170,129 +161,129 @@ class _(Plain):
         return super().predict_x_0(x_t, t, 0.9 * eps)
 
 
-@wrong("the network is asked one step late")
+@mistake("the network is asked one step late")
 class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
         return super().mean(lambda x, time: network(x, np.maximum(time - 1, 1)), x_t, t)
 
 
-@wrong("√α_t is left out of Eq. 11")
+@mistake("√α_t is left out of Eq. 11")
 class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
         return super().mean(network, x_t, t) * np.sqrt(1 - self.beta(t))
 
 
-@wrong("σ² z for σ z")
+@mistake("σ² z for σ z")
 class _(Plain):
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         return self.mean(network, x_t, t) + (self.variance(t) * z if t > 1 else 0)
 
 
-@wrong("noise in the last step")
+@mistake("noise in the last step")
 class _(Plain):
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         return self.mean(network, x_t, t) + math.sqrt(self.variance(t)) * z
 
 
-@wrong("σ_t² above β_t")
+@mistake("σ_t² above β_t")
 class _(Plain):
     def variance(self, t: int) -> float:
         return float(1.1 * self.beta(t))
 
 
-@wrong("σ_t² below β̃_t")
+@mistake("σ_t² below β̃_t")
 class _(Plain):
     def variance(self, t: int) -> float:
         return self.beta_tilde(max(t, 2)) * 0.9
 
 
-@wrong("the loss asks the network one step late")
+@mistake("the loss asks the network one step late")
 class _(Plain):
     def loss(self, network: Network, x_0: Array, t: Array, eps: Array) -> float:
         return float(np.mean((eps - network(self.noised(x_0, t, eps), np.maximum(t - 1, 1))) ** 2))
 
 
-@wrong("the loss is a sum")
+@mistake("the loss is a sum")
 class _(Plain):
     def loss(self, network: Network, x_0: Array, t: Array, eps: Array) -> float:
         return super().loss(network, x_0, t, eps) * x_0.size
 
 
-@wrong("an absolute loss")
+@mistake("an absolute loss")
 class _(Plain):
     def loss(self, network: Network, x_0: Array, t: Array, eps: Array) -> float:
         return float(np.mean(np.abs(eps - network(self.noised(x_0, t, eps), t))))
 
 
-@wrong("the loss has a floor")
+@mistake("the loss has a floor")
 class _(Plain):
     def loss(self, network: Network, x_0: Array, t: Array, eps: Array) -> float:
         return max(super().loss(network, x_0, t, eps), 0.01)
 
 
-@wrong("L_T forgets the image")
+@mistake("L_T forgets the image")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
         return super().prior_term(0 * x_0)
 
 
-@wrong("L_T with its arguments swapped")
+@mistake("L_T with its arguments swapped")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
         v = 1 - self.alpha_bars[-1]
         return ((1 / v - 1 + math.log(v)) / 2 + self.alpha_bars[-1] * x_0**2 / 2).sum(axis=1)
 
 
-@wrong("L_T in bits")
+@mistake("L_T in bits")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
         return super().prior_term(x_0) / math.log(2)
 
 
-@wrong("L_T is a mean over coordinates")
+@mistake("L_T is a mean over coordinates")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
         return super().prior_term(x_0) / x_0.shape[1]
 
 
-@wrong("the constant C is left out")
+@mistake("the constant C is left out")
 class _(Plain):
     def divergence(self, square: Array, beta_tilde: float, variance: float) -> Array:
         return square / variance / 2
 
 
-@wrong("σ² for 2σ² under the squared distance")
+@mistake("σ² for 2σ² under the squared distance")
 class _(Plain):
     def divergence(self, square: Array, beta_tilde: float, variance: float) -> Array:
         return super().divergence(2 * square, beta_tilde, variance)
 
 
-@wrong("the bound has β̃_t where the sampler has β_t")
+@mistake("the bound has β̃_t where the sampler has β_t")
 class _(Plain):
     def divergence(self, square: Array, beta_tilde: float, variance: float) -> Array:
         return super().divergence(square, beta_tilde, beta_tilde)
 
 
-@wrong("the bound looks at the mean of x_t only")
+@mistake("the bound looks at the mean of x_t only")
 class _(Plain):
     def bound_term(self, network: Network, x_0: Array, t: int, eps: Array) -> Array:
         return super().bound_term(network, x_0, t, 0 * eps if t > 1 else eps)
 
 
-@wrong("the bound in bits")
+@mistake("the bound in bits")
 class _(Plain):
     def bound_term(self, network: Network, x_0: Array, t: int, eps: Array) -> Array:
         return super().bound_term(network, x_0, t, eps) / math.log(2)
 
 
-@wrong("the first and last bins end like the others")
+@mistake("the first and last bins end like the others")
 class _(Plain):
     def bins(self, x_0: Array, mean: Array, sigma: float) -> Array:
         half = 1 / (self.levels - 1)
         return self.interval((x_0 - half - mean) / sigma, (x_0 + half - mean) / sigma)
 
 
-@wrong("the first and last bins trade places in the tails")
+@mistake("the first and last bins trade places in the tails")
 class _(Plain):
     def bins(self, x_0: Array, mean: Array, sigma: float) -> Array:
         p = super().bins(x_0, mean, sigma)
@@ -300,21 +291,21 @@ class _(Plain):
         return np.where(np.abs(x_0) > 1 - 0.5 / self.levels, other, p)
 
 
-@wrong("density times width for a bin")
+@mistake("density times width for a bin")
 class _(Plain):
     def bins(self, x_0: Array, mean: Array, sigma: float) -> Array:
         density = np.exp(-(((x_0 - mean) / sigma) ** 2) / 2) / math.sqrt(2 * math.pi) / sigma
         return np.maximum(2 / (self.levels - 1) * density, 1e-300)
 
 
-@wrong("the official tanh for Φ")
+@mistake("the official tanh for Φ")
 class _(Plain):
     def cdf(self, x: Array) -> Array:
         x = np.clip(x, -30, 30)
         return (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
 
 
-@wrong("bins of width 2/levels")
+@mistake("bins of width 2/levels")
 class _(Plain):
     def bins(self, x_0: Array, mean: Array, sigma: float) -> Array:
         half = 1 / self.levels
@@ -323,13 +314,13 @@ class _(Plain):
         return self.interval(lower, upper)
 
 
-@wrong("the decoder sees x_0")
+@mistake("the decoder sees x_0")
 class _(Plain):
     def bins(self, x_0: Array, mean: Array, sigma: float) -> Array:
         return super().bins(x_0, (x_0 + mean) / 2, sigma)
 
 
-@wrong("no term of the bound exceeds a tenth of a nat")
+@mistake("no term of the bound exceeds a tenth of a nat")
 class _(Plain):
     def bound_term(self, network: Network, x_0: Array, t: int, eps: Array) -> Array:
         terms = super().bound_term(network, x_0, t, eps)
