@@ -6,4 +6,16 @@ from ddpm_spec.laws.protocol import Array, Implementation, Network, Stated
 from ddpm_spec.laws.report import report
 from ddpm_spec.laws.runner import Result, check
 
-__all__ = ["LAWS", "VERSION", "Array", "Case", "Implementation", "Law", "Network", "Result", "Stated", "check", "report"]
+__all__ = [
+    "LAWS",
+    "VERSION",
+    "Array",
+    "Case",
+    "Implementation",
+    "Law",
+    "Network",
+    "Result",
+    "Stated",
+    "check",
+    "report",
+]

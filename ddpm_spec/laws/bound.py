@@ -58,17 +58,28 @@ def constant(reference: Reference, model: Subject) -> Cases:
         yield Case(float(np.abs(ours - expected).max()), term_error(reference, t, 2.0, 0.0), t)
 
 
-@law("bound/weight", "tables", "bound_term", "variance", rests_on=("reverse/variance-range", "bound/constant"))
+@law(
+    "bound/weight", "tables", "bound_term", "variance", rests_on=("reverse/variance-range", "bound/constant")
+)
 def weight(reference: Reference, model: Subject) -> Cases:
     """Eq. 12: an error in the noise costs ½ (SNR(t−1)/SNR(t) − 1) β̃_t/σ_t² times its square."""
     for t in reference.times(first=2):
         right, wrong, error = _two_terms(reference, model, t)
-        expected = _price(reference, model, t) * reference.noise[t] / reference.signal[t] * (error**2).sum(axis=1)
+        expected = (
+            _price(reference, model, t) * reference.noise[t] / reference.signal[t] * (error**2).sum(axis=1)
+        )
         allowed = 2 * term_error(reference, t, 2.0 + float(np.abs(error).max()), 1.5)
         yield Case(float(np.abs(wrong - right - expected).max()), allowed, t)
 
 
-@law("bound/weight-of-x-0", "tables", "bound_term", "variance", "predict_x_0", rests_on=("bound/weight", "reverse/x-0"))
+@law(
+    "bound/weight-of-x-0",
+    "tables",
+    "bound_term",
+    "variance",
+    "predict_x_0",
+    rests_on=("bound/weight", "reverse/x-0"),
+)
 def error_in_x_0(reference: Reference, model: Subject) -> Cases:
     """Eqs. 12 and 15: an error in x̂_0 costs ½ (SNR(t−1) − SNR(t)) β̃_t/σ_t² times its square."""
     for t in reference.times(first=2):
@@ -98,12 +109,23 @@ def _price(reference: Reference, model: Subject, t: int) -> float:
     return float(drop * reference.posterior_variance(t) / model.variance(t) / 2)
 
 
-@law("bound/own-step", "tables", "bound_term", "p_sample", "variance", rests_on=("bound/constant", "bound/weight"))
+@law(
+    "bound/own-step",
+    "tables",
+    "bound_term",
+    "p_sample",
+    "variance",
+    rests_on=("bound/constant", "bound/weight"),
+)
 def own_step(reference: Reference, model: Subject) -> Cases:
     """Eqs. 3 and 5: L_{t−1} is the divergence of Eq. 7 from the sampler's own step, for any network."""
     x_0, eps = reference.x, reference.z
     for t in reference.times(first=2):
-        x_t, variance, right = reference.noised(x_0, t, eps), model.variance(t), reference.posterior_variance(t)
+        x_t, variance, right = (
+            reference.noised(x_0, t, eps),
+            model.variance(t),
+            reference.posterior_variance(t),
+        )
         missed = reference.posterior_mean(x_0, x_t, t) - model.p_sample(_wavy, x_t, t, 0 * x_t)
         expected = (math.log(variance / right) + (right + missed**2) / variance - 1) / 2
         ours = model.bound_term(_wavy, x_0, t, eps)

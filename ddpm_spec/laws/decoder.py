@@ -64,7 +64,11 @@ def bin_is_an_integral(reference: Reference, model: Subject) -> Cases:
                 density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / sigma
                 expected = float((np.tile(width * weights, panels) * density).sum())
                 allowed = _probability_error(reference, model, float(values[k]), mean)
-                yield Case(abs(float(probabilities[k]) - expected), allowed, f"level {values[k]:.3f}, mean {mean:.3f}")
+                yield Case(
+                    abs(float(probabilities[k]) - expected),
+                    allowed,
+                    f"level {values[k]:.3f}, mean {mean:.3f}",
+                )
 
 
 @law("decoder/edges", *_NEEDS, rests_on=_RESTS_ON)
@@ -80,7 +84,12 @@ def edge_bin(reference: Reference, model: Subject) -> Cases:
         yield Case(abs(float(probabilities[k]) - expected), allowed, f"mean {mean:.3f}")
 
 
-@law("bound/kraft", *_NEEDS, "prior_term", rests_on=("bound/weight", "bound/constant", "decoder/sum", "decoder/bin"))
+@law(
+    "bound/kraft",
+    *_NEEDS,
+    "prior_term",
+    rests_on=("bound/weight", "bound/constant", "decoder/sum", "decoder/bin"),
+)
 def kraft(reference: Reference, model: Subject) -> Cases:
     """C5: Σ exp(−L(x_0)) over the grey levels is at most 1, so L is a codelength, for any network.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ddpm_spec.laws.law import Case, Cases, compare, law
+from ddpm_spec.laws.law import Case, Cases, law
 from ddpm_spec.laws.reference import Reference, spread
 from ddpm_spec.laws.subject import Subject
 
@@ -35,7 +35,11 @@ def squared_error(reference: Reference, model: Subject) -> Cases:
 
 def _data(model: Subject) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Three images, their noise, and errors on both sides of 1."""
-    return spread(3, model.dim, 0.9), spread(3, model.dim, 2.0, start=100), spread(3, model.dim, 1.9, start=200)
+    return (
+        spread(3, model.dim, 0.9),
+        spread(3, model.dim, 2.0, start=100),
+        spread(3, model.dim, 1.9, start=200),
+    )
 
 
 def _neighbours(reference: Reference, t: int) -> np.ndarray:

@@ -120,7 +120,9 @@ class Subject:
 
         def asked(x: Any, t: Any, *_: Any, **__: Any) -> Any:
             rows = self._flat(x)
-            times = np.broadcast_to(np.round(self.rows(t)).astype(int), len(rows)) - self.stated("first_time") + 1
+            times = (
+                np.broadcast_to(np.round(self.rows(t)).astype(int), len(rows)) - self.stated("first_time") + 1
+            )
             answer = self._predicted(network, rows, times)
             return self.theirs(answer)
 
