@@ -1,10 +1,34 @@
-"""What any implementation of the paper must satisfy, whoever wrote it."""
+"""What any implementation of the paper must satisfy, whoever wrote it.
 
-from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder  # noqa: F401, I001 # in the paper's order
+An adapter makes an implementation readable here: an object with those parts of `protocol.Implementation` that
+the implementation has. Each law says what it needs, and what is lacking is not judged. `check` runs every law.
+A result names the equation, the deviation that was measured, what rounding explains, and the step at which the
+worst was seen:
+
+    from ddpm_spec.laws import check, report
+
+    report(check(Adapter(their_model)))
+
+A law states its expectation from β_1..β_T alone, by covariances, precisions, signal-to-noise ratios and
+quadrature; it uses nothing from `formulas`. Random numbers are not involved. No two laws are the same: for each
+pair there is a wrong implementation in the catalogue of `mistakes` that breaks one and not the other. NumPy is
+all that is imported, so the laws run in any environment.
+"""
+
+from importlib import import_module
+
+# In the order of the paper, which is that of the reports.
+# isort: off
+from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder  # noqa: F401
+
+# isort: on
 from ddpm_spec.laws.law import LAWS, VERSION, Case, Law
 from ddpm_spec.laws.protocol import Array, Implementation, Network, Stated
-from ddpm_spec.laws.report import report
 from ddpm_spec.laws.runner import Result, check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ddpm_spec.laws.report import report
 
 __all__ = [
     "LAWS",
@@ -19,3 +43,10 @@ __all__ = [
     "check",
     "report",
 ]
+
+if not TYPE_CHECKING:  # a table on a terminal needs rich, the laws do not
+
+    def __getattr__(name):
+        if name == "report":
+            return import_module("ddpm_spec.laws.report").report
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

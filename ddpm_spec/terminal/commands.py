@@ -17,6 +17,7 @@ COMMANDS = {
     "reproduce": "makes a table or figure of the paper, ours beside theirs, or what came after it",
     "export": "writes a run as a diffusers pipeline",
     "benchmark": "races training and sampling against diffusers",
+    "conform": "judges anybody's implementation by the laws, and says what its deviations cost",
     "floors": "prints lower bounds of the loss that hold for every network",
     "errata": "prints the slips of the paper, each with what its check measures",
     "coding": "sends grey levels by Algorithms 3 and 4, and prints the bits of every step",

@@ -1,0 +1,1 @@
+"""Judge anybody's implementation: `python -m ddpm_spec.conform TARGET`."""

@@ -1,0 +1,68 @@
+"""The options of `ddpm_spec.conform`; they are read before anything of the target is imported."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ddpm_spec.errors import InputError
+from ddpm_spec.terminal.options import parse
+
+__all__ = ["ConformOptions", "parse_conform"]
+
+File = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
+
+
+@dataclass(frozen=True)
+class ConformOptions:
+    """Judges an implementation of the paper by the laws, and says what a deviation costs.
+
+    The exit status is 0 where every law that could be judged holds, 1 where one is broken, and 2 where
+    nothing could be judged, or something was raised and no law is broken.
+    """
+
+    target: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TARGET", help_behavior_hint="")] = ""
+    """A known package, see --list; or module:object, where the object is an adapter or makes one."""
+    list: bool = False
+    """Print the known packages, and which of them are installed."""
+    json: File = None
+    """Write what was found to this file, as JSON."""
+    html: File = None
+    """Write what was found to this file, as one page that needs nothing else."""
+    python: File = None
+    """Judge in another Python, which needs NumPy and what the target imports, but not this package."""
+    command: str = ""
+    """Judge the program that this command starts, which speaks the protocol of lines of JSON."""
+    limit: float = 60.0
+    """Seconds after which a program that does not answer is given up; with --python, minutes for all."""
+    costs: bool = True
+    """Whether to compute what deviations cost."""
+
+
+def parse_conform(args: list[str]) -> ConformOptions:
+    """The options, checked.
+
+    Raises:
+        InputError: for an unknown option, a target that is none, or a file that cannot be written.
+    """
+    options = parse(ConformOptions, args, None, "python -m ddpm_spec.conform")
+    if not (options.list or options.target or options.command):
+        raise InputError("TARGET is missing; name a package of --list, or your own adapter as module:object")
+    if options.command and (options.target or options.python):
+        raise InputError("--command is judged instead of a TARGET; leave TARGET and --python away")
+    if options.python and not os.access(options.python, os.X_OK):
+        raise InputError(
+            f"--python is {options.python}, which cannot be run; name a Python, such as env/bin/python"
+        )
+    if not 0 < options.limit < 86400:
+        raise InputError(f"--limit is {options.limit:g}; give seconds, more than 0 and at most a day")
+    for flag, file in (("json", options.json), ("html", options.html)):
+        if file is None:
+            continue
+        if file.is_dir():
+            raise InputError(f"--{flag} is {file}, which is a folder; name a file")
+        if not os.access(file.absolute().parent, os.W_OK):
+            raise InputError(f"--{flag} is {file}, which cannot be written; name a file in another folder")
+    return options
