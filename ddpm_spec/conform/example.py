@@ -1,5 +1,6 @@
 # ruff: noqa: B905, D103
-"""The other side of `remote`, to copy: a DDPM in plain Python. With the word `wrong`, β̃_t lacks its divisor."""
+# mypy: ignore-errors
+"""The other side of `remote`, to copy: a DDPM in plain Python. Started with `wrong`, its β̃_t is."""
 
 import json
 import math
@@ -10,7 +11,6 @@ BETAS = [1e-3 + (0.2 - 1e-3) * k / (T - 1) for k in range(T)]
 BARS = [1.0]
 for beta in BETAS:
     BARS.append(BARS[-1] * (1 - beta))
-WRONG = "wrong" in sys.argv
 
 
 def say(line):
@@ -22,7 +22,6 @@ def numbers(x, from_text=float.fromhex):
 
 
 def network(x_t, t):
-    # The judge is the network.
     say({"network": {"x_t": numbers(x_t, float.hex), "t": [t] * len(x_t)}})
     return numbers(json.loads(sys.stdin.readline())["answer"])
 
@@ -32,14 +31,13 @@ def mix(a, x, b, y):
 
 
 def q_sample(x_0, t, eps):
-    rows = zip(x_0, t, eps)
-    return [mix(math.sqrt(BARS[k]), [x], math.sqrt(1 - BARS[k]), [e])[0] for x, k, e in rows]
+    return [mix(math.sqrt(BARS[k]), [x], math.sqrt(1 - BARS[k]), [e])[0] for x, k, e in zip(x_0, t, eps)]
 
 
 def variance(t):
     if t == 1:
         return BETAS[0]
-    return BETAS[t - 1] * (1 - BARS[t - 1]) / (1 if WRONG else 1 - BARS[t])
+    return BETAS[t - 1] * (1 - BARS[t - 1]) / (1 if "wrong" in sys.argv else 1 - BARS[t])
 
 
 def p_sample(x_t, t, z):
@@ -48,12 +46,15 @@ def p_sample(x_t, t, z):
     return mean if t == 1 else mix(1, mean, math.sqrt(variance(t)), z)
 
 
-say({"hello": {"has": ["q_sample", "variance", "p_sample"], "betas": numbers(BETAS, float.hex)}})
-for line in sys.stdin:
-    told = json.loads(line)
-    call = {"q_sample": q_sample, "variance": variance, "p_sample": p_sample}[told.pop("call")]
-    given = {name: value if name == "t" else numbers(value) for name, value in told.items()}
-    try:
-        say({"result": numbers(call(**given), float.hex)})
-    except ArithmeticError as error:
-        say({"error": repr(error)})
+CALLS = {"q_sample": q_sample, "variance": variance, "p_sample": p_sample}
+
+if __name__ == "__main__":
+    say({"hello": {"has": list(CALLS), "betas": numbers(BETAS, float.hex)}})
+    for line in sys.stdin:
+        told = json.loads(line)
+        call = CALLS[told.pop("call")]
+        try:
+            given = {name: value if name == "t" else numbers(value) for name, value in told.items()}
+            say({"result": numbers(call(**given), float.hex)})
+        except ArithmeticError as error:
+            say({"error": repr(error)})

@@ -1,7 +1,7 @@
 """An implementation in another process, in any language: lines of JSON over its standard input and output.
 
-The other side says first what it has, in one line. Then each line is a request and is answered by one line, in
-between which the other side may ask for the network's answer, any number of times:
+The other side says first what it has, in one line. Then each line is a request and is answered by one line.
+In between, the other side may ask for the network's answer, any number of times:
 
     it:  {"hello": {"has": ["q_sample", "p_sample"], "betas": ["0x1.a36e2eb1c432dp-14", …], "T": 1000}}
     we:  {"call": "p_sample", "x_t": [["0x1.8p+0", …], …], "t": 7, "z": [["-0x1p-1", …], …]}
@@ -14,6 +14,7 @@ the calls and of what they take are those of `laws.protocol.Implementation`; wha
 `has` are the attributes of `laws.protocol.Stated`.
 """
 
+import contextlib
 import json
 import queue
 import shlex
@@ -69,6 +70,7 @@ class Remote:
             raise InputError(f"--command {command!r} cannot be started: {error}") from None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._last_words: list[str] = []
+        self._readers: list[threading.Thread] = []
         self._follow(self._process.stdout, self._lines.put)
         self._follow(self._process.stderr, lambda line: self._last_words.append(line or ""))
         try:
@@ -84,7 +86,9 @@ class Remote:
                 take(line)
             take(None)
 
-        threading.Thread(target=read, daemon=True).start()
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        self._readers.append(thread)
 
     def _greet(self, told: dict[str, Any]) -> None:
         hello = told.get("hello")
@@ -162,6 +166,13 @@ class Remote:
     def close(self) -> None:
         """End the other process."""
         self._process.kill()
+        self._process.wait()
+        for thread in self._readers:
+            thread.join()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # what could not be written is of no use now
+                    stream.close()
 
 
 def _told(value: Any) -> Any:

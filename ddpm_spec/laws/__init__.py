@@ -1,18 +1,18 @@
 """What any implementation of the paper must satisfy, whoever wrote it.
 
-An adapter makes an implementation readable here: an object with those parts of `protocol.Implementation` that
-the implementation has. Each law says what it needs, and what is lacking is not judged. `check` runs every law.
-A result names the equation, the deviation that was measured, what rounding explains, and the step at which the
-worst was seen:
+An adapter makes an implementation readable here: an object with those parts of `protocol.Implementation`
+An adapter makes an implementation readable here: an object with those parts of `protocol.Implementation`
+every law. A result names the equation, the deviation that was measured, what rounding explains, and the step
+at which the worst was seen:
 
     from ddpm_spec.laws import check, report
 
     report(check(Adapter(their_model)))
 
 A law states its expectation from β_1..β_T alone, by covariances, precisions, signal-to-noise ratios and
-quadrature; it uses nothing from `formulas`. Random numbers are not involved. No two laws are the same: for each
-pair there is a wrong implementation in the catalogue of `mistakes` that breaks one and not the other. NumPy is
-all that is imported, so the laws run in any environment.
+quadrature; it uses nothing from `formulas`. Random numbers are not involved. No two laws are the same: for
+each pair there is a wrong implementation in the catalogue of `mistakes` that breaks one and not the other.
+NumPy is all that is imported, so the laws run in any environment.
 """
 
 from importlib import import_module
