@@ -1,6 +1,8 @@
 """What any implementation of the paper must satisfy, whoever wrote it."""
 
 from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder  # noqa: F401, I001 # in the paper's order
+from ddpm_spec.laws import sampler  # noqa: F401
+from ddpm_spec.laws import state  # noqa: F401
 from ddpm_spec.laws.law import LAWS, VERSION, Case, Law
 from ddpm_spec.laws.protocol import Array, Implementation, Network, Stated
 from ddpm_spec.laws.report import report
