@@ -1,9 +1,9 @@
 """What any implementation of the paper must satisfy, whoever wrote it.
 
 An adapter makes an implementation readable here: an object with those parts of `protocol.Implementation`
-An adapter makes an implementation readable here: an object with those parts of `protocol.Implementation`
-every law. A result names the equation, the deviation that was measured, what rounding explains, and the step
-at which the worst was seen:
+that the implementation has. Each law says what it needs, and is not judged where that is lacking. `check`
+runs every law. A result names the equation, the deviation that was measured, what rounding explains, and the
+step at which the worst was seen:
 
     from ddpm_spec.laws import check, report
 
@@ -19,7 +19,7 @@ from importlib import import_module
 
 # In the order of the paper, which is that of the reports.
 # isort: off
-from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder  # noqa: F401
+from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder, sampler, state  # noqa: F401
 
 # isort: on
 from ddpm_spec.laws.law import LAWS, VERSION, Case, Law

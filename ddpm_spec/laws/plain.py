@@ -9,7 +9,7 @@ import numpy as np
 
 from ddpm_spec.laws.protocol import Array, Network, Stated
 
-__all__ = ["Plain"]
+__all__ = ["Fewer", "Plain"]
 
 
 class Plain(Stated):
@@ -88,3 +88,56 @@ class Plain(Stated):
 
     def cdf(self, x: Array) -> Array:
         return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x)
+
+    # Whole chains. Noise comes from the global generator, as it does in most packages.
+    def draw_times(self, count: int) -> Array:
+        return np.random.randint(1, len(self.betas) + 1, count)  # noqa: NPY002
+
+    def start(self, count: int) -> Array:
+        return np.random.standard_normal((count, *self.shape))  # noqa: NPY002
+
+    def fresh_noise(self, x: Array) -> Array:
+        return np.random.standard_normal(x.shape)  # noqa: NPY002
+
+    def sample(self, network: Network, count: int) -> Array:
+        x = self.start(count)
+        for t in self.visited():
+            x = self.p_sample(network, x, t, self.fresh_noise(x))
+        return self.finished(x)
+
+    def visited(self) -> range:
+        return range(len(self.betas), 0, -1)
+
+    def finished(self, x: Array) -> Array:
+        return x
+
+    def sampler(self, steps: int) -> "Fewer":
+        return Fewer(self, steps)
+
+
+class Fewer:
+    """Algorithm 2 on some of the times: its β is 1 − ᾱ_t/ᾱ_s from t to s, and σ² = β̃."""
+
+    def __init__(self, plain: Plain, steps: int) -> None:
+        self.plain, self.times = plain, self.spaced(len(plain.betas), steps)
+
+    def spaced(self, T: int, steps: int) -> list[int]:
+        return [int(t) for t in np.round(np.linspace(T, 1, steps))]
+
+    def next(self, k: int) -> int:
+        return self.times[k + 1] if k + 1 < len(self.times) else 0
+
+    def predict_x_0(self, network: Network, x_t: Array, t: int) -> Array:
+        # Not the method of `plain`, which may be broken in another way.
+        return Plain.predict_x_0(self.plain, x_t, t, network(x_t, np.full(len(x_t), t)))
+
+    def variance(self, t: int, s: int) -> float:
+        before, now = self.plain.alpha_bar(s), self.plain.alpha_bar(t)
+        return float((1 - before) / (1 - now) * (1 - now / before))
+
+    def step(self, network: Network, x_t: Array, k: int, z: Array) -> Array:
+        t, s = self.times[k], self.next(k)
+        before, now = self.plain.alpha_bar(s), self.plain.alpha_bar(t)
+        x_0, alpha = self.predict_x_0(network, x_t, t), now / before
+        mean = (np.sqrt(before) * (1 - alpha) * x_0 + np.sqrt(alpha) * (1 - before) * x_t) / (1 - now)
+        return mean + np.sqrt(self.variance(t, s)) * z

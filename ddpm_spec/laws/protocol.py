@@ -1,11 +1,11 @@
 """What the laws ask of an implementation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-__all__ = ["Array", "Implementation", "Network", "Precision", "Prediction", "Stated"]
+__all__ = ["PARTS", "Array", "Implementation", "Network", "Precision", "Prediction", "Sampler", "Stated"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,10 +40,33 @@ class Stated:
     """The shape of one example: a row of three numbers, or (1, 8, 8) for images."""
     levels: int = 256
     """Grey levels of the discrete decoder, equally spaced from −1 to 1."""
+    T: int | None = None
+    """The number of steps, for an adapter without tables. With this or `schedule` it is judged by the schedule that
+    it states, the paper's if none; T is 1000 if only `schedule` is stated."""
+    draws: tuple[str, ...] = ()
+    """Those of q_sample, p_sample, loss and a sampler's step ("sampler") that draw their own noise from the global
+    generators of PyTorch or NumPy. They are called without it, and it is recovered by seeding the generator."""
+
+
+class Sampler(Protocol):
+    """A sampler for a number of steps. One is made for each chain, and its steps are taken in order.
+
+    It may remember what it did before, as multistep methods do. If it draws noise, it is copied (`copy.deepcopy`).
+    """
+
+    times: Sequence[int]
+    """The times at which the network is asked, the first one first."""
+
+    def step(self, network: Network, x_t: Any, k: int, z: Any) -> Any:
+        """From x at times[k] to x at times[k + 1], or to the image from the last; z is fresh noise."""
 
 
 class Implementation(Protocol):
     """What an adapter may have. Every part is optional: each law says what it needs, and is not judged without.
+    A part that is None is not there.
+
+    The laws of `state` need fresh ones. An adapter is copied (`copy.deepcopy`) before it is used. If what it judges
+    cannot be copied, or keeps something outside the adapter, give a function without arguments that makes a new one.
 
     Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per example,
     summed over its coordinates. Times are counted as the adapter states: from 1 here.
@@ -77,3 +100,16 @@ class Implementation(Protocol):
 
     def bound_term(self, network: Network, x_0: Any, t: int, eps: Any) -> Any:
         """L_{t−1} of Eq. 5 at the x_t of x_0 and ε, shape (B,); L_0 by the discrete decoder at t = 1."""
+
+    def sample(self, network: Network, count: int) -> Any:
+        """Algorithm 2 as a whole: `count` images from its own x_T, with its own noise, in [−1, 1]."""
+
+    def sampler(self, steps: int) -> Sampler:
+        """Its sampler for this many steps."""
+
+    def draw_times(self, count: int) -> Any:
+        """The times of `count` training examples, as Algorithm 1 draws them."""
+
+
+PARTS = tuple(name for name in (*Implementation.__annotations__, *vars(Implementation)) if name[0] != "_")
+"""The names of all parts."""

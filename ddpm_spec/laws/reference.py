@@ -97,7 +97,7 @@ class Reference:
         with np.errstate(all="ignore"):
             factors = np.where(self.beta < 1, 1 / np.abs(1 - self.beta), 1.0)
         factors[0] = 0
-        if not self.subject.has("betas"):
+        if self.subject.from_ratios:
             # β_t was formed from two entries of a table of ᾱ_t.
             factors[1:] += 2 / np.maximum(np.abs(self.beta[1:]), 1e-300)
         errors: Array = np.cumsum(factors) * self.subject.table_unit

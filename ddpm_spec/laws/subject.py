@@ -1,11 +1,15 @@
 """An adapter as the laws see it: rows of float64, times from 1, a network that predicts the noise."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ddpm_spec.laws.protocol import Array, Network, Precision, Stated
+from ddpm_spec.laws.chain import Chain
+from ddpm_spec.laws.protocol import PARTS, Array, Network, Precision, Sampler, Stated
+from ddpm_spec.laws.replay import at_noise, seeded
 
 __all__ = ["UNIT", "Predicted", "Subject"]
 
@@ -31,12 +35,24 @@ class Subject:
     x has shape (B, D), float64; t is an integer in 1..T or an array (B,) of them; a network takes and returns
     these and predicts the noise. Data are rounded to the adapter's precision on the way in.
 
+    Args:
+        adapter: an implementation, see `protocol.Implementation`, or what makes one when it is called.
+
     Raises:
         ValueError: if the tables are not vectors of one length T ≥ 2, or what is stated is not known.
     """
 
     def __init__(self, adapter: object) -> None:
-        self.adapter = adapter
+        made = isinstance(adapter, type) or not any(
+            getattr(adapter, name, None) is not None for name in PARTS
+        )
+        if made and callable(adapter):
+            self.make: Callable[[], object] | None = adapter
+            self.adapter = adapter()
+        else:
+            self.make, self.adapter = _copies(adapter), adapter
+        self._given: list[tuple[Array, Any]] | None = None
+        self._variances: dict[int, float] = {}
         self.precision: Precision = self.stated("precision")
         if self.precision not in UNIT:
             raise ValueError(f"precision is {self.precision!r}; choose from {', '.join(UNIT)}")
@@ -57,9 +73,14 @@ class Subject:
         return getattr(self.adapter, name, getattr(Stated, name))
 
     def has(self, name: str) -> bool:
-        """Whether the adapter has this part. `tables` are betas or alpha_bars; any step has a variance."""
+        """Whether the adapter has this part.
+
+        `tables` are betas or alpha_bars, or a schedule that is stated; any step has a variance.
+        """
         if name == "tables":
-            return self.has("betas") or self.has("alpha_bars")
+            return bool(self.assumed) or self.has("betas") or self.has("alpha_bars")
+        if name == "fresh copy":
+            return self.make is not None
         if name == "variance":
             return getattr(self.adapter, "variance", None) is not None or self.has("p_sample")
         return getattr(self.adapter, name, None) is not None
@@ -76,10 +97,36 @@ class Subject:
                 "both must be (T,), T at least 2"
             )
         self.alpha_bars = bars
-        # Without β, those that the ratios of ᾱ_t imply.
-        if betas is None and bars is not None:
+        self.assumed = ""
+        """The schedule by which it is judged, in words, where it has no tables of its own."""
+        self.from_ratios = betas is None and bars is not None
+        """Whether β_t are those that the ratios of ᾱ_t imply."""
+        if bars is not None and betas is None:
             betas = 1 - bars / np.concatenate([[1.0], bars[:-1]])
+        elif betas is None:
+            betas = self._assumed()
         self.betas = betas
+
+    def _assumed(self) -> Array | None:
+        """β_t of the schedule that an adapter without tables states."""
+        T, schedule = self.stated("T"), self.stated("schedule")
+        if T is None and schedule is None:
+            return None
+        T = 1000 if T is None else int(T)
+        if T < 2:
+            raise ValueError(f"T = {T}: at least 2 steps are needed")
+        if schedule == "cosine":
+            self.assumed = f"the cosine schedule in {T} steps"
+            bars = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
+            return np.minimum(1 - bars[1:] / bars[:-1], 0.999)
+        self.assumed = f"the paper's β_t, from 0.0001 to 0.02 in {T} steps"
+        return np.linspace(1e-4, 0.02, T)
+
+    def fresh(self) -> "Subject":
+        """Another one, as it was before anything was called."""
+        if self.make is None:
+            raise ValueError("the adapter cannot be copied; give a function without arguments that makes one")
+        return Subject(self.make())
 
     # ------------------------------------------------------------------------------- across the border
 
@@ -97,12 +144,26 @@ class Subject:
 
     def theirs(self, x: Array) -> Any:
         """Rows as their arrays, in their precision and shape."""
-        x = np.ascontiguousarray(x, dtype=float).reshape(len(x), *self.shape)
+        # A copy, since their code may write into what it is given.
+        array: Any = np.array(x, dtype=float).reshape(len(x), *self.shape)
         if self.stated("arrays") == "numpy":
-            return x.astype(self.precision)
-        import torch
+            array = array.astype(self.precision)
+        else:
+            import torch
 
-        return torch.from_numpy(x).to(getattr(torch, self.precision))
+            array = torch.from_numpy(array).to(getattr(torch, self.precision))
+        if self._given is not None:
+            self._given.append((np.array(self.rows(array)), array))
+        return array
+
+    @contextmanager
+    def watched(self) -> Iterator[list[tuple[Array, Any]]]:
+        """Collect what their code is given: as it was then, and the array itself."""
+        self._given = []
+        try:
+            yield self._given
+        finally:
+            self._given = None
 
     def _times(self, t: Array) -> Any:
         shifted = np.asarray(t) + self.stated("first_time") - 1
@@ -154,7 +215,8 @@ class Subject:
 
     def q_sample(self, x_0: Array, t: Array, eps: Array) -> Array:
         """x_t of Eq. 4."""
-        return self._flat(self._method("q_sample")(self.theirs(x_0), self._times(t), self.theirs(eps)))
+        method = self._method("q_sample")
+        return self._noisy("q_sample", eps, lambda *noise: method(self.theirs(x_0), self._times(t), *noise))
 
     def posterior(self, x_0: Array, x_t: Array, t: int) -> tuple[Array, float]:
         """Mean and variance of q(x_{t−1} | x_t, x_0)."""
@@ -171,19 +233,35 @@ class Subject:
         """σ_t², from the step itself where the adapter does not tell."""
         if getattr(self.adapter, "variance", None) is not None:
             return self._one(self._method("variance")(self._time(t)))
-        zero, one = np.zeros((1, self.dim)), np.ones((1, self.dim))
-        still, moved = (self.p_sample(lambda x, t: 0 * x, zero, t, z) for z in (zero, one))
-        return float((moved - still)[0, 0] ** 2)
+        if t not in self._variances:
+            zero, one = np.zeros((1, self.dim)), np.ones((1, self.dim))
+            still, moved = (self.p_sample(lambda x, t: 0 * x, zero, t, z) for z in (zero, one))
+            self._variances[t] = float((moved - still)[0, 0] ** 2)
+        return self._variances[t]
 
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         """x_{t−1} of Algorithm 2."""
-        step = self._method("p_sample")
-        return self._flat(step(self.network(network), self.theirs(x_t), self._time(t), self.theirs(z)))
+        step, asked = self._method("p_sample"), self.network(network)
+        return self._noisy("p_sample", z, lambda *noise: step(asked, self.theirs(x_t), self._time(t), *noise))
+
+    def _noisy(self, part: str, z: Array, call: Callable[..., Any]) -> Array:
+        """Make a call that is given noise, or one that draws it."""
+        if part not in self.stated("draws"):
+            return self._flat(call(self.theirs(z)))
+
+        def under(seed: int) -> Array:
+            with seeded(seed):
+                return self._flat(call())
+
+        return at_noise(under, z, self.shape, self.precision, self.unit)
 
     def loss(self, network: Network | Predicted, x_0: Array, t: Array, eps: Array) -> float:
         """Eq. 14."""
-        method = self._method("loss")
-        return self._one(method(self.network(network), self.theirs(x_0), self._times(t), self.theirs(eps)))
+        # A loss that draws its own ε takes none; what the laws say of it holds for every ε.
+        noise = () if "loss" in self.stated("draws") else (self.theirs(eps),)
+        with seeded(0):
+            loss = self._method("loss")(self.network(network), self.theirs(x_0), self._times(t), *noise)
+        return self._one(loss)
 
     def prior_term(self, x_0: Array) -> Array:
         """L_T."""
@@ -194,6 +272,49 @@ class Subject:
         method = self._method("bound_term")
         terms = method(self.network(network), self.theirs(x_0), self._time(t), self.theirs(eps))
         return self._terms(terms, len(x_0))
+
+    def sample(self, network: Network, count: int, seed: int = 0) -> Array:
+        """Images, by the whole of Algorithm 2, with the global generators started at this seed."""
+        with seeded(seed):
+            images = self._flat(self._method("sample")(self.network(network), count))
+        if len(images) != count:
+            raise ValueError(f"{len(images)} images came back where {count} were asked for")
+        return images
+
+    def draw_times(self, count: int, seed: int = 0) -> Array:
+        """Times of training examples, integers counted from 1 where the implementation's are."""
+        with seeded(seed):
+            times = self.rows(self._method("draw_times")(count)).ravel()
+        if len(times) != count or not np.array_equal(times, np.round(times)):
+            raise ValueError(f"{len(times)} times came back where {count} whole numbers were asked for")
+        whole: Array = times.astype(int) - int(self.stated("first_time")) + 1
+        return whole
+
+    def sampler(self, steps: int) -> Chain:
+        """The sampler for this many steps, as a chain."""
+        sampler: Sampler = self._method("sampler")(steps)
+        times = self.rows(sampler.times).ravel() - int(self.stated("first_time")) + 1
+        if not np.array_equal(times, np.round(times)):
+            raise ValueError("the sampler's times are not whole numbers")
+
+        def step(network: Network, x_t: Array, k: int, z: Array) -> Array:
+            asked, before = self.network(network), sampler
+
+            def call(*noise: Any) -> Any:
+                nonlocal sampler
+                if not noise:
+                    # The step is taken several times, from what the sampler remembers now.
+                    sampler = copy.deepcopy(before)
+                return sampler.step(asked, self.theirs(x_t), k, *noise)
+
+            return self._noisy("sampler", z, call)
+
+        return Chain(tuple(int(t) for t in times), step)
+
+    def ancestral(self) -> Chain:
+        """Algorithm 2 as a chain of their steps."""
+        times = tuple(range(len(self.betas), 0, -1))
+        return Chain(times, lambda network, x_t, k, z: self.p_sample(network, x_t, times[k], z))
 
     def _terms(self, terms: Any, count: int) -> Array:
         rows = self.rows(terms)
@@ -211,3 +332,12 @@ class Subject:
     def parts(self, names: Sequence[str]) -> list[str]:
         """Those of the parts that the adapter lacks."""
         return [name for name in names if not self.has(name)]
+
+
+def _copies(adapter: object) -> Callable[[], object] | None:
+    """What makes copies of an adapter as it is now, if it can be copied."""
+    try:
+        pristine = copy.deepcopy(adapter)
+    except Exception:  # whatever their objects raise; the laws of state are then not judged
+        return None
+    return lambda: copy.deepcopy(pristine)
