@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -18,11 +18,20 @@ class Package:
     """A package whose implementation is known here."""
 
     name: str
-    """Of the target: "diffusers/ddpm"."""
-    distribution: str
-    """As pip knows it."""
+    """Of the target: "diffusers/DDPMScheduler"."""
+    requirement: str
+    """What pip installs, pinned: "diffusers==0.42.1"."""
     make: Callable[[], object]
     """Its adapter; imports the package."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Why it deviates from a law, by id, where its documentation or its code says that it does so on purpose."""
+    also: bool = False
+    """Whether it is judged only if all are asked for: an option, a state or a precision of one that is always."""
+
+    @property
+    def distribution(self) -> str:
+        """As pip knows it."""
+        return self.requirement.partition("==")[0]
 
     @property
     def version(self) -> str | None:
@@ -35,9 +44,9 @@ class Package:
 
 def known() -> Mapping[str, Package]:
     """Every known package by the name of its target."""
-    from ddpm_spec.conform.packages import TARGETS
+    from ddpm_spec.conform.packages import targets
 
-    return TARGETS
+    return targets()
 
 
 def adapter_of(target: str) -> object:

@@ -1,8 +1,16 @@
-"""The packages that are known here, each with an adapter."""
+"""The packages that are known here, each with adapters. None of them is imported before it is asked for."""
+
+from importlib import import_module
 
 from ddpm_spec.conform.targets import Package
 
-__all__ = ["TARGETS"]
+__all__ = ["MODULES", "targets"]
 
-TARGETS: dict[str, Package] = {}
-"""Every known package by the name of its target."""
+MODULES = ("diffusers",)
+"""One a package; each has TARGETS, a tuple of `Package`."""
+
+
+def targets() -> dict[str, Package]:
+    """Every known package by the name of its target."""
+    modules = (import_module(f"{__name__}.{name}") for name in MODULES)
+    return {package.name: package for module in modules for package in module.TARGETS}
