@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ddpm_spec.conform.elsewhere import judge_elsewhere
+from ddpm_spec.conform.everything import judge_everything, store
 from ddpm_spec.conform.options import ConformOptions, parse_conform
 from ddpm_spec.conform.page import page
 from ddpm_spec.conform.remote import Remote
@@ -12,7 +13,7 @@ from ddpm_spec.conform.targets import adapter_of, known, versions_of
 from ddpm_spec.conform.verdict import Verdict, judge
 from ddpm_spec.errors import InputError
 from ddpm_spec.laws.report import report
-from ddpm_spec.terminal.console import plain
+from ddpm_spec.terminal.console import console, plain
 
 __all__ = ["conform"]
 
@@ -27,6 +28,8 @@ def conform(args: list[str]) -> int:
     if options.list:
         _list()
         return 0
+    if options.packages:
+        return _everything(options.packages, options)
     verdict = _verdict(options)
     report(verdict.results)
     _costs(verdict)
@@ -47,7 +50,12 @@ def _verdict(options: ConformOptions) -> Verdict:
             raise InputError(remote.gone)
         return verdict
     if options.python:
-        return judge_elsewhere(options.python, options.target, costs=options.costs, limit=60 * options.limit)
+        (found,) = judge_elsewhere(
+            options.python, [options.target], costs=options.costs, limit=60 * options.limit
+        )
+        if isinstance(found, str):
+            raise InputError(found)
+        return found
     package = known().get(options.target)
     versions = versions_of(package.distribution, "torch", "numpy") if package else versions_of("numpy")
     return _judged(options.target, adapter_of(options.target), versions, options)
@@ -58,6 +66,25 @@ def _judged(target: str, adapter: object, versions: dict[str, str], options: Con
         return judge(target, adapter, versions, costs=options.costs)
     except ValueError as error:
         raise InputError(f"{target} cannot be judged: {error}") from None
+
+
+def _everything(environments: Path, options: ConformOptions) -> int:
+    """Judge every known package. The status is 1 if a law is broken, 0 if some were judged, else 2."""
+    environments.mkdir(parents=True, exist_ok=True)
+    table = Table("target", "judged", "broken", box=None)
+    statuses = []
+    for distribution, found in judge_everything(environments, everything=options.all, only=options.only):
+        store(options.out, distribution, found)
+        console.print(f"{distribution}: {len(found)} judged")
+        for target, verdict in found.items():
+            if isinstance(verdict, str):
+                table.add_row(target, "", verdict)
+                continue
+            statuses.append(verdict.status)
+            broken = ", ".join(result.law.id for result in verdict.broken)
+            table.add_row(target, str(len(verdict.judged)), broken)
+    plain().print(table)
+    return 1 if 1 in statuses else 0 if 0 in statuses else 2
 
 
 def _list() -> None:

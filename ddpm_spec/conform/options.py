@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from ddpm_spec.errors import InputError
-from ddpm_spec.terminal.options import parse
+from ddpm_spec.terminal.options import Folder, parse
 
 __all__ = ["ConformOptions", "parse_conform"]
 
@@ -32,11 +32,19 @@ class ConformOptions:
     html: File = None
     """Write what was found to this file, as one page that needs nothing else."""
     python: File = None
-    """Judge in another Python, which needs NumPy and what the target imports, but not this package."""
+    """Judge in another Python, which needs NumPy and the target, but not this package."""
     command: str = ""
     """Judge the program that this command starts, which speaks the protocol of lines of JSON."""
     limit: float = 60.0
-    """Seconds after which a program that does not answer is given up; with --python, minutes for all."""
+    """Seconds after which a program that does not answer is given up; with --python, minutes."""
+    packages: Folder = None
+    """Judge every known package, each in an environment of its own in this folder; those that lack are made."""
+    all: bool = False
+    """With --packages: also options, states and precisions that are left out otherwise."""
+    only: str = ""
+    """With --packages: those whose name has this in it."""
+    out: Path = Path("conform")
+    """With --packages: the folder to keep what is found in, a file a package."""
     costs: bool = True
     """Whether to compute what deviations cost."""
 
@@ -48,10 +56,12 @@ def parse_conform(args: list[str]) -> ConformOptions:
         InputError: for an unknown option, a target that is none, or a file that cannot be written.
     """
     options = parse(ConformOptions, args, None, "python -m ddpm_spec.conform")
-    if not (options.list or options.target or options.command):
+    if not (options.list or options.packages or options.target or options.command):
         raise InputError("TARGET is missing; name a package of --list, or your own adapter as module:object")
     if options.command and (options.target or options.python):
         raise InputError("--command is judged instead of a TARGET; leave TARGET and --python away")
+    if options.packages and (options.target or options.command or options.python):
+        raise InputError("--packages judges every known package; leave TARGET, --command and --python away")
     if options.python and not os.access(options.python, os.X_OK):
         raise InputError(
             f"--python is {options.python}, which cannot be run; name a Python, such as env/bin/python"

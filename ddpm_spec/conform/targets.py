@@ -19,19 +19,19 @@ class Package:
 
     name: str
     """Of the target: "diffusers/DDPMScheduler"."""
-    requirement: str
-    """What pip installs, pinned: "diffusers==0.42.1"."""
+    requirements: tuple[str, ...]
+    """What pip installs for it, pinned, itself first: "diffusers==0.42.1"."""
     make: Callable[[], object]
     """Its adapter; imports the package."""
     notes: Mapping[str, str] = field(default_factory=dict)
-    """Why it deviates from a law, by id, where its documentation or its code says that it does so on purpose."""
+    """Why it deviates from a law, by id, where its documentation or code says that it does so on purpose."""
     also: bool = False
-    """Whether it is judged only if all are asked for: an option, a state or a precision of one that is always."""
+    """Whether it is judged only if all are asked for: an option or a precision of one that is always."""
 
     @property
     def distribution(self) -> str:
         """As pip knows it."""
-        return self.requirement.partition("==")[0]
+        return self.requirements[0].partition("==")[0]
 
     @property
     def version(self) -> str | None:

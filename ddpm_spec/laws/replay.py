@@ -5,28 +5,36 @@ then gives is the noise that the call has used, if it drew an array of the shape
 depends on the noise is measured with several seeds. If it is not affine in what was drawn, that is an error.
 """
 
+import contextlib
 import random
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-import torch
 
 from ddpm_spec.laws.protocol import Array, Precision
 
 __all__ = ["at_noise", "seeded"]
 
 _SEEDS = (11, 12, 13, 14, 15, 16)
-_DRAWS = ("torch in its precision", "torch in float32", "numpy")
+_DRAWS = ("numpy", "torch in its precision", "torch in float32")
 
 
-@contextmanager
+def _torch() -> Any:
+    """PyTorch, if they have imported it; the laws do without."""
+    return sys.modules.get("torch")
+
+
+@contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Start the global generators of PyTorch (on the CPU), NumPy and Python here, and put them back afterwards."""
     numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 # theirs, not ours
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    torch = _torch()
+    with torch.random.fork_rng(devices=[]) if torch else contextlib.nullcontext():
+        if torch:
+            torch.default_generator.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         random.seed(seed)
         try:
@@ -43,6 +51,7 @@ def _drawn(way: str, shape: tuple[int, ...], precision: Precision, seed: int) ->
         if way == "numpy":
             noise = np.random.standard_normal(shape)  # noqa: NPY002
         else:
+            torch = _torch()
             dtype = torch.float32 if way == "torch in float32" else getattr(torch, precision)
             noise = torch.randn(*shape, dtype=dtype).double().numpy()
     return noise.reshape(len(noise), -1)
@@ -66,7 +75,7 @@ def at_noise(
     first, second = call(_SEEDS[0]), call(_SEEDS[1])
     if np.array_equal(first, second, equal_nan=True) or not np.isfinite(first + second).all():
         return first
-    for way in _DRAWS:
+    for way in _DRAWS if _torch() else _DRAWS[:1]:
         low, high = (_drawn(way, (len(z), *shape), precision, seed) for seed in _SEEDS[:2])
         factor = float(((second - first) * (high - low)).sum() / ((high - low) ** 2).sum())
         missed = np.abs(second - first - factor * (high - low)).max()
@@ -75,7 +84,7 @@ def at_noise(
             return first + factor * (z - low)
     # Each number may have a factor of its own, as with a learned variance. It takes more seeds to tell.
     results = np.stack([first, second, *map(call, _SEEDS[2:])])
-    for way in _DRAWS:
+    for way in _DRAWS if _torch() else _DRAWS[:1]:
         noise = np.stack([_drawn(way, (len(z), *shape), precision, seed) for seed in _SEEDS])
         centred, moved = noise - noise.mean(axis=0), results - results.mean(axis=0)
         factors = (centred * moved).sum(axis=0) / (centred**2).sum(axis=0)

@@ -156,15 +156,15 @@ def test_another_python_needs_numpy_alone() -> None:
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Block())\n"
         "from ddpm_spec.conform.alone import alone\n"
-        "sys.exit(alone('mine:Right', 'out.json', 'costs'))\n"
+        "sys.exit(alone('.', 'costs', 'mine:Right'))\n"
     )
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert Verdict.from_json(Path("out.json").read_text(encoding="utf-8")).status == 0
+    assert Verdict.from_json(Path("0.json").read_text(encoding="utf-8")).status == 0
 
 
 def test_the_last_line_of_another_python_is_passed_on() -> None:
-    with pytest.raises(InputError, match=r"ended with status 2: mine:Broken.. raised OSError: no weights"):
+    with pytest.raises(InputError, match=r"mine:Broken.. raised OSError: no weights"):
         conform(["mine:Broken", "--python", sys.executable])
 
 
