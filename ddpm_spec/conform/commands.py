@@ -7,8 +7,10 @@ from rich.table import Table
 from ddpm_spec.conform.elsewhere import judge_elsewhere
 from ddpm_spec.conform.everything import judge_everything, store
 from ddpm_spec.conform.options import ConformOptions, parse_conform
+from ddpm_spec.conform.packages.diffusers import PLAIN, SOLVERS
 from ddpm_spec.conform.page import page
 from ddpm_spec.conform.remote import Remote
+from ddpm_spec.conform.samplers import Row, rows, write
 from ddpm_spec.conform.targets import adapter_of, known, versions_of
 from ddpm_spec.conform.verdict import Verdict, judge
 from ddpm_spec.errors import InputError
@@ -27,6 +29,9 @@ def conform(args: list[str]) -> int:
     options = parse_conform(args)
     if options.list:
         _list()
+        return 0
+    if options.samplers:
+        _samplers(options.samplers)
         return 0
     if options.packages:
         return _everything(options.packages, options)
@@ -85,6 +90,17 @@ def _everything(environments: Path, options: ConformOptions) -> int:
             table.add_row(target, str(len(verdict.judged)), broken)
     plain().print(table)
     return 1 if 1 in statuses else 0 if 0 in statuses else 2
+
+
+def _samplers(file: Path) -> None:
+    versions = versions_of("diffusers")
+    if not versions:
+        raise InputError("diffusers is not installed here; install it: python -m pip install diffusers")
+    found: list[Row] = []
+    for scheduler in (*PLAIN, *SOLVERS):
+        found += rows((scheduler,))
+        console.print(f"{scheduler}: {sum(not row.why for row in found if row.scheduler == scheduler)} run")
+        write(file, found, versions["diffusers"])
 
 
 def _list() -> None:

@@ -38,13 +38,15 @@ class ConformOptions:
     limit: float = 60.0
     """Seconds after which a program that does not answer is given up; with --python, minutes."""
     packages: Folder = None
-    """Judge every known package, each in an environment of its own in this folder; those that lack are made."""
+    """Judge every known package, each in an environment in this folder; those that lack are made."""
     all: bool = False
     """With --packages: also options, states and precisions that are left out otherwise."""
     only: str = ""
     """With --packages: those whose name has this in it."""
     out: Path = Path("conform")
     """With --packages: the folder to keep what is found in, a file a package."""
+    samplers: File = None
+    """Write to this file what diffusers' samplers make of a perfect network, in how many steps; takes minutes."""
     costs: bool = True
     """Whether to compute what deviations cost."""
 
@@ -56,7 +58,7 @@ def parse_conform(args: list[str]) -> ConformOptions:
         InputError: for an unknown option, a target that is none, or a file that cannot be written.
     """
     options = parse(ConformOptions, args, None, "python -m ddpm_spec.conform")
-    if not (options.list or options.packages or options.target or options.command):
+    if not (options.list or options.packages or options.samplers or options.target or options.command):
         raise InputError("TARGET is missing; name a package of --list, or your own adapter as module:object")
     if options.command and (options.target or options.python):
         raise InputError("--command is judged instead of a TARGET; leave TARGET and --python away")
@@ -68,7 +70,7 @@ def parse_conform(args: list[str]) -> ConformOptions:
         )
     if not 0 < options.limit < 86400:
         raise InputError(f"--limit is {options.limit:g}; give seconds, more than 0 and at most a day")
-    for flag, file in (("json", options.json), ("html", options.html)):
+    for flag, file in (("json", options.json), ("html", options.html), ("samplers", options.samplers)):
         if file is None:
             continue
         if file.is_dir():

@@ -27,7 +27,7 @@ from ddpm_spec.site.markdown.symbols import Symbols
 
 __all__ = ["Site"]
 
-PRINTED = frozenset({"errata", "evidence", "figure", "gaps", "proof", "results"})
+PRINTED = frozenset({"errata", "evidence", "figure", "gaps", "implementations", "proof", "results"})
 """What can be embedded, beside nodes, and comes from the package."""
 
 NOTATION = "notation.md"
@@ -61,6 +61,7 @@ class Site:
             *sorted(self.docs.glob("check/*.json")),
             *sorted(self.docs.glob("results/*.json")),
             *sorted(self.docs.glob("results/*.png")),
+            *sorted(self.docs.glob("results/conform/*.json")),
         ]
         self.sources = Sources()
         scripts = sorted(SITE.rglob("*.mjs"))

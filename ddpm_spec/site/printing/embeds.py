@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ddpm_spec.site.mathematics import figures, proved
-from ddpm_spec.site.printing import errata, index, nodes, overview, results, score
+from ddpm_spec.site.printing import errata, implementations, index, nodes, overview, results, score
 
 __all__ = ["PAGES", "embedded", "scripts"]
 
@@ -42,6 +42,8 @@ def embedded(name: str, part: str, docs: Path, src_uri: str, address: Callable[[
             return figures.place(part, docs)
         case "errata", _:
             return errata.table(part)
+        case "implementations", _:
+            return implementations.part(part, docs / "results")
         case "results", _:
             return results.section(
                 part, docs / name, posixpath.relpath(name, posixpath.dirname(src_uri) or ".")
