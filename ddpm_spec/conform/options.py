@@ -46,7 +46,7 @@ class ConformOptions:
     out: Path = Path("conform")
     """With --packages: the folder to keep what is found in, a file a package."""
     samplers: File = None
-    """Write to this file what diffusers' samplers make of a perfect network, in how many steps; takes minutes."""
+    """Write to this file what diffusers' samplers make of a perfect network, which takes minutes."""
     costs: bool = True
     """Whether to compute what deviations cost."""
 

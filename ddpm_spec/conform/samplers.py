@@ -4,8 +4,8 @@ For somebody who has trained a DDPM and opens it in diffusers. The network is th
 are known, so whatever is wrong with the samples is the sampler's doing: for two Gaussians and for two points,
 with each spacing of the times, in few steps and in many.
 
-A sampler without noise of its own is a function of x_T, so its mean and deviation are integrals over N(0, 1). A
-sampler that draws noise is run on many examples, and the standard error is stated.
+A sampler without noise of its own is a function of x_T, so its mean and deviation are integrals over N(0, 1).
+A sampler that draws noise is run on many examples, and the standard error is stated.
 """
 
 import copy

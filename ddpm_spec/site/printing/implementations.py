@@ -42,7 +42,7 @@ def matrix(folder: Path) -> str:
     """Every implementation by what the laws are about: how many hold, and how many are broken."""
     packages = _stored(folder)
     if not packages:
-        return "Nothing is stored yet: `python -m ddpm_spec.conform --packages environments` judges the packages.\n"
+        return "Nothing is stored yet: `python -m ddpm_spec.conform --packages FOLDER` makes it.\n"
     groups = list(dict.fromkeys(law.group for law in LAWS.values()))
     rows = [f"| implementation | {' | '.join(groups)} |", f"| --- |{' --- |' * len(groups)}"]
     for name, stored in packages.items():
@@ -114,9 +114,9 @@ def _cost(verdict: Verdict) -> str:
         return ""
     bits = f"{found.bits:.2g}" if found.bits and abs(found.bits) >= 1e-6 else "less than 10⁻⁶"
     return (
-        "Cost, for a model trained to the end on Gaussian data with mean 0.3 and variance 0.37: the samples of all "
-        f"$T$ steps have mean {found.samples.mean:.4f} and variance {found.samples.variance:.4f} (a right "
-        f"implementation's: {found.right.mean:.4f} and {found.right.variance:.4f}), which is {bits} bits/dim.\n"
+        "Cost, for a model trained to the end on Gaussian data with mean 0.3 and variance 0.37: after all $T$ "
+        f"steps the samples have mean {found.samples.mean:.4f} and variance {found.samples.variance:.4f}, a right "
+        f"implementation's {found.right.mean:.4f} and {found.right.variance:.4f}. That is {bits} bits/dim.\n"
     )
 
 
