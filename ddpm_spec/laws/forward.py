@@ -23,7 +23,7 @@ def product(reference: Reference, model: Subject) -> Cases:
     """Eq. 4: ᾱ_t is the product of 1 − β_s up to t."""
     assert model.alpha_bars is not None
     for t in reference.times():
-        yield compare(model.alpha_bars[t - 1], reference.signal[t], reference.rounding(t), t)
+        yield compare(model.alpha_bars[t - 1], reference.signal[t], reference.rounding(t, 0), t)
 
 
 @law("forward/mean", "tables", "q_sample", rests_on=("forward/betas",))

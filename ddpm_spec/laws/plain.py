@@ -4,28 +4,34 @@ It is one of the independent ones that the laws judge, so it writes the formulas
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
-from ddpm_spec.laws.protocol import Array, Network, Stated
+from ddpm_spec.laws.protocol import Array, Network, Precision, Stated
+from ddpm_spec.laws.subject import rounded
 
-__all__ = ["Plain"]
+__all__ = ["InHalf", "Plain"]
 
 
 class Plain(Stated):
-    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one. Rows of any length."""
+    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one. Rows of any length.
+
+    It computes in the precision of the β_t that it is given, float32 or float64.
+    """
 
     def __init__(self, betas: Array, levels: int = 256) -> None:
-        self.betas, self.levels = np.array(betas, dtype=float), levels
+        self.betas, self.levels = np.array(betas), levels
+        self.precision = self.betas.dtype.name
         self.alpha_bars = np.cumprod(1 - self.betas)
 
     # Tables by t = 0..T.
     def beta(self, t) -> Array:
-        table: Array = np.concatenate([[0.0], self.betas])[t]
+        table: Array = np.append(self.betas, self.betas.dtype.type(0))[np.asarray(t) - 1]
         return table
 
     def alpha_bar(self, t) -> Array:
-        table: Array = np.concatenate([[1.0], self.alpha_bars])[t]
+        table: Array = np.append(self.alpha_bars, self.alpha_bars.dtype.type(1))[np.asarray(t) - 1]
         return table
 
     def beta_tilde(self, t: int) -> float:
@@ -88,3 +94,33 @@ class Plain(Stated):
 
     def cdf(self, x: Array) -> Array:
         return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x)
+
+
+class InHalf:
+    """An implementation with tables and arithmetic of float32; what goes in and out is in half precision.
+
+    This is what autocasting does: each call rounds its result, and the network is shown a rounded x_t.
+    """
+
+    def __init__(self, model: Any, precision: Precision) -> None:
+        self.model, self.precision = model, precision
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.model, name)
+        return self._rounding(value) if callable(value) else value
+
+    def _rounding(self, method: Any) -> Any:
+        def called(*args: Any) -> Any:
+            given = [self._rounding(arg) if callable(arg) else self._round(arg) for arg in args]
+            result = method(*given)
+            if isinstance(result, tuple):
+                return tuple(self._round(one) for one in result)
+            return self._round(result)
+
+        return called
+
+    def _round(self, value: Any) -> Any:
+        """Times are integers, and stay."""
+        if isinstance(value, int) or np.issubdtype(np.asarray(value).dtype, np.integer):
+            return value
+        return rounded(np.asarray(value), self.precision).astype(np.float32)

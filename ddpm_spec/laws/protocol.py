@@ -25,7 +25,11 @@ class Stated:
     precision: Precision = "float64"
     """What its arithmetic rounds to; what it is given is rounded to this."""
     tables: Precision | None = None
-    """What its tables are rounded to: `precision` unless that is a half precision, float32 then."""
+    """What its tables, and all that depends on t alone, are rounded to.
+
+    It is `precision` unless that is a half precision, and float32 then. An `add_noise` that casts ᾱ_t to the dtype
+    of the images, as diffusers has it, has tables of that precision.
+    """
     first_time: int = 1
     """The time of its first step, 0 or 1. The adapter's methods and the network are given its own times."""
     prediction: Prediction = "eps"

@@ -7,7 +7,7 @@ import numpy as np
 
 from ddpm_spec.laws.protocol import Array, Network, Precision, Stated
 
-__all__ = ["UNIT", "Predicted", "Subject"]
+__all__ = ["UNIT", "Predicted", "Subject", "rounded"]
 
 UNIT: dict[Precision, float] = {
     "float64": 2.0**-53,
@@ -16,6 +16,15 @@ UNIT: dict[Precision, float] = {
     "bfloat16": 2.0**-8,
 }
 """The largest relative error of rounding once."""
+
+
+def rounded(x: Array, precision: Precision) -> Array:
+    """The nearest numbers of this precision. NumPy has no bfloat16; its numbers are held in float32."""
+    if precision != "bfloat16":
+        return x.astype(precision)
+    mantissa, exponent = np.frexp(x.astype(np.float32))
+    nearest: Array = np.ldexp(np.round(mantissa * 2**8) / 2**8, exponent)
+    return nearest
 
 
 class Predicted:
@@ -99,7 +108,7 @@ class Subject:
         """Rows as their arrays, in their precision and shape."""
         x = np.ascontiguousarray(x, dtype=float).reshape(len(x), *self.shape)
         if self.stated("arrays") == "numpy":
-            return x.astype(self.precision)
+            return rounded(x, self.precision)
         import torch
 
         return torch.from_numpy(x).to(getattr(torch, self.precision))
