@@ -4,14 +4,12 @@ It is one of the independent ones that the laws judge, so it writes the formulas
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
-from ddpm_spec.laws.protocol import Array, Network, Precision, Stated
-from ddpm_spec.laws.subject import rounded
+from ddpm_spec.laws.protocol import Array, Network, Stated
 
-__all__ = ["InHalf", "Plain"]
+__all__ = ["Plain"]
 
 
 class Plain(Stated):
@@ -94,33 +92,3 @@ class Plain(Stated):
 
     def cdf(self, x: Array) -> Array:
         return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x)
-
-
-class InHalf:
-    """An implementation with tables and arithmetic of float32; what goes in and out is in half precision.
-
-    This is what autocasting does: each call rounds its result, and the network is shown a rounded x_t.
-    """
-
-    def __init__(self, model: Any, precision: Precision) -> None:
-        self.model, self.precision = model, precision
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self.model, name)
-        return self._rounding(value) if callable(value) else value
-
-    def _rounding(self, method: Any) -> Any:
-        def called(*args: Any) -> Any:
-            given = [self._rounding(arg) if callable(arg) else self._round(arg) for arg in args]
-            result = method(*given)
-            if isinstance(result, tuple):
-                return tuple(self._round(one) for one in result)
-            return self._round(result)
-
-        return called
-
-    def _round(self, value: Any) -> Any:
-        """Times are integers, and stay."""
-        if isinstance(value, int) or np.issubdtype(np.asarray(value).dtype, np.integer):
-            return value
-        return rounded(np.asarray(value), self.precision).astype(np.float32)
