@@ -105,8 +105,8 @@ def edge_bin(reference: Reference, model: Subject) -> Cases:
     if (width := _width(model)) is None:
         return
     half, sigma = width
-    # In the bin, beside it, and so far out that the level is certain however the mean is rounded.
-    for distance in (-half, sigma, 12 * sigma):
+    # Outside the bin, on its end, beyond it, and so far out that the level is certain however the mean is rounded.
+    for distance in (-half - sigma, -half, sigma, 12 * sigma):
         for sign in (-1, 1):
             mean = sign * (1 + distance)
             if model.clips and distance > 0:
@@ -118,7 +118,9 @@ def edge_bin(reference: Reference, model: Subject) -> Cases:
                 math.erfc(-(half + distance + by) / sigma / math.sqrt(2)) / 2 for by in (-moved, 0.0, moved)
             )
             allowed = max(expected - nearer, farther - expected) + 8 * model.unit
-            yield Case(abs(float(probabilities[0 if sign < 0 else -1]) - expected), allowed, f"mean {mean:.3f}")
+            yield Case(
+                abs(float(probabilities[0 if sign < 0 else -1]) - expected), allowed, f"mean {mean:.3f}"
+            )
 
 
 @law(

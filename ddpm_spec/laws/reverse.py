@@ -24,9 +24,10 @@ __all__ = [
 
 @law("reverse/x-0", "tables", "predict_x_0", rests_on=("forward/betas",))
 def predicted_x_0(reference: Reference, model: Subject) -> Cases:
-    """Eq. 15: the true noise gives x_0 back."""
+    """Eq. 15: the true noise gives x_0 back, also an x_0 beyond [−1, 1]."""
     for t in reference.times():
-        # Without noise and without an image nothing cancels; a mere sum of the two would hide a lost factor.
+        # An image without noise, an image with noise, and the x_0 of which the noise leaves x_t = 0. In the first
+        # and the last nothing cancels.
         scales = ((1, 0, 0.9), (1, 1, 0.9)) if model.clips else ((1, 0, 0.9), (1, 1, 0.9), (0, 1, 0.0))
         for image, scale, reach in scales:
             x_0, eps = image * reference.x, scale * reference.z
@@ -47,9 +48,7 @@ def asked(reference: Reference, model: Subject) -> Cases:
             answer: Array = 100.0 * ((x != x_t) | (time != t)[:, None])
             return answer
 
-        ours, expected = (
-            model.p_sample(network, x_t, t, 0 * x_t) for network in (elsewhere, _still)
-        )
+        ours, expected = (model.p_sample(network, x_t, t, 0 * x_t) for network in (elsewhere, _still))
         yield compare(ours, expected, 0.0, t)
 
 

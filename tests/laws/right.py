@@ -85,7 +85,10 @@ class Buffers(Stated):
         x_t = self.q_sample(x_0, torch.full((len(x_0),), k), eps)
         mean, log_v = self.mean(net, x_t, k), self.log_variance[k]
         if k == 0:
-            normal, half = torch.distributions.Normal(mean, (0.5 * log_v).exp().to(x_0)), 1 / (self.levels - 1)
+            normal, half = (
+                torch.distributions.Normal(mean, (0.5 * log_v).exp().to(x_0)),
+                1 / (self.levels - 1),
+            )
             upper = torch.where(x_0 > 1 - half, 1.0, normal.cdf(x_0 + half))
             lower = torch.where(x_0 < half - 1, 0.0, normal.cdf(x_0 - half))
             return -(upper - lower).clamp(min=torch.finfo(x_0.dtype).tiny).log().flatten(1).sum(1)

@@ -233,6 +233,12 @@ class _(Plain):
         return math.sqrt(self.beta(t))
 
 
+@mistake("σ_1² is β̃_1, which is 0, under a decoder")
+class _(Plain):
+    def variance(self, t: int) -> float:
+        return float(self.beta(t)) if t > 1 else 0.0
+
+
 # ---------------------------------------------------------------------------------------- the bound
 
 
@@ -266,7 +272,7 @@ class _(Plain):
         return np.zeros(len(x_0))
 
 
-@mistake("L_T takes ᾱ_T for √ᾱ_T", about="short")
+@mistake("L_T takes ᾱ_T for √ᾱ_T")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
         return super().prior_term(x_0 * np.sqrt(self.alpha_bars[-1]))
