@@ -156,7 +156,7 @@ def variance_range(reference: Reference, model: Subject) -> Cases:
     for t in reference.times(first=2):
         low, high, ours = reference.posterior_variance(t), reference.beta[t], model.variance(t)
         outside = max(low - ours, ours - high, 0.0) if np.isfinite(ours) else np.inf
-        yield Case(outside, high * 2 * reference.variance_error(t), t)
+        yield Case(outside, abs(high) * 2 * reference.variance_error(t), t)
 
 
 @law("reverse/decoder-variance", "tables", "variance", "bound_term")
