@@ -69,7 +69,7 @@ def asked(reference: Reference, model: Subject) -> Cases:
     "tables",
     "bound_term",
     "variance",
-    rests_on=("forward/betas", "reverse/variance-range", "bound/asked"),
+    rests_on=("forward/mean", "forward/variance", "reverse/variance-range", "bound/asked"),
 )
 def constant(reference: Reference, model: Subject) -> Cases:
     """Eq. 8: with the right mean, L_{t−1} is the constant C, the divergence of the variances."""
@@ -88,7 +88,7 @@ def constant(reference: Reference, model: Subject) -> Cases:
     "tables",
     "bound_term",
     "variance",
-    rests_on=("reverse/variance-range", "bound/asked", "bound/constant"),
+    rests_on=("bound/constant", "reverse/unclipped"),
 )
 def weight(reference: Reference, model: Subject) -> Cases:
     """Eq. 12: an error in the noise costs ½ (SNR(t−1)/SNR(t) − 1) β̃_t/σ_t² times its square."""
@@ -123,9 +123,9 @@ def error_in_x_0(reference: Reference, model: Subject) -> Cases:
 
 
 def _two_terms(reference: Reference, model: Subject, t: int) -> tuple[Array, Array, Array]:
-    """L_{t−1} at x_0 = x_t = 0 with the right noise, and with an error in it that moves the mean by about σ_t.
+    """L_{t−1} at x_0 = x_t = 0 with the right noise, and with an error in it; and the error.
 
-    Where x̂_0 is clipped, it is moved by less than 1. The error is returned.
+    It moves the mean by about σ_t, and where x̂_0 is clipped, that by less than 1.
     """
     moves = reference.beta[t] / np.sqrt(reference.noise[t] * (1 - reference.beta[t]))
     size = np.sqrt(model.variance(t)) / moves
@@ -209,7 +209,10 @@ def marginal_form(reference: Reference, model: Subject) -> Cases:
 
 
 def term_error(reference: Reference, t: int, x_t: float, eps: float, missed: float) -> float:
-    """The absolute error of L_{t−1}, t ≥ 2, for x_t and ε of this size and a mean that is `missed` times σ_t off."""
+    """The absolute error of L_{t−1}, t ≥ 2, for x_t and ε of this size.
+
+    The mean that the network gives is `missed` times σ_t off.
+    """
     model = reference.subject
     variance, right = model.variance(t), reference.posterior_variance(t)
     v, ratio = reference.variance_error(t), right / variance

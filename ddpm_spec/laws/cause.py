@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,6 @@ __all__ = ["WITHIN", "Cause", "causes"]
 WITHIN = 0.01
 """How far an amount may be from the mistake's, relative to it."""
 
-_PARTS = frozenset(part for law in LAWS.values() for part in law.needs if part != "tables") | {
-    "betas",
-    "alpha_bars",
-}
-
 
 @dataclass(frozen=True)
 class Cause:
@@ -36,10 +32,10 @@ class Cause:
 def causes(adapter: object, results: Sequence[Result]) -> tuple[Cause, ...]:
     """The known mistakes that explain what is broken, those that explain most of it first.
 
-    A mistake is built on the implementation's β_t, in its precision and with the parts that it has. It is a cause if
-    every law that it breaks is broken by the implementation as well, by the same amount within 1 % where that is
-    worst, and if a right implementation on the same β_t does not do it. One that explains less than another is left
-    out. Where the β_t themselves are broken, mistakes are built on those that may have been meant.
+    A mistake is built on the implementation's β_t, in its precision and with the parts that it has. It is a
+    cause if every law that it breaks is broken by the implementation as well, by the same amount within 1 % where
+    that is worst, and if a right implementation on the same β_t does not do it. One that explains less than
+    another is left out. Where the β_t themselves are broken, mistakes are built on those that may have been meant.
 
     Args:
         adapter: what was judged.
@@ -47,7 +43,7 @@ def causes(adapter: object, results: Sequence[Result]) -> tuple[Cause, ...]:
     """
     failed = [result for result in results if result.outcome in ("failed", "error")]
     subject = Subject(adapter)
-    if not failed or subject.betas is None:
+    if not failed:
         return ()
     question = _Question(_Asked(subject), failed, [r.law for r in results if r.outcome == "passed"])
     found: dict[str, Cause] = {}
@@ -63,14 +59,13 @@ def causes(adapter: object, results: Sequence[Result]) -> tuple[Cause, ...]:
 
 
 def _schedules(subject: Subject, failed: Sequence[Result]) -> Iterator[Array]:
-    """Their β_t; if they are broken, the others that they may have meant."""
-    betas, T = subject.betas, len(subject.betas)
+    """Their β_t; if they are broken or they have none, the others that they may have meant."""
+    betas = np.array([]) if subject.betas is None else subject.betas
+    T = len(betas) or 1000
     inside = (betas > 0) & (betas < 1)
-    if inside.all():
-        yield betas
-    elif inside.any():
+    if inside.any():
         yield np.interp(np.arange(T), np.arange(T)[inside], betas[inside])
-    if any(result.law.id.startswith(("forward/betas", "schedule/")) for result in failed):
+    if not len(betas) or any(one.law.id.startswith(("forward/betas", "schedule/")) for one in failed):
         yield np.linspace(1e-4, 0.02, T)
         bars = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
         yield np.minimum(1 - bars[1:] / bars[:-1], 0.999)
@@ -103,10 +98,13 @@ class _Question:
 
     def __init__(self, theirs: _Asked, failed: Sequence[Result], passed: Sequence[Law]) -> None:
         self.theirs, self.passed = theirs, passed
-        worst = {result.law: result.where for result in failed}
+        # What looks at a single step first: it costs least.
+        worst = {
+            result.law: result.where for result in sorted(failed, key=lambda one: isinstance(one.where, str))
+        }
         self.times = sorted({where for where in worst.values() if isinstance(where, int)}) or [1]
         self.at = {law: [where] if isinstance(where, int) else self.times for law, where in worst.items()}
-        T = len(theirs.subject.betas)
+        T = 1000 if theirs.subject.betas is None else len(theirs.subject.betas)
         self.elsewhere = sorted({*self.times[:8], 1, 2, 3, T // 2, T})
         self.cases = {law: theirs.cases(law, at) for law, at in self.at.items()}
 
@@ -159,8 +157,15 @@ def _differ(one: Case, other: Case, *, but_for_rounding: bool = False) -> bool:
     return abs(a - b) > WITHIN * max(a, b) + (max(one.allowed, other.allowed) if but_for_rounding else 0)
 
 
+@cache
+def _parts() -> frozenset[str]:
+    """What an adapter may lack."""
+    needed = {part for law in LAWS.values() for part in law.needs}
+    return frozenset(needed - {"tables"} | {"betas", "alpha_bars"})
+
+
 class _Like:
-    """An implementation in rows as the one that is judged would be: with its parts, its shape and what it states."""
+    """An implementation with the parts and the shape of the one that is judged, and with what that one states."""
 
     def __init__(self, model: Any, subject: Subject) -> None:
         self.model, self.subject = model, subject
@@ -172,7 +177,7 @@ class _Like:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("model", "subject"):  # a copy asks before it has any
             raise AttributeError(name)
-        if name in _PARTS and getattr(self.subject.adapter, name, None) is None:
+        if name in _parts() and getattr(self.subject.adapter, name, None) is None:
             raise AttributeError(name)
         value = getattr(self.model, name)
         return self._flat(value) if callable(value) and len(self.model.shape) == 1 else value

@@ -13,14 +13,14 @@ from ddpm_spec.laws.subject import Subject
 __all__ = ["bin_is_an_integral", "bins_sum_to_one", "edge_bin", "kraft"]
 
 _NEEDS = ("tables", "bound_term", "variance")
-_RESTS_ON = ("forward/betas", "reverse/decoder-variance")
+_RESTS_ON = ("forward/betas", "reverse/decoder-variance", "bound/asked")
 
 
 def _decode(reference: Reference, model: Subject, mean: float) -> tuple[Array, Array]:
     """The levels, and p_θ(level | x_1) for a network whose x̂_0, and so whose mean at t = 1, is `mean`.
 
-    The noise takes every level to the same x_1, the one of `mean`. Then the network finds next to no noise in it,
-    and what cancels in 1 − ᾱ_1 plays no part where the mean is Eq. 11.
+    The noise takes every level to the same x_1, the one of `mean`. Then the network finds next to no noise in
+    it, and what cancels in 1 − ᾱ_1 plays no part where the mean is Eq. 11.
     """
     values = np.linspace(-1, 1, model.levels)
     x_0 = np.repeat(values[:, None], model.dim, axis=1)
@@ -30,7 +30,7 @@ def _decode(reference: Reference, model: Subject, mean: float) -> tuple[Array, A
 
 
 def _moved(reference: Reference, mean: float, distance: float) -> float:
-    """How far the computed mean may be off: x_1 by the roundings of its two parts, which the network corrects.
+    """How far the mean may be off: x_1 by the roundings of its two parts, which the network corrects.
 
     By way of x̂_0 the mean is β_1/(1 − ᾱ_1) times it, a quotient that is 1 up to what cancels.
     """
@@ -65,9 +65,9 @@ def bins_sum_to_one(reference: Reference, model: Subject) -> Cases:
         if model.clips and abs(mean) > 1:
             continue
         _, probabilities = _decode(reference, model, mean)
-        # What moves all bins alike changes no sum. Each level's own x_1 and mean are rounded, eight times in all,
-        # which counts by how the densities at its ends differ, in all twice the peak; and each end twice, which
-        # counts by its density, summed over the ends σ over a bin.
+        # What moves all bins alike changes no sum. Each level's own x_1 and mean are rounded, eight times in
+        # all, which counts by how the densities at its ends differ, in all twice the peak; and each end twice,
+        # which counts by its density, summed over the ends σ over a bin.
         reach = abs(mean) + 3 * sigma + half
         allowed = 8 * model.unit * reach * (0.8 / sigma + 0.5 / half)
         allowed += 2 * (reference.rounding(1) + reference.noise_rounding(1)) ** 2 + 8 * model.unit
@@ -105,7 +105,7 @@ def edge_bin(reference: Reference, model: Subject) -> Cases:
     if (width := _width(model)) is None:
         return
     half, sigma = width
-    # Outside the bin, on its end, beyond it, and so far out that the level is certain however the mean is rounded.
+    # Outside the bin, on its end, beyond it, and so far out that the level is certain in any precision.
     for distance in (-half - sigma, -half, sigma, 12 * sigma):
         for sign in (-1, 1):
             mean = sign * (1 + distance)
@@ -133,8 +133,8 @@ def kraft(reference: Reference, model: Subject) -> Cases:
     """C5: Σ exp(−L(x_0)) over the grey levels is at most 1, so L is a codelength, for any network.
 
     It follows that no data law on the levels has a bound below its entropy. E over ε by the trapezoidal
-    rule, which for smooth networks is exact to rounding. It asks for every level at every step, so examples of more
-    than eight numbers are left out.
+    rule, which for smooth networks is exact to rounding. It asks for every level at every step, so examples of
+    more than eight numbers are left out.
     """
     if model.dim > 8 or reference.only:
         return

@@ -27,7 +27,12 @@ def asked(reference: Reference, model: Subject) -> Cases:
         yield compare(ours, expected, 0.0, t)
 
 
-@law("objective/known-noise", "tables", "loss", rests_on=("forward/betas", "objective/asked"))
+@law(
+    "objective/known-noise",
+    "tables",
+    "loss",
+    rests_on=("forward/mean", "forward/variance", "objective/asked"),
+)
 def known_noise(reference: Reference, model: Subject) -> Cases:
     """Eq. 14: a network that knows x_0 finds the noise, so x_t and t are those of Eq. 4."""
     x_0, eps, _ = _data(reference)

@@ -27,8 +27,8 @@ class Stated:
     tables: Precision | None = None
     """What its tables, and all that depends on t alone, are rounded to.
 
-    It is `precision` unless that is a half precision, and float32 then. An `add_noise` that casts ᾱ_t to the dtype
-    of the images, as diffusers has it, has tables of that precision.
+    It is `precision` unless that is a half precision, and float32 then. An `add_noise` that casts ᾱ_t to the
+    dtype of the images, as diffusers has it, has tables of that precision.
     """
     first_time: int = 1
     """The time of its first step, 0 or 1. The adapter's methods and the network are given its own times."""
@@ -47,10 +47,10 @@ class Stated:
 
 
 class Implementation(Protocol):
-    """What an adapter may have. Every part is optional: each law says what it needs, and is not judged without.
+    """What an adapter may have. Every part is optional: a law says what it needs, and is not judged without.
 
-    Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per example,
-    summed over its coordinates. Times are counted as the adapter states: from 1 here.
+    Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per
+    example, summed over its coordinates. Times are counted as the adapter states: from 1 here.
     """
 
     betas: Array

@@ -44,6 +44,9 @@ class Subject:
         ValueError: if the tables are not vectors of one length T ≥ 2, or what is stated is not known.
     """
 
+    betas: Any
+    """β_1..β_T, or None."""
+
     def __init__(self, adapter: object) -> None:
         self.adapter = adapter
         self.precision: Precision = self.stated("precision")

@@ -1,4 +1,4 @@
-"""An implementation in the manner of many repositories: time from 0, tables as buffers, the mean by way of x̂_0.
+"""An implementation as many repositories have it: time from 0, tables as buffers, the mean by way of x̂_0.
 
 It is one of three that were written independently. No law may fail on it, in any precision.
 """
@@ -16,7 +16,7 @@ Net = Callable[[Tensor, Tensor], Tensor]
 
 
 class Buffers(Stated):
-    """σ_t² = β_t, or β̃_t. The tables are float64 for float64, float32 for all else, but where they are `cast`."""
+    """σ_t² = β_t, or β̃_t. Tables are float64 for float64 and float32 for all else, unless they are `cast`."""
 
     first_time, arrays, shape = 0, "torch", (1, 2, 2)
 
@@ -28,7 +28,6 @@ class Buffers(Stated):
         levels: int = 256,
         small: bool = False,
         cast: bool = False,
-        bound: bool = True,
     ) -> None:
         self.precision, self.levels, self.small, self.cast = precision, levels, small, cast
         if cast:
@@ -42,8 +41,7 @@ class Buffers(Stated):
         self.log_posterior = torch.cat([self.posterior_variance[1:2], self.posterior_variance[1:]]).log()
         self.coef_x_0 = betas * before.sqrt() / (1 - bars)
         self.coef_x_t = (1 - before) * (1 - betas).sqrt() / (1 - bars)
-        large = torch.cat([betas[:1] if bound else betas[:1], betas[1:]]).log()
-        self.log_variance = self.log_posterior if small else large
+        self.log_variance = self.log_posterior if small else betas.log()
 
     def take(self, table: Tensor, k: Tensor | int, x: Tensor) -> Tensor:
         index = torch.as_tensor(k).expand(len(x))

@@ -1,4 +1,4 @@
-"""The laws hold for our implementation; what an adapter lacks, raises or misstates is said, and hides nothing else."""
+"""The laws hold for our implementation; what an adapter lacks or raises is said, and hides nothing else."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_ours(recorder: Recorder, law, variance: Variance) -> None:
 
 def broken(adapter, **options) -> dict[str, str]:
     found = {result.law.id: result.outcome for result in check(adapter, **options)}
-    return {id: outcome for id, outcome in found.items() if outcome in ("failed", "error")}
+    return {law: outcome for law, outcome in found.items() if outcome in ("failed", "error")}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Every mistake of the catalogue is found at full size, where it shows; every law finds some that no other does."""
+"""Every mistake of the catalogue is found at full size, where it shows, and every law finds some."""
 
 from itertools import combinations
 

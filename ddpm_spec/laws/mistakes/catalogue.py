@@ -1,4 +1,4 @@
-"""What may be wrong with an implementation: a list of mistakes, each of which can be built on any schedule."""
+"""What may be wrong with an implementation: mistakes, each of which can be built on any schedule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

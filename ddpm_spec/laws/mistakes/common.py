@@ -1,4 +1,5 @@
 # ruff: noqa: N801 # the classes are known by what is wrong with them
+# mypy: disable-error-code=no-redef
 """Mistakes that are common in repositories and in questions about them."""
 
 import math
@@ -141,6 +142,15 @@ class _(Plain):
     def mean(self, network: Network, x_t: Array, t: int) -> Array:
         root = np.sqrt(1 - self.alpha_bar(t))
         return super().mean(lambda x, time: network(x, time) / root, x_t, t)
+
+
+@mistake("x̂_0 is clipped wherever it is used")
+class _(Plain):
+    def predict_x_0(self, x_t: Array, t: int, eps: Array) -> Array:
+        return super().predict_x_0(x_t, t, eps).clip(-1, 1)
+
+    def mean(self, network: Network, x_t: Array, t: int) -> Array:
+        return self.posterior(self.predict_x_0(x_t, t, network(x_t, np.full(len(x_t), t))), x_t, t)[0]
 
 
 @mistake("√β_t for β_t in Eq. 11")

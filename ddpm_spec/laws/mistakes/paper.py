@@ -1,7 +1,9 @@
 # ruff: noqa: N801 # the classes are known by what is wrong with them
+# mypy: disable-error-code=no-redef
 """Mistakes in what the paper's equations and algorithms say."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -27,13 +29,13 @@ class _(Plain):
         self.right = self.alpha_bars
         self.alpha_bars = np.concatenate([[1.0], self.right[:-1]])
 
-    def alpha_bar(self, t) -> Array:
+    def alpha_bar(self, t: Any) -> Array:
         return np.concatenate([[1.0], self.right])[t]
 
 
 @mistake("ᾱ is one step late everywhere")
 class _(Plain):
-    def alpha_bar(self, t) -> Array:
+    def alpha_bar(self, t: Any) -> Array:
         return super().alpha_bar(np.maximum(np.asarray(t) - 1, 1))
 
 
@@ -228,8 +230,9 @@ class _(Plain):
         return super().prior_term(0 * x_0)
 
 
-# Of a blank image it is too large by ᾱ_T³/3: 2·10⁻¹⁴ in the paper's schedule and 5·10⁻²⁷ in the cosine one, where
-# float32 rounds by 10⁻⁷. Of an image by the factor 1/(1 − ᾱ_T), 4·10⁻⁵ more, while T roundings of ᾱ_T make 6·10⁻⁵.
+# Of a blank image it is too large by ᾱ_T³/3: 2·10⁻¹⁴ in the paper's schedule and less in the cosine one, where
+# float32 rounds by 10⁻⁷. Of an image by the factor 1/(1 − ᾱ_T), which is 4·10⁻⁵ more, while T roundings of ᾱ_T
+# make 6·10⁻⁵.
 @mistake("L_T with its arguments swapped", about="short")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
