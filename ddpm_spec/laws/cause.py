@@ -32,10 +32,11 @@ class Cause:
 def causes(adapter: object, results: Sequence[Result]) -> tuple[Cause, ...]:
     """The known mistakes that explain what is broken, those that explain most of it first.
 
-    A mistake is built on the implementation's β_t, in its precision and with the parts that it has. It is a
-    cause if every law that it breaks is broken by the implementation as well, by the same amount within 1 % where
-    that is worst, and if a right implementation on the same β_t does not do it. One that explains less than
-    another is left out. Where the β_t themselves are broken, mistakes are built on those that may have been meant.
+    A mistake is built on the implementation's β_t, in its precision and with the parts that it has. It
+    is a cause if every law that it breaks is broken by the implementation as well, by the same amount
+    within 1 % where that is worst, and if a right implementation on the same β_t does not do it. One
+    that explains less than another is left out. Where the β_t themselves are broken, mistakes are built
+    on those that may have been meant.
 
     Args:
         adapter: what was judged.
@@ -165,7 +166,7 @@ def _parts() -> frozenset[str]:
 
 
 class _Like:
-    """An implementation with the parts and the shape of the one that is judged, and with what that one states."""
+    """An implementation with the parts and the shape of the one that is judged, and what that states."""
 
     def __init__(self, model: Any, subject: Subject) -> None:
         self.model, self.subject = model, subject

@@ -65,9 +65,9 @@ def bins_sum_to_one(reference: Reference, model: Subject) -> Cases:
         if model.clips and abs(mean) > 1:
             continue
         _, probabilities = _decode(reference, model, mean)
-        # What moves all bins alike changes no sum. Each level's own x_1 and mean are rounded, eight times in
-        # all, which counts by how the densities at its ends differ, in all twice the peak; and each end twice,
-        # which counts by its density, summed over the ends σ over a bin.
+        # What moves all bins alike changes no sum. Each level's own x_1 and mean are rounded, eight
+        # times in all, which counts by how the densities at its ends differ, in all twice the peak; and
+        # each end twice, which counts by its density, summed over the ends σ over a bin.
         reach = abs(mean) + 3 * sigma + half
         allowed = 8 * model.unit * reach * (0.8 / sigma + 0.5 / half)
         allowed += 2 * (reference.rounding(1) + reference.noise_rounding(1)) ** 2 + 8 * model.unit
@@ -133,8 +133,8 @@ def kraft(reference: Reference, model: Subject) -> Cases:
     """C5: Σ exp(−L(x_0)) over the grey levels is at most 1, so L is a codelength, for any network.
 
     It follows that no data law on the levels has a bound below its entropy. E over ε by the trapezoidal
-    rule, which for smooth networks is exact to rounding. It asks for every level at every step, so examples of
-    more than eight numbers are left out.
+    rule, which for smooth networks is exact to rounding. It asks for every level at every step, so
+    examples of more than eight numbers are left out.
     """
     if model.dim > 8 or reference.only:
         return

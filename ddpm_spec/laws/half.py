@@ -13,8 +13,8 @@ __all__ = ["InHalf"]
 class InHalf:
     """An implementation with tables and arithmetic of float32, whose examples are in half precision.
 
-    As where a library casts by itself: what a call takes and returns is rounded, also what the network is shown
-    and answers.
+    As where a library casts by itself: what a call takes and returns is rounded, also what the network
+    is shown and answers.
     """
 
     def __init__(self, model: Any, precision: Precision) -> None:

@@ -55,7 +55,7 @@ class Law:
 
     @property
     def group(self) -> str:
-        """What it is about: "forward", "posterior", …"""
+        """What it is about, such as "forward"."""
         return self.id.partition("/")[0]
 
 
@@ -64,19 +64,19 @@ LAWS: dict[str, Law] = {}
 
 
 def law(
-    id: str,
+    name: str,
     *needs: str,
     rests_on: tuple[str, ...] = (),
     level: Level = "paper",
     since: int = 1,
 ) -> Callable[[_Function], _Function]:
-    """Make a law of a function. It is named by the first line of the function's docstring."""
+    """Make a law of a function, with this id. What it says is the first line of the function's docstring."""
 
     def add(cases: _Function) -> _Function:
-        if id in LAWS:
-            raise ValueError(f"there is a law {id!r} already")
-        name = (cases.__doc__ or "").partition("\n")[0].rstrip(".")
-        LAWS[id] = Law(id, name, cases, needs, rests_on, level, since)
+        if name in LAWS:
+            raise ValueError(f"there is a law {name!r} already")
+        words = (cases.__doc__ or "").partition("\n")[0].rstrip(".")
+        LAWS[name] = Law(name, words, cases, needs, rests_on, level, since)
         return cases
 
     return add

@@ -1,13 +1,14 @@
 """What the laws know beforehand: the schedule's levels from β alone, and how large rounding may be.
 
-The errors are bounds for any sound way to compute a quantity, to first order. Two units of roundoff play a
-part. What depends on t alone is formed in the precision of the tables, with unit w, and what holds examples in
-that of the arithmetic, with unit u. They differ where the arithmetic is half precision.
+The errors are bounds for any sound way to compute a quantity, to first order. Two units of roundoff play
+a part. What depends on t alone is formed in the precision of the tables, with unit w, and what holds
+examples in that of the arithmetic, with unit u. They differ where the arithmetic is half precision.
 
-ᾱ_t is a product of t factors 1 − β_s, each off by at most w/(1 − β_s). 32 w stands for what is formed from the
-tables, square roots and logarithms among it, and 8 u for what is done to an example: x̂_0 takes three roundings
-(a coefficient is cast and multiplied, and two products are added), the mean made of it three more, the noise two.
-Where 1 − ᾱ_t is formed from a rounded ᾱ_t, only the roundings of ᾱ_t are magnified.
+ᾱ_t is a product of t factors 1 − β_s, each off by at most w/(1 − β_s). 32 w stands for what is formed
+from the tables, square roots and logarithms among it, and 8 u for what is done to an example: x̂_0 takes
+three roundings (a coefficient is cast and multiplied, and two products are added), the mean made of it
+three more, the noise two. Where 1 − ᾱ_t is formed from a rounded ᾱ_t, only the roundings of ᾱ_t are
+magnified.
 """
 
 from collections.abc import Iterator, Sequence

@@ -24,8 +24,8 @@ _PREDICTS = {"eps": "ε", "v": "v", "x_0": "x_0"}
 def report(adapter: object, results: Sequence[Result]) -> None:
     """Print what `check` found on this adapter.
 
-    First what the adapter states, then the laws that hold, then those that could not be judged, and last those
-    that are broken: each with what follows from it, and with the known mistakes that do the same.
+    First what the adapter states, then the laws that hold, then those that could not be judged, and last
+    those that are broken: each with what follows from it, and with the known mistakes that do the same.
     """
     subject, console = Subject(adapter), plain()
     console.print(_stated(subject))
@@ -45,8 +45,8 @@ def report(adapter: object, results: Sequence[Result]) -> None:
         _causes(console, adapter, results)
     judged = len(results) - len(by_outcome["not judged"])
     console.print(
-        f"\n{len(by_outcome['passed'])} of {judged} laws hold; {len(by_outcome['not judged'])} could not be judged "
-        f"(set of laws {VERSION})"
+        f"\n{len(by_outcome['passed'])} of {judged} laws hold; "
+        f"{len(by_outcome['not judged'])} could not be judged (set of laws {VERSION})"
     )
 
 

@@ -47,8 +47,8 @@ def check(
         times: only these steps t, for a quick look; all by default.
 
     Raises:
-        ValueError: if the tables are not vectors of one length T ≥ 2, or what the adapter states is not known.
-            What the implementation raises inside a law is reported, not raised.
+        ValueError: if the tables are not vectors of one length T ≥ 2, or what the adapter states is not
+            known. What the implementation raises inside a law is reported, not raised.
     """
     subject = Subject(adapter)
     reference = Reference(subject, times)
@@ -83,20 +83,20 @@ def _worst(cases: Iterable[Case]) -> Case | None:
 
 
 def roots(results: Sequence[Result]) -> dict[Law, list[Result]]:
-    """The broken laws, each with those that follow from it; a law that rests on no other broken one is a key."""
+    """The broken laws that rest on no other broken one, each with those that follow from it."""
     broken = {result.law.id: result for result in results if result.outcome in ("failed", "error")}
 
-    def root(id: str) -> str:
-        for cause in LAWS[id].rests_on:
+    def root(name: str) -> str:
+        for cause in LAWS[name].rests_on:
             found = root(cause)
             if found in broken:
                 return found
-        return id
+        return name
 
     found: dict[Law, list[Result]] = {}
-    for id, result in broken.items():
-        top = root(id)
+    for name, result in broken.items():
+        top = root(name)
         followers = found.setdefault(broken[top].law if top in broken else result.law, [])
-        if top != id:
+        if top != name:
             followers.append(result)
     return found

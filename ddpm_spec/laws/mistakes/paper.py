@@ -230,9 +230,8 @@ class _(Plain):
         return super().prior_term(0 * x_0)
 
 
-# Of a blank image it is too large by ᾱ_T³/3: 2·10⁻¹⁴ in the paper's schedule and less in the cosine one, where
-# float32 rounds by 10⁻⁷. Of an image by the factor 1/(1 − ᾱ_T), which is 4·10⁻⁵ more, while T roundings of ᾱ_T
-# make 6·10⁻⁵.
+# Too large by ᾱ_T³/6 a coordinate: 1·10⁻¹⁴ in the paper's schedule and less in the cosine one. In float32
+# numbers of size 1 that cancel are rounded by 10⁻⁷, and the whole of ᾱ_T²/4 is but 4·10⁻¹⁰.
 @mistake("L_T with its arguments swapped", about="short")
 class _(Plain):
     def prior_term(self, x_0: Array) -> Array:
