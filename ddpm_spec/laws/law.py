@@ -55,7 +55,7 @@ class Law:
 
     @property
     def group(self) -> str:
-        """What it is about: "forward", "posterior", …"""
+        """What it is about, such as "forward"."""
         return self.id.partition("/")[0]
 
 

@@ -1,31 +1,37 @@
+# ruff: noqa: D102 # the methods are those of the protocol
 """Another implementation, in plain NumPy and written from the paper, to be broken on purpose.
 
 It is one of the independent ones that the laws judge, so it writes the formulas once more.
 """
 
 import math
+from typing import Any, cast
 
 import numpy as np
 
-from ddpm_spec.laws.protocol import Array, Network, Stated
+from ddpm_spec.laws.protocol import Array, Network, Precision, Stated
 
 __all__ = ["Fewer", "Plain"]
 
 
 class Plain(Stated):
-    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one. Rows of any length."""
+    """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one. Rows of any length.
+
+    It computes in the precision of the β_t that it is given, float32 or float64.
+    """
 
     def __init__(self, betas: Array, levels: int = 256) -> None:
-        self.betas, self.levels = np.array(betas, dtype=float), levels
+        self.betas, self.levels = np.array(betas), levels
+        self.precision = cast(Precision, self.betas.dtype.name)
         self.alpha_bars = np.cumprod(1 - self.betas)
 
     # Tables by t = 0..T.
-    def beta(self, t) -> Array:
-        table: Array = np.concatenate([[0.0], self.betas])[t]
+    def beta(self, t: Any) -> Array:
+        table: Array = np.append(self.betas, self.betas.dtype.type(0))[np.asarray(t) - 1]
         return table
 
-    def alpha_bar(self, t) -> Array:
-        table: Array = np.concatenate([[1.0], self.alpha_bars])[t]
+    def alpha_bar(self, t: Any) -> Array:
+        table: Array = np.append(self.alpha_bars, self.alpha_bars.dtype.type(1))[np.asarray(t) - 1]
         return table
 
     def beta_tilde(self, t: int) -> float:

@@ -40,8 +40,8 @@ def first_step(reference: Reference, model: Subject) -> Cases:
     """Eq. 7: at t = 1 the posterior is the point x_0, since ᾱ_0 = 1."""
     ours, left = model.posterior(reference.x, reference.x[::-1].copy(), 1)
     yield compare(ours, reference.x, _relative(reference, 1), 1)
-    # β_1 times a 1 − ᾱ_0 that may be a rounding of ᾱ_0.
-    yield Case(abs(left), reference.rounding(1), 1)
+    # β_1/(1 − ᾱ_1) times a 1 − ᾱ_0 that may be a rounding of ᾱ_0.
+    yield Case(abs(left), 2 * model.table_unit * reference.beta[1] / reference.noise[1], 1)
 
 
 def _relative(reference: Reference, t: int) -> float:

@@ -25,7 +25,11 @@ class Stated:
     precision: Precision = "float64"
     """What its arithmetic rounds to; what it is given is rounded to this."""
     tables: Precision | None = None
-    """What its tables are rounded to: `precision` unless that is a half precision, float32 then."""
+    """What its tables, and all that depends on t alone, are rounded to.
+
+    It is `precision` unless that is a half precision, and float32 then. An `add_noise` that casts ᾱ_t to the
+    dtype of the images, as diffusers has it, has tables of that precision.
+    """
     first_time: int = 1
     """The time of its first step, 0 or 1. The adapter's methods and the network are given its own times."""
     prediction: Prediction = "eps"
@@ -62,14 +66,15 @@ class Sampler(Protocol):
 
 
 class Implementation(Protocol):
-    """What an adapter may have. Every part is optional: each law says what it needs, and is not judged without.
+    """What an adapter may have. Every part is optional: a law says what it needs, and is not judged without.
     A part that is None is not there.
 
-    The laws of `state` need fresh ones. An adapter is copied (`copy.deepcopy`) before it is used. If what it judges
-    cannot be copied, or keeps something outside the adapter, give a function without arguments that makes a new one.
+    The laws of `state` need fresh ones. An adapter is copied (`copy.deepcopy`) before it is used. If what it
+    judges cannot be copied, or keeps something outside the adapter, give a function without arguments that
+    makes a new one.
 
-    Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per example,
-    summed over its coordinates. Times are counted as the adapter states: from 1 here.
+    Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per
+    example, summed over its coordinates. Times are counted as the adapter states: from 1 here.
     """
 
     betas: Array

@@ -1,9 +1,14 @@
 """What the laws know beforehand: the schedule's levels from β alone, and how large rounding may be.
 
-The errors are bounds for any sound way to compute a quantity, to first order. With u the unit roundoff of the
-arithmetic and w that of the tables, ᾱ_t is a product of t factors 1 − β_s, each off by at most w/(1 − β_s); 32 u
-stands for what is computed from the tables. Where 1 − ᾱ_t is formed from a rounded ᾱ_t, only the roundings of ᾱ_t
-are magnified.
+The errors are bounds for any sound way to compute a quantity, to first order. Two units of roundoff play
+a part. What depends on t alone is formed in the precision of the tables, with unit w, and what holds
+examples in that of the arithmetic, with unit u. They differ where the arithmetic is half precision.
+
+ᾱ_t is a product of t factors 1 − β_s, each off by at most w/(1 − β_s). 32 w stands for what is formed
+from the tables, square roots and logarithms among it, and 8 u for what is done to an example: x̂_0 takes
+three roundings (a coefficient is cast and multiplied, and two products are added), the mean made of it
+three more, the noise two. Where 1 − ᾱ_t is formed from a rounded ᾱ_t, only the roundings of ᾱ_t are
+magnified.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from ddpm_spec.laws.protocol import Array, Network
-from ddpm_spec.laws.subject import Predicted, Subject
+from ddpm_spec.laws.subject import UNIT, Predicted, Subject, rounded
 
 __all__ = ["Reference", "normal_nodes", "spread"]
 
@@ -36,10 +41,14 @@ class Reference:
 
     def __init__(self, subject: Subject, only: Sequence[int] = ()) -> None:
         self.subject, self.only = subject, tuple(only)
-        self.x = spread(2, subject.dim, 0.9)
+        self.x = self.numbers(2, 0.9)
         """Two examples in [−1, 1]."""
-        self.z = spread(2, subject.dim, 2.0, start=100)
+        self.z = self.numbers(2, 2.0, start=100)
         """Two examples of noise."""
+
+    def numbers(self, rows: int, reach: float, start: int = 0) -> Array:
+        """Examples of `spread`, rounded to the implementation's precision: it is given what the law knows."""
+        return rounded(spread(rows, self.subject.dim, reach, start), self.subject.precision).astype(float)
 
     @property
     def T(self) -> int:
@@ -100,35 +109,46 @@ class Reference:
         if self.subject.from_ratios:
             # β_t was formed from two entries of a table of ᾱ_t.
             factors[1:] += 2 / np.maximum(np.abs(self.beta[1:]), 1e-300)
-        errors: Array = np.cumsum(factors) * self.subject.table_unit
+        # A table in half precision is one of float32 that was rounded at the end.
+        whole = min(self.subject.table_unit, UNIT["float32"])
+        errors: Array = np.cumsum(factors) * whole + (self.subject.table_unit if self._half_tables else 0)
         return errors
 
-    def rounding(self, t: int) -> float:
-        """The relative error of what is computed from the tables at step t without cancellation."""
-        return float(self.table_error[t] + 32 * self.subject.unit)
+    @property
+    def _half_tables(self) -> bool:
+        return self.subject.table_unit > UNIT["float32"]
+
+    def rounding(self, t: int, operations: int = 8) -> float:
+        """The relative error of what is computed at step t without cancellation, by so many operations."""
+        return float(self.table_error[t] + 32 * self.subject.table_unit + operations * self.subject.unit)
 
     def noise_rounding(self, t: int) -> float:
         """The relative error of 1 − ᾱ_t where it is formed by subtraction; 0 at t = 0, where it is exact."""
         if t == 0:
             return 0.0
-        absolute = self.signal[t] * (self.table_error[t] + 2 * self.subject.unit)
-        return float(absolute / self.noise[t] + 2 * self.subject.unit)
+        absolute = self.signal[t] * (self.table_error[t] + 2 * self.subject.table_unit)
+        return float(absolute / self.noise[t] + 2 * self.subject.table_unit)
+
+    def size(self, t: int, x_0: float, eps: float) -> float:
+        """The largest x_t for an x_0 and an ε of this size."""
+        return float(np.sqrt(self.signal[t]) * x_0 + np.sqrt(self.noise[t]) * eps)
 
     def x_0_error(self, t: int, x_t: float, eps: float) -> float:
         """The absolute error of x̂_0 by Eq. 15 for an x_t and an ε of this size."""
-        n, r = self.rounding(t), self.noise_rounding(t)
+        n, r = self.rounding(t, 4), self.noise_rounding(t)
         return float((n * x_t + (n + r) * np.sqrt(self.noise[t]) * eps) / np.sqrt(self.signal[t]))
 
     def mean_error(self, t: int, x_t: float, eps: float) -> float:
-        """The absolute error of the reverse mean for an x_t and an ε of this size: by Eq. 11, or by way of x̂_0."""
+        """The absolute error of the reverse mean by Eq. 11, or by way of x̂_0, for x_t and ε of this size."""
         n, r, before = self.rounding(t), self.noise_rounding(t), self.noise_rounding(t - 1)
         beta, noise, root = self.beta[t], self.noise[t], np.sqrt(1 - self.beta[t])
         direct = (n * x_t + (n + r) * beta / np.sqrt(noise) * eps) / root
+        n = self.rounding(t, 4)
         first = np.sqrt(self.signal[t - 1]) * beta / noise
         second = root * self.noise[t - 1] / noise
         x_0 = (x_t + np.sqrt(noise) * eps) / np.sqrt(self.signal[t])
         through = first * (self.x_0_error(t, x_t, eps) + (n + r) * x_0) + second * (n + r + before) * x_t
-        return float(direct + through)
+        return float(max(direct, through))
 
     def variance_error(self, t: int) -> float:
         """The relative error of σ_t², which may be β̃_t formed by subtractions."""

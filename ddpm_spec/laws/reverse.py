@@ -3,12 +3,13 @@
 import numpy as np
 
 from ddpm_spec.laws.law import Case, Cases, compare, law
-from ddpm_spec.laws.protocol import Array
+from ddpm_spec.laws.protocol import Array, Network
 from ddpm_spec.laws.reference import Reference, spread
 from ddpm_spec.laws.subject import Subject
 
 __all__ = [
     "alone",
+    "asked",
     "conditional_mean",
     "decoder_variance",
     "last_step",
@@ -23,14 +24,35 @@ __all__ = [
 
 @law("reverse/x-0", "tables", "predict_x_0", rests_on=("forward/betas",))
 def predicted_x_0(reference: Reference, model: Subject) -> Cases:
-    """Eq. 15: the true noise gives x_0 back."""
+    """Eq. 15: the true noise gives x_0 back, also an x_0 beyond [−1, 1]."""
     for t in reference.times():
-        x_t = reference.noised(reference.x, t, reference.z)
-        ours = model.predict_x_0(x_t, t, reference.z)
-        yield Case(float(np.abs(ours - reference.x).max()), reference.x_0_error(t, 3.0, 2.0), t)
+        # An image without noise, an image with noise, and the x_0 of which the noise leaves x_t = 0. In the
+        # first and the last nothing cancels.
+        scales = ((1, 0, 0.9), (1, 1, 0.9)) if model.clips else ((1, 0, 0.9), (1, 1, 0.9), (0, 1, 0.0))
+        for image, scale, reach in scales:
+            x_0, eps = image * reference.x, scale * reference.z
+            x_t = reference.noised(x_0, t, eps) if image else 0 * x_0
+            expected = x_0 if image else -np.sqrt(reference.noise[t] / reference.signal[t]) * eps
+            ours = model.predict_x_0(x_t, t, eps)
+            size = reference.size(t, reach, 2.0 * scale) if image else 0.0
+            yield Case(float(np.abs(ours - expected).max()), reference.x_0_error(t, size, 2.0 * scale), t)
 
 
-@law("reverse/mean", "tables", "p_sample", rests_on=("forward/betas",))
+@law("reverse/asked", "tables", "p_sample")
+def asked(reference: Reference, model: Subject) -> Cases:
+    """Algorithm 2: the network is asked about x_t itself, at the step's own t."""
+    x_t = reference.x
+    for t in reference.times():
+
+        def elsewhere(x: Array, time: Array, t: int = t) -> Array:
+            answer: Array = 100.0 * ((x != x_t) | (time != t)[:, None])
+            return answer
+
+        ours, expected = (model.p_sample(network, x_t, t, 0 * x_t) for network in (elsewhere, _still))
+        yield compare(ours, expected, 0.0, t)
+
+
+@law("reverse/mean", "tables", "p_sample", rests_on=("forward/betas", "reverse/asked"))
 def conditional_mean(reference: Reference, model: Subject) -> Cases:
     """Eq. 11: for normal data and the best prediction, the reverse mean is E[x_{t−1} | x_t].
 
@@ -52,27 +74,29 @@ def conditional_mean(reference: Reference, model: Subject) -> Cases:
 @law("reverse/posterior-at-x-0", "tables", "p_sample", rests_on=("forward/betas", "reverse/mean"))
 def posterior_at_x_0(reference: Reference, model: Subject) -> Cases:
     """Eq. 11: the reverse mean is Eq. 7 at the x̂_0 of Eq. 15, for any network."""
+    # x̂_0 lies within (−1, 1), so clipping plays no part; alone, or beside an x_t.
+    x_0, blank = 0.5 * (reference.x - reference.x[::-1]), 0 * reference.x
     for t in reference.times():
-        # x̂_0 runs over (−1, 1), so clipping plays no part.
-        x_0, x_t = 0.5 * (reference.x - reference.x[::-1]), reference.x
-        eps = (x_t - np.sqrt(reference.signal[t]) * x_0) / np.sqrt(reference.noise[t])
-        ours = model.p_sample(lambda x, t, eps=eps: eps, x_t, t, 0 * x_t)
-        expected = reference.posterior_mean(x_0, x_t, t)
-        allowed = reference.mean_error(t, 1.0, float(np.abs(eps).max()))
-        yield Case(float(np.abs(ours - expected).max()), allowed, t)
+        for x_t in (reference.x, blank):
+            eps = (x_t - np.sqrt(reference.signal[t]) * x_0) / np.sqrt(reference.noise[t])
+            ours = model.p_sample(_answering(eps), x_t, t, blank)
+            expected = reference.posterior_mean(x_0, x_t, t)
+            allowed = reference.mean_error(t, float(np.abs(x_t).max()), float(np.abs(eps).max()))
+            yield Case(float(np.abs(ours - expected).max()), allowed, t)
 
 
-@law("reverse/unclipped", "tables", "p_sample", rests_on=("forward/betas", "reverse/mean"))
+@law("reverse/unclipped", "tables", "p_sample", rests_on=("forward/betas", "reverse/mean", "reverse/x-0"))
 def unclipped(reference: Reference, model: Subject) -> Cases:
     """Eq. 11: the reverse mean is linear in the prediction, also where x̂_0 leaves [−1, 1]."""
     if model.clips:
         return
+    eps, blank = 3 * reference.z, 0 * reference.x
     for t in reference.times():
-        eps = 3 * reference.z
-        ours = model.p_sample(lambda x, t, eps=eps: eps, reference.x, t, 0 * reference.x)
-        x_0 = (reference.x - np.sqrt(reference.noise[t]) * eps) / np.sqrt(reference.signal[t])
-        expected = reference.posterior_mean(x_0, reference.x, t)
-        yield Case(float(np.abs(ours - expected).max()), reference.mean_error(t, 1.0, 6.0), t)
+        # At x_t = 0 nothing cancels.
+        ours = model.p_sample(_answering(eps), blank, t, blank)
+        x_0 = -np.sqrt(reference.noise[t] / reference.signal[t]) * eps
+        expected = reference.posterior_mean(x_0, blank, t)
+        yield Case(float(np.abs(ours - expected).max()), reference.mean_error(t, 0.0, 6.0), t)
 
 
 @law("reverse/noise", "tables", "p_sample", "variance", rests_on=("forward/betas",))
@@ -132,13 +156,18 @@ def variance_range(reference: Reference, model: Subject) -> Cases:
     for t in reference.times(first=2):
         low, high, ours = reference.posterior_variance(t), reference.beta[t], model.variance(t)
         outside = max(low - ours, ours - high, 0.0) if np.isfinite(ours) else np.inf
-        yield Case(outside, high * 2 * reference.variance_error(t), t)
+        yield Case(outside, abs(high) * 2 * reference.variance_error(t), t)
 
 
 @law("reverse/decoder-variance", "tables", "variance", "bound_term")
 def decoder_variance(reference: Reference, model: Subject) -> Cases:
     """Eq. 13: σ_1² is positive and finite."""
     yield Case(0.0 if 0 < model.variance(1) < np.inf else np.inf, 0.0, 1)
+
+
+def _answering(eps: Array) -> Network:
+    """A network that always answers this."""
+    return lambda x_t, t: eps
 
 
 def _still(x_t: Array, t: Array) -> Array:

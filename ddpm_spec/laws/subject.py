@@ -11,7 +11,7 @@ from ddpm_spec.laws.chain import Chain
 from ddpm_spec.laws.protocol import PARTS, Array, Network, Precision, Sampler, Stated
 from ddpm_spec.laws.replay import at_noise, seeded
 
-__all__ = ["UNIT", "Predicted", "Subject"]
+__all__ = ["UNIT", "Predicted", "Subject", "rounded"]
 
 UNIT: dict[Precision, float] = {
     "float64": 2.0**-53,
@@ -20,6 +20,15 @@ UNIT: dict[Precision, float] = {
     "bfloat16": 2.0**-8,
 }
 """The largest relative error of rounding once."""
+
+
+def rounded(x: Array, precision: Precision) -> Array:
+    """The nearest numbers of this precision. NumPy has no bfloat16; its numbers are held in float32."""
+    if precision != "bfloat16":
+        return x.astype(precision)
+    mantissa, exponent = np.frexp(x.astype(np.float32))
+    nearest: Array = np.ldexp(np.round(mantissa * 2**8) / 2**8, exponent)
+    return nearest
 
 
 class Predicted:
@@ -41,6 +50,9 @@ class Subject:
     Raises:
         ValueError: if the tables are not vectors of one length T ≥ 2, or what is stated is not known.
     """
+
+    betas: Any
+    """β_1..β_T, or None."""
 
     def __init__(self, adapter: object) -> None:
         made = isinstance(adapter, type) or not any(
@@ -147,7 +159,7 @@ class Subject:
         # A copy, since their code may write into what it is given.
         array: Any = np.array(x, dtype=float).reshape(len(x), *self.shape)
         if self.stated("arrays") == "numpy":
-            array = array.astype(self.precision)
+            array = rounded(array, self.precision)
         else:
             import torch
 

@@ -1,0 +1,117 @@
+"""Every mistake of the catalogue is found at full size, where it shows, and every law finds some."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from laws.test_right import cosine, linear
+
+from ddpm_spec.laws import LAWS, check
+from ddpm_spec.laws.mistakes import CATALOGUE
+from ddpm_spec.laws.plain import Plain
+
+SCHEDULES = {"paper": linear(1000), "cosine": cosine(1000), "short": np.linspace(0.02, 0.4, 8)}
+TIMES = [1, 2, 3, 5, 40, 300, 600, 1000]
+
+
+# Groups that speak about the paper's equations one by one. Other laws look at several at once.
+SINGLE = ("forward", "posterior", "reverse", "objective", "bound", "decoder")
+
+# The mistakes that one law of these alone finds.
+ALONE = {
+    "forward/product": ("ᾱ is tabulated one step late",),
+    "forward/mean": ("ᾱ for √ᾱ in noising",),
+    "forward/variance": ("1 − ᾱ for its root in noising", "1 − √ᾱ for √(1 − ᾱ) in noising"),
+    "forward/own-time": ("coefficients run along the row where the batch allows it",),
+    "posterior/mean": ("ᾱ_t for ᾱ_{t−1} in Eq. 7",),
+    "posterior/covariance": ("the deterministic member of the DDIM family for Eq. 7",),
+    "posterior/variance": ("β_t for β̃_t in Eq. 7", "1 − ᾱ_t and 1 − ᾱ_{t−1} are exchanged in β̃_t"),
+    "posterior/first": ("β̃_1 replaced by β̃_2 in Eq. 7", "ᾱ_0 is ᾱ_1 in Eq. 7"),
+    "reverse/noise": ("σ² z for σ z", "the sampler adds no noise", "the last two steps are without noise"),
+    "reverse/last-step": ("noise in the last step",),
+    "reverse/variance-range": ("σ_t² above β_t", "σ_t² below β̃_t", "σ_t for σ_t²"),
+    "objective/known-noise": ("the loss has a floor",),
+    "objective/squared-error": ("the loss is a sum", "a Huber loss", "the loss has the weights of Eq. 12"),
+    "bound/prior-blank": ("L_T with its arguments swapped",),
+    "bound/prior-mean": ("L_T forgets the image", "L_T in bits", "L_T is left out"),
+    "bound/own-step": ("the sampler clips x_{t−1} to [−1, 1]",),
+    "decoder/bin": ("the official tanh for Φ",),
+    "decoder/edges": ("the first and last bins trade places in the tails",),
+}
+
+
+def broken(adapter: object, times=TIMES) -> frozenset[str]:
+    return frozenset(r.law.id for r in check(adapter, times=times) if r.outcome in ("failed", "error"))
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, frozenset[str]]:
+    """The laws that each mistake breaks, in float32 on the schedule that it is about."""
+    return {
+        what: broken(mistake.on(SCHEDULES[mistake.about], precision="float32"))
+        for what, mistake in CATALOGUE.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def found_in_short() -> dict[str, frozenset[str]]:
+    """The same in eight steps at all times, where a law can also ask for every level at every step."""
+    return {
+        what: broken(mistake.on(SCHEDULES["short"], levels=9), times=())
+        for what, mistake in CATALOGUE.items()
+    }
+
+
+def test_there_are_many() -> None:
+    assert len(CATALOGUE) >= 70
+    # Those that show in no schedule of 1,000 steps say so where they stand.
+    assert [what for what, mistake in CATALOGUE.items() if mistake.about == "short"] == [
+        "L_T with its arguments swapped"
+    ]
+
+
+@pytest.mark.parametrize("about", SCHEDULES)
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_nothing_is_broken_without_a_mistake(about, precision) -> None:
+    assert not broken(Plain(SCHEDULES[about].astype(precision)))
+
+
+@pytest.mark.parametrize("what", CATALOGUE)
+def test_every_mistake_is_found_in_float32(found: dict[str, frozenset[str]], what: str) -> None:
+    assert found[what]
+
+
+def test_nine_of_ten_mistakes_are_found_in_bfloat16() -> None:
+    missed = [
+        what
+        for what, mistake in CATALOGUE.items()
+        if not broken(mistake.on(SCHEDULES[mistake.about], precision="bfloat16"))
+    ]
+    assert len(missed) <= len(CATALOGUE) / 10, missed
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_finds_something(found, found_in_short, law: str) -> None:
+    where = found_in_short if law == "bound/kraft" else found
+    assert any(law in laws for laws in where.values())
+
+
+def test_no_two_laws_are_the_same(found, found_in_short) -> None:
+    """For every two laws some mistake breaks one and not the other."""
+    sets = [*found.values(), *found_in_short.values()]
+    same = [(a, b) for a, b in combinations(LAWS, 2) if all((a in laws) == (b in laws) for laws in sets)]
+    assert not same
+
+
+@pytest.mark.parametrize(("law", "whats"), ALONE.items(), ids=ALONE)
+def test_found_by_one_law_alone(found, law: str, whats: tuple[str, ...]) -> None:
+    for what in whats:
+        assert {one for one in found[what] if one.startswith(SINGLE)} == {law}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["σ_t² above β_t", "the bound is a mean over coordinates", "a Huber loss"])
+def test_at_all_times_the_same_laws_are_broken(found, what: str) -> None:
+    mistake = CATALOGUE[what]
+    adapter = mistake.on(SCHEDULES[mistake.about], levels=33, precision="float32")
+    assert broken(adapter, times=()) - {"bound/kraft"} == found[what]

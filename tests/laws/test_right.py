@@ -1,0 +1,102 @@
+"""No law fails on an implementation that is right: three written independently, in three precisions."""
+
+import numpy as np
+import pytest
+import torch
+from laws.ours import Ours
+from laws.right import Buffers
+
+from ddpm_spec.diffusion import Diffusion
+from ddpm_spec.laws import check
+from ddpm_spec.laws.half import InHalf
+from ddpm_spec.laws.plain import Plain
+from ddpm_spec.schedule import Schedule
+
+PRECISIONS = ("float64", "float32", "bfloat16")
+SOME_TIMES = [1, 2, 3, 10, 150, 998, 1000]
+
+
+def linear(T: int) -> np.ndarray:
+    """The paper's; in few steps one that ends in as much noise."""
+    return np.linspace(1e-4, 0.02, 1000) if T == 1000 else np.minimum(np.linspace(0.02, 8 / T, T), 0.999)
+
+
+def cosine(T: int) -> np.ndarray:
+    """With its cap. In float32 the last 1 − β_t has lost four of its seven digits."""
+    bars = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
+    return np.minimum(1 - bars[1:] / bars[:-1], 0.999)
+
+
+class Small(Plain):
+    """σ_t² = β̃_t, with β̃_2 in the place of β̃_1."""
+
+    def variance(self, t: int) -> float:
+        return float(self.beta_tilde(max(t, 2)))
+
+
+def plain(betas: np.ndarray, precision: str, levels: int, kind=Plain):
+    if precision == "float64":
+        return kind(betas, levels)
+    single = kind(betas.astype(np.float32), levels)
+    return single if precision == "float32" else InHalf(single, precision)
+
+
+def ours(betas: np.ndarray, precision: str, levels: int, variance: str = "beta") -> Ours:
+    return Ours(Diffusion(Schedule.from_betas(betas.tolist()), variance), levels, precision)
+
+
+def buffers(betas: np.ndarray, precision: str, levels: int, **options: bool) -> Buffers:
+    return Buffers(torch.tensor(betas), precision, levels=levels, **options)
+
+
+MADE = {
+    "ours": ours,
+    "ours, β̃": lambda *args: ours(*args, variance="beta_tilde"),
+    "plain": plain,
+    "plain, β̃": lambda *args: plain(*args, kind=Small),
+    "buffers": buffers,
+    "buffers, β̃": lambda *args: buffers(*args, small=True),
+    # As diffusers' add_noise has it.
+    "buffers, ᾱ cast to the images' precision": lambda *args: buffers(*args, cast=True),
+}
+
+
+def fails(adapter: object, times=()) -> list[object]:
+    return [one for one in check(adapter, times=times) if one.outcome in ("failed", "error")]
+
+
+CASES = [
+    (name, schedule, precision)
+    for name in MADE
+    for schedule in (linear, cosine)
+    for precision in PRECISIONS
+    if ("cast" not in name or precision == "bfloat16") and ("β̃" not in name or schedule is cosine)
+]
+
+
+# A fixture, since these are no tests of single formulas: mutants are not run against them.
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1].__name__}-{case[2]}")
+def case(request: pytest.FixtureRequest):
+    return request.param
+
+
+def test_no_law_fails_on_what_is_right(case) -> None:
+    name, schedule, precision = case
+    for T in (4, 10):
+        assert not fails(MADE[name](schedule(T), precision, 9))
+    assert not fails(MADE[name](schedule(1000), precision, 256), SOME_TIMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "schedule", "precision"),
+    [
+        ("plain, β̃", cosine, "float32"),
+        ("plain", linear, "bfloat16"),
+        ("buffers", linear, "float32"),
+        ("buffers, β̃", cosine, "bfloat16"),
+        ("ours", linear, "float32"),
+    ],
+)
+def test_no_law_fails_at_any_time(name, schedule, precision) -> None:
+    assert not fails(MADE[name](schedule(1000), precision, 17))
