@@ -326,9 +326,9 @@ def fewer_levels(reference: Reference, model: Subject) -> Cases:
 def _weight_error(reference: Reference, s: int, t: int) -> float:
     """The relative error of what x̂_0 and x_t are multiplied by, made of 1 − ᾱ_t, 1 − ᾱ_s and 1 − ᾱ_t/ᾱ_s."""
     kept = reference.signal[t] / reference.signal[s]
-    # The factors of ᾱ_t/ᾱ_s, and a rounding of each entry.
-    ratio = kept * (reference.table_error[t] - reference.table_error[s] + 4 * reference.subject.unit)
-    ratio += 4 * kept * reference.subject.table_unit
+    # The factors of ᾱ_t/ᾱ_s, a rounding of each entry, of their quotient and of its difference from 1.
+    between = reference.table_error[t] - reference.table_error[s]
+    ratio = kept * (between + 8 * reference.subject.table_unit)
     subtracted = reference.noise_rounding(t) + reference.noise_rounding(s) + ratio / (1 - kept)
     return float(reference.rounding(t) + subtracted)
 
