@@ -15,7 +15,7 @@ from ddpm_spec.laws.subject import Subject
 
 __all__ = ["distinct", "frequencies", "last_frequency", "shift", "zero"]
 
-DIM = 64
+DIM = 96
 HALF = DIM // 2
 
 

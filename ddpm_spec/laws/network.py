@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -111,27 +111,29 @@ def padding(reference: Reference, model: Subject) -> Cases:
     """Network: a convolution that halves pads at the bottom and right only, as in the released weights."""
     from torch import nn
 
-    found: list[Case] = []
-
-    def look(layer: Any, inputs: tuple[Any, ...], _: Any) -> None:
-        x = inputs[0]
-        top, left, bottom, right = (
-            bool((edge == 0).all()) for edge in (x[..., 0, :], x[..., 0], x[..., -1, :], x[..., -1])
-        )
-        outside = bottom and right and not top and not left
-        none_inside = layer.padding in ("valid", (0, 0))
-        found.append(Case(float(not (outside and none_inside)), 0.0, names[layer]))
-
+    seen: list[tuple[str, nn.Module, Tensor]] = []
     with _made(model, moved=True) as (network, ask):
-        names = {
-            layer: name
-            for name, layer in network.named_modules()
-            if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2) and layer.kernel_size == (3, 3)
-        }
-        for layer in names:
-            layer.register_forward_hook(look)
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2) and layer.kernel_size == (3, 3):
+                layer.register_forward_pre_hook(
+                    lambda layer, inputs, name=name: seen.append((name, layer, inputs[0].detach()))
+                )
         ask(network, *_inputs(model, 2))
-    yield from found
+        for name, layer, x in tuple(seen):
+            yield Case(float(not _pads_at_the_end(layer, x)), 0.0, name)
+
+
+def _pads_at_the_end(layer: "nn.Module", x: "Tensor") -> bool:
+    """Whether x, as the layer was given it, is padded at the bottom and right only, here or in the layer."""
+    import torch
+
+    y = layer(x.requires_grad_())
+    if 2 * y.shape[-1] == x.shape[-1]:
+        # The layer pads. If only at the end, then its first output sees the first three rows and columns.
+        (sees,) = torch.autograd.grad(y[..., 0, 0].sum(), x)
+        return bool(sees[..., 2, :].any() and sees[..., 2].any())
+    first, last = (bool(x[..., k, :].any() or x[..., k].any()) for k in (0, -1))
+    return first and not last
 
 
 _Asked = Callable[["nn.Module", "Tensor", "Tensor"], "Tensor"]

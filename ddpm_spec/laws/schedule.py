@@ -91,5 +91,5 @@ def _beta_error(reference: Reference, t: int) -> float:
     model, beta = reference.subject, abs(float(reference.beta[t]))
     if model.has("betas"):
         return 4 * model.table_unit * max(beta, float(np.abs(reference.beta).max()) / 4)
-    # Each ᾱ_t is a product of t factors, rounded every time.
-    return (2 * t + 4) * model.table_unit * abs(1 - beta)
+    # Each ᾱ_t is a product of t factors, rounded every time, and their β_s were rounded before.
+    return model.table_unit * ((2 * t + 4) * abs(1 - beta) + 2 * beta)
