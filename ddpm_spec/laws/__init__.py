@@ -19,7 +19,9 @@ from importlib import import_module
 
 # In the order of the paper, which is that of the reports.
 # isort: off
-from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder, sampler, state  # noqa: F401
+from ddpm_spec.laws import schedule, forward, posterior, reverse, objective, bound, decoder  # noqa: F401
+from ddpm_spec.laws import sampler, state, network, embedding, averaging, images  # noqa: F401
+from ddpm_spec.laws import ddim, learned_range, velocity  # noqa: F401
 
 # isort: on
 from ddpm_spec.laws.law import LAWS, VERSION, Case, Law

@@ -50,6 +50,8 @@ class Stated:
     draws: tuple[str, ...] = ()
     """Those of q_sample, p_sample, loss and a sampler's step ("sampler") that draw their own noise from the global
     generators of PyTorch or NumPy. They are called without it, and it is recovered by seeding the generator."""
+    parameters: int | None = None
+    """How many numbers its network is to learn, such as 35,746,307 for the paper's on CIFAR10."""
 
 
 class Sampler(Protocol):
@@ -114,6 +116,45 @@ class Implementation(Protocol):
 
     def draw_times(self, count: int) -> Any:
         """The times of `count` training examples, as Algorithm 1 draws them."""
+
+    # ------------------------------------------------------- what came after the paper, and what is around it
+
+    def ddim_step(self, network: Network, x_t: Any, t: int, s: int, z: Any, eta: float) -> Any:
+        """x_s for an earlier time s by (12) of DDIM, with noise z and the σ of (16); η in [0, 1].
+
+        For the image s is one less than the first time: −1 if times count from 0. Each step has the length of
+        the steps of some sampler: t − s = T // n for a number of steps n.
+        """
+
+    def learned_variance(self, answer: Any, t: int) -> Any:
+        """σ_t² of Improved DDPM for a network that answers −1 for β̃_t and 1 for β_t; both of shape (B, …)."""
+
+    def velocity(self, x_0: Any, eps: Any, t: Any) -> Any:
+        """What a network that predicts v is trained to predict; t of shape (B,)."""
+
+    def x_0_from_velocity(self, x_t: Any, v: Any, t: Any) -> Any:
+        """x̂_0 from x_t and v; t of shape (B,)."""
+
+    def eps_from_velocity(self, x_t: Any, v: Any, t: Any) -> Any:
+        """The noise from x_t and v; t of shape (B,)."""
+
+    def average(self, decay: float, values: Sequence[float]) -> Sequence[float]:
+        """The moving average of one weight that takes these values, after each of them.
+
+        It is made when the weight has the first value, and updated for each later one.
+        """
+
+    def time_embedding(self, t: Any, dim: int) -> Any:
+        """The sines and cosines of t that the network is given, in any order, (B, dim); t of shape (B,)."""
+
+    def make_network(self) -> Any:
+        """A new, untrained torch module. It is called with x of shape (B, …) and integer t of shape (B,)."""
+
+    def to_model(self, pixels: Any) -> Any:
+        """Grey levels 0..levels − 1 as the network sees them, (B, …); they come as uint8 up to 256 levels."""
+
+    def to_pixels(self, x: Any) -> Any:
+        """The grey levels of a sample, as they are saved, in the shape of x."""
 
 
 PARTS = tuple(name for name in (*Implementation.__annotations__, *vars(Implementation)) if name[0] != "_")

@@ -345,6 +345,61 @@ class Subject:
         """Those of the parts that the adapter lacks."""
         return [name for name in names if not self.has(name)]
 
+    # ---------------------------------------------- what came after the paper, and what is around it
+
+    def ddim_step(
+        self, network: Network | Predicted, x_t: Array, t: int, s: int, z: Array, eta: float
+    ) -> Array:
+        """x_s of DDIM for an earlier s; 0 is the image."""
+        step = self._method("ddim_step")
+        times = self._time(t), self._time(s)
+        return self._flat(step(self.network(network), self.theirs(x_t), *times, self.theirs(z), eta))
+
+    def learned_variance(self, answer: Array, t: int) -> Array:
+        """σ_t² for what the network answers."""
+        return self._flat(self._method("learned_variance")(self.theirs(answer), self._time(t)))
+
+    def velocity(self, x_0: Array, eps: Array, t: Array) -> Array:
+        """What a network that predicts v is trained to predict."""
+        return self._flat(self._method("velocity")(self.theirs(x_0), self.theirs(eps), self._times(t)))
+
+    def from_velocity(self, name: str, x_t: Array, v: Array, t: Array) -> Array:
+        """What `x_0_from_velocity` or `eps_from_velocity`, whichever is named, makes of x_t and v."""
+        return self._flat(self._method(name)(self.theirs(x_t), self.theirs(v), self._times(t)))
+
+    def average(self, decay: float, values: Sequence[float]) -> Array:
+        """The moving averages of these values, one for each."""
+        averages = [self._one(average) for average in self._method("average")(decay, list(values))]
+        return self._terms(np.array(averages), len(values))
+
+    def time_embedding(self, t: Array, dim: int) -> Array:
+        """The sines and cosines of t, (B, dim)."""
+        rows = self.rows(self._method("time_embedding")(self._times(t), dim))
+        if rows.shape != (len(t), dim):
+            raise ValueError(f"an embedding of shape {rows.shape} came back for {(len(t), dim)}")
+        return rows
+
+    def make_network(self) -> Any:
+        """A new torch module."""
+        return self._method("make_network")()
+
+    def to_model(self, pixels: Array) -> Array:
+        """Grey levels as the network sees them."""
+        return self._flat(self._method("to_model")(self._levels(pixels)))
+
+    def to_pixels(self, x: Array) -> Array:
+        """The grey levels that are saved."""
+        return self._flat(self._method("to_pixels")(self.theirs(x)))
+
+    def _levels(self, pixels: Array) -> Any:
+        kind = "uint8" if self.levels <= 256 else "int64"
+        pixels = pixels.astype(kind).reshape(len(pixels), *self.shape)
+        if self.stated("arrays") == "numpy":
+            return pixels
+        import torch
+
+        return torch.from_numpy(pixels)
+
 
 def _copies(adapter: object) -> Callable[[], object] | None:
     """What makes copies of an adapter as it is now, if it can be copied."""
