@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ddpm_spec.conform import remote
 from ddpm_spec.conform.targets import known
 from ddpm_spec.conform.verdict import Verdict
 from ddpm_spec.laws.law import LAWS
@@ -16,7 +17,7 @@ __all__ = ["part"]
 
 
 def part(name: str, folder: Path) -> str:
-    """What stands for `![[implementations#name]]`: `matrix`, `samplers`, `laws`, or a package by its name.
+    """What stands for `![[implementations#name]]`: `matrix`, `samplers`, `laws`, `example`, or a package by its name.
 
     Raises:
         SiteError: if nothing is stored of that package.
@@ -25,6 +26,8 @@ def part(name: str, folder: Path) -> str:
         return matrix(folder)
     if name == "samplers":
         return samplers(folder)
+    if name == "example":
+        return example()
     return laws() if name == "laws" else package(name, folder)
 
 
@@ -127,6 +130,13 @@ def laws() -> str:
         needs = ", ".join(f"`{need}`" for need in law.needs if need != "tables")
         rows.append(f"| {prose(law.name)} | `{law.id}` | {needs} | {law.level} |")
     return "\n".join(rows) + "\n"
+
+
+def example() -> str:
+    """The program on the other side of `--command`."""
+    source = Path(remote.__file__).with_name("example.py").read_text(encoding="utf-8")
+    lines = [line for line in source.splitlines() if not line.startswith(("# ruff", "# mypy"))]
+    return "\n".join(["```python", *lines, "```"]) + "\n"
 
 
 def samplers(folder: Path) -> str:
