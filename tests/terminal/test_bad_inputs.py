@@ -39,6 +39,7 @@ COMMANDS = {
     "export": ("interop.export", "export"),
     "benchmark": ("benchmark.commands", "benchmark"),
     "evidence": ("evidence", "_compare"),
+    "conform": ("conform.commands", "conform"),
 }
 
 
@@ -78,6 +79,23 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("run/settings.json", "run/settings.json holds no record"),
         ("list.json", "list.json holds no record"),
         ("observations.json", "observations.json holds no record"),
+    ],
+    "conform": [
+        ("", "TARGET is missing"),
+        ("--zzz", "no option --zzz"),
+        ("nothing", "nothing is not a known package; --list shows those"),
+        ("[/b]", "[/b] is not a known package"),
+        ("nomodule:x", "nomodule:x cannot be imported: No module named 'nomodule'"),
+        ("math:nothing", "there is no nothing in math; write module:object"),
+        ("math:sqrt", "math:sqrt() raised TypeError"),
+        (LONG, "is not a known package"),
+        ("math:pi --command x", "--command is judged instead of a TARGET"),
+        ("--command nowhere", "--command 'nowhere' cannot be started"),
+        ("math:pi --python nowhere", "--python is nowhere, which cannot be run"),
+        ("math:pi --json empty", "--json is empty, which is a folder; name a file"),
+        ("math:pi --html nowhere/x", "--html is nowhere/x, which cannot be written"),
+        ("math:pi --limit 0", "--limit is 0; give seconds"),
+        ("math:pi --packages empty", "--packages judges every known package"),
     ],
     "train": [
         ("--zzz", "no option --zzz"),
