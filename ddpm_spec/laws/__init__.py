@@ -1,8 +1,8 @@
 """What any implementation of the paper must satisfy, whoever wrote it."""
 
 from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder  # noqa: F401, I001 # in the paper's order
-from ddpm_spec.laws import schedule, network, embedding, averaging, images  # noqa: F401, I001 # what is around it
-from ddpm_spec.laws import ddim, learned_range, velocity  # noqa: F401, I001 # and what came after
+from ddpm_spec.laws import schedule, network, embedding, averaging, images  # noqa: F401 # what is around it
+from ddpm_spec.laws import ddim, learned_range, velocity  # noqa: F401 # and what came after
 from ddpm_spec.laws.law import LAWS, VERSION, Case, Law
 from ddpm_spec.laws.protocol import Array, Implementation, Network, Stated
 from ddpm_spec.laws.report import report
