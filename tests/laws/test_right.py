@@ -14,7 +14,7 @@ from ddpm_spec.laws.plain import Plain
 from ddpm_spec.schedule import Schedule
 
 PRECISIONS = ("float64", "float32", "bfloat16")
-SOME_TIMES = [1, 2, 3, 10, 150, 998, 1000]
+SOME_TIMES = [1, 2, 10, 300, 1000]
 
 
 def linear(T: int) -> np.ndarray:
@@ -130,7 +130,7 @@ class ByRatios(Buffers):
 @pytest.mark.parametrize("kind", [Clips, Velocity, Image, ByRatios])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_what_is_stated_is_taken_into_account(kind, precision) -> None:
-    for schedule, T, times in ((linear, 10, ()), (cosine, 1000, [1, 2, 300, 1000])):
+    for schedule, T, times in ((linear, 10, ()), (cosine, 1000, [1, 2, 1000])):
         assert not fails(kind(torch.tensor(schedule(T)), precision, levels=9), times)
 
 
