@@ -77,7 +77,7 @@ def constant(reference: Reference, model: Subject) -> Cases:
     x_0 = 0 * reference.x
     for t in reference.times(first=2):
         ours = model.bound_term(reference.knowing(x_0), x_0, t, reference.z)
-        ratio = reference.posterior_variance(t) / model.variance(t)
+        ratio = reference.posterior_variance(t) / reference.variance(t)
         expected = model.dim * (ratio - 1 - np.log(ratio)) / 2
         allowed = term_error(reference, t, reference.size(t, 0, 2), 2.0, 0.0)
         yield Case(float(np.abs(ours - expected).max()), allowed, t)
@@ -94,9 +94,7 @@ def weight(reference: Reference, model: Subject) -> Cases:
     """Eq. 12: an error in the noise costs ½ (SNR(t−1)/SNR(t) − 1) β̃_t/σ_t² times its square."""
     for t in reference.times(first=2):
         right, wrong, error = _two_terms(reference, model, t)
-        expected = (
-            _price(reference, model, t) * reference.noise[t] / reference.signal[t] * (error**2).sum(axis=1)
-        )
+        expected = _price(reference, t) * reference.noise[t] / reference.signal[t] * (error**2).sum(axis=1)
         allowed = _price_error(reference, t, error)
         yield Case(float(np.abs(wrong - right - expected).max()), allowed, t)
 
@@ -115,7 +113,7 @@ def error_in_x_0(reference: Reference, model: Subject) -> Cases:
         right, wrong, error = _two_terms(reference, model, t)
         size = float(np.abs(error).max())
         missed = model.predict_x_0(0 * error, t, error)
-        price = _price(reference, model, t)
+        price = _price(reference, t)
         expected = price * (missed**2).sum(axis=1)
         allowed = _price_error(reference, t, error)
         allowed += 3 * price * model.dim * float(np.abs(missed).max()) * reference.x_0_error(t, 0.0, size)
@@ -128,7 +126,7 @@ def _two_terms(reference: Reference, model: Subject, t: int) -> tuple[Array, Arr
     It moves the mean by about σ_t, and where x̂_0 is clipped, that by less than 1.
     """
     moves = reference.beta[t] / np.sqrt(reference.noise[t] * (1 - reference.beta[t]))
-    size = np.sqrt(model.variance(t)) / moves
+    size = np.sqrt(reference.variance(t)) / moves
     if model.clips:
         size = min(size, 0.6 * np.sqrt(reference.signal[t] / reference.noise[t]))
     error = size * reference.numbers(2, 1.5, start=200)
@@ -144,15 +142,15 @@ def _price_error(reference: Reference, t: int, error: Array) -> float:
     """
     size = float(np.sqrt((error**2).mean(axis=1).max()))
     moves = reference.beta[t] / np.sqrt(reference.noise[t] * (1 - reference.beta[t]))
-    missed = moves * size / np.sqrt(reference.subject.variance(t))
+    missed = moves * size / np.sqrt(reference.variance(t))
     return term_error(reference, t, 0.0, size, missed) + term_error(reference, t, 0.0, 0.0, 0.0)
 
 
-def _price(reference: Reference, model: Subject, t: int) -> float:
+def _price(reference: Reference, t: int) -> float:
     """The weight of ‖x_0 − x̂_0‖²: ½ (SNR(t−1) − SNR(t)) β̃_t/σ_t²."""
     # SNR(t−1) − SNR(t) = β_t ᾱ_{t−1} / ((1−ᾱ_{t−1})(1−ᾱ_t)), a product instead of a difference.
     drop = reference.beta[t] * reference.signal[t - 1] / (reference.noise[t - 1] * reference.noise[t])
-    return float(drop * reference.posterior_variance(t) / model.variance(t) / 2)
+    return float(drop * reference.posterior_variance(t) / reference.variance(t) / 2)
 
 
 @law(
@@ -168,7 +166,7 @@ def own_step(reference: Reference, model: Subject) -> Cases:
     # Of an image, and of a blank one, whose x_t is small where σ_t is.
     for x_0, reach in ((reference.x, 0.9), (0 * reference.x, 0.0)):
         for t in reference.times(first=2):
-            x_t, variance = reference.noised(x_0, t, reference.z), model.variance(t)
+            x_t, variance = reference.noised(x_0, t, reference.z), reference.variance(t)
             right = reference.posterior_variance(t)
             missed = reference.posterior_mean(x_0, x_t, t) - model.p_sample(_wavy, x_t, t, 0 * x_t)
             expected = (np.log(variance / right) + (right + missed**2) / variance - 1) / 2
@@ -196,14 +194,14 @@ def marginal_form(reference: Reference, model: Subject) -> Cases:
     for t in reference.times(first=2):
         average = float(weights @ model.bound_term(network, x_0, t, eps))
         given = reference.beta[t] * spreads[t - 1] / spreads[t]
-        ratio = given / model.variance(t)
+        ratio = given / reference.variance(t)
         unknown = np.log(given / reference.posterior_variance(t)) / 2
         expected = model.dim * (unknown + (ratio - 1 - np.log(ratio)) / 2)
         # |ε*| ≤ √(1−ᾱ_t) |x_t − √ᾱ_t m| / Var(x_t); what it misses ε by moves the mean.
         reach = 1.8 * (np.sqrt(reference.signal[t] * v) + np.sqrt(reference.noise[t]))
         answer = float(np.sqrt(reference.noise[t]) * reach / spreads[t])
         moved = reference.beta[t] / np.sqrt(reference.noise[t] * (1 - reference.beta[t])) * (answer + 1.8)
-        size = moved / np.sqrt(model.variance(t))
+        size = moved / np.sqrt(reference.variance(t))
         allowed = term_error(reference, t, reference.size(t, 0.9, 1.8), answer, size)
         yield Case(abs(average - expected), allowed, t)
 
@@ -214,7 +212,7 @@ def term_error(reference: Reference, t: int, x_t: float, eps: float, missed: flo
     The mean that the network gives is `missed` times σ_t off.
     """
     model = reference.subject
-    variance, right = model.variance(t), reference.posterior_variance(t)
+    variance, right = reference.variance(t), reference.posterior_variance(t)
     v, ratio = reference.variance_error(t), right / variance
     # Both means are computed; either may be off.
     m = 2 * reference.mean_error(t, x_t, eps) / np.sqrt(variance)

@@ -40,7 +40,7 @@ def _moved(reference: Reference, mean: float, distance: float) -> float:
 
 def _probability_error(reference: Reference, model: Subject, value: float, mean: float, ends: Array) -> float:
     """The error of one level's probability: the mean and the ends of its bin are moved, and Φ is rounded."""
-    sigma = np.sqrt(model.variance(1))
+    sigma = np.sqrt(reference.variance(1))
     # Where the level itself is no number of the precision, its bin is moved.
     moved = _moved(reference, mean, abs(value - mean)) + 2 * model.unit * abs(value)
     density = np.exp(-(((ends - mean) / sigma) ** 2) / 2) / np.sqrt(2 * np.pi)
@@ -49,16 +49,16 @@ def _probability_error(reference: Reference, model: Subject, value: float, mean:
     return float(each + 2 * model.unit * (density * np.abs(ends - mean) / sigma).sum() + 8 * model.unit)
 
 
-def _width(model: Subject) -> tuple[float, float] | None:
+def _width(reference: Reference, model: Subject) -> tuple[float, float] | None:
     """Half a bin, and σ_1; None where that is no width, which a law of its own says."""
-    variance = model.variance(1)
+    variance = reference.variance(1)
     return (1 / (model.levels - 1), variance**0.5) if 0 < variance < np.inf else None
 
 
 @law("decoder/sum", *_NEEDS, rests_on=_RESTS_ON)
 def bins_sum_to_one(reference: Reference, model: Subject) -> Cases:
     """Eq. 13: the probabilities of the grey levels sum to one, wherever the mean lies."""
-    if (width := _width(model)) is None:
+    if (width := _width(reference, model)) is None:
         return
     half, sigma = width
     for mean in (-1.0 - 0.3 / model.levels, -0.97, 0.4 * half, 0.1, 0.5, 1.0):
@@ -77,7 +77,7 @@ def bins_sum_to_one(reference: Reference, model: Subject) -> Cases:
 @law("decoder/bin", *_NEEDS, rests_on=_RESTS_ON)
 def bin_is_an_integral(reference: Reference, model: Subject) -> Cases:
     """Eq. 13: a level's probability is the integral of N(x; μ_θ, σ_1²) over its bin."""
-    if (width := _width(model)) is None:
+    if (width := _width(reference, model)) is None:
         return
     half, sigma = width
     nodes, weights = np.polynomial.legendre.leggauss(20)
@@ -102,7 +102,7 @@ def bin_is_an_integral(reference: Reference, model: Subject) -> Cases:
 @law("decoder/edges", *_NEEDS, rests_on=_RESTS_ON)
 def edge_bin(reference: Reference, model: Subject) -> Cases:
     """Eq. 13: the first and the last level take the whole tail."""
-    if (width := _width(model)) is None:
+    if (width := _width(reference, model)) is None:
         return
     half, sigma = width
     # Outside the bin, on its end, beyond it, and so far out that the level is certain in any precision.

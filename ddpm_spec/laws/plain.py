@@ -14,6 +14,9 @@ from ddpm_spec.laws.protocol import Array, Network, Precision, Stated
 __all__ = ["Fewer", "Plain"]
 
 
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
 class Plain(Stated):
     """σ_t² = β_t; every method is a line or two, so that a wrong version overrides one. Rows of any length.
 
@@ -93,7 +96,7 @@ class Plain(Stated):
         return np.maximum(self.cdf(high) - self.cdf(low), 1e-300)
 
     def cdf(self, x: Array) -> Array:
-        return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x)
+        return _erfc(-x / math.sqrt(2)).astype(float) / 2
 
     # Whole chains. Noise comes from the global generator, as it does in most packages.
     def draw_times(self, count: int) -> Array:

@@ -45,6 +45,7 @@ class Reference:
         """Two examples in [−1, 1]."""
         self.z = self.numbers(2, 2.0, start=100)
         """Two examples of noise."""
+        self._variances: dict[int, float] = {}
 
     def numbers(self, rows: int, reach: float, start: int = 0) -> Array:
         """Examples of `spread`, rounded to the implementation's precision: it is given what the law knows."""
@@ -97,6 +98,12 @@ class Reference:
         """x_t of Eq. 4."""
         x_t: Array = np.sqrt(self.signal[t]) * x_0 + np.sqrt(self.noise[t]) * eps
         return x_t
+
+    def variance(self, t: int) -> float:
+        """σ_t² as the implementation has it, which is asked once."""
+        if t not in self._variances:
+            self._variances[t] = self.subject.variance(t)
+        return self._variances[t]
 
     # ------------------------------------------------------------------------------------- the rounding
 

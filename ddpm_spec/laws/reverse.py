@@ -105,7 +105,7 @@ def noise(reference: Reference, model: Subject) -> Cases:
     for t in reference.times(first=2):
         # At x_t = 0 with ε = 0 nothing else is added, so nothing rounds but σ_t z.
         still, moved = (model.p_sample(_still, 0 * reference.x, t, z) for z in (0 * reference.z, reference.z))
-        expected = np.sqrt(max(model.variance(t), 0.0)) * reference.z
+        expected = np.sqrt(max(reference.variance(t), 0.0)) * reference.z
         yield compare(moved - still, expected, reference.variance_error(t), t)
 
 
@@ -154,7 +154,7 @@ def alone(reference: Reference, model: Subject) -> Cases:
 def variance_range(reference: Reference, model: Subject) -> Cases:
     """C3: σ_t² lies between β̃_t and β_t for t ≥ 2."""
     for t in reference.times(first=2):
-        low, high, ours = reference.posterior_variance(t), reference.beta[t], model.variance(t)
+        low, high, ours = reference.posterior_variance(t), reference.beta[t], reference.variance(t)
         outside = max(low - ours, ours - high, 0.0) if np.isfinite(ours) else np.inf
         yield Case(outside, abs(high) * 2 * reference.variance_error(t), t)
 
@@ -162,7 +162,7 @@ def variance_range(reference: Reference, model: Subject) -> Cases:
 @law("reverse/decoder-variance", "tables", "variance", "bound_term")
 def decoder_variance(reference: Reference, model: Subject) -> Cases:
     """Eq. 13: σ_1² is positive and finite."""
-    yield Case(0.0 if 0 < model.variance(1) < np.inf else np.inf, 0.0, 1)
+    yield Case(0.0 if 0 < reference.variance(1) < np.inf else np.inf, 0.0, 1)
 
 
 def _answering(eps: Array) -> Network:

@@ -18,7 +18,7 @@ def named(adapter: object, times=()) -> list[str]:
     return [cause.mistake.what for cause in causes(adapter, check(adapter, times=times))]
 
 
-@pytest.mark.parametrize("what", list(CATALOGUE)[::11])
+@pytest.mark.parametrize("what", list(CATALOGUE)[::18])
 def test_a_mistake_is_recognised_on_its_own_schedule(what: str) -> None:
     assert named(CATALOGUE[what].on(UNEVEN, levels=9)) == [what]
 
