@@ -3,6 +3,7 @@
 from ddpm_spec.laws import forward, posterior, reverse, objective, bound, decoder  # noqa: F401, I001 # in the paper's order
 from ddpm_spec.laws import sampler  # noqa: F401
 from ddpm_spec.laws import state  # noqa: F401
+from ddpm_spec.laws.adapters import scheduler_adapter, trainer_adapter
 from ddpm_spec.laws.law import LAWS, VERSION, Case, Law
 from ddpm_spec.laws.protocol import Array, Implementation, Network, Stated
 from ddpm_spec.laws.report import report
@@ -20,4 +21,6 @@ __all__ = [
     "Stated",
     "check",
     "report",
+    "scheduler_adapter",
+    "trainer_adapter",
 ]

@@ -23,7 +23,7 @@ _DRAWS = ("torch in its precision", "torch in float32", "numpy")
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Start the global generators of PyTorch (on the CPU), NumPy and Python here, and put them back afterwards."""
+    """Seed the global generators of PyTorch (on the CPU), NumPy and Python, and put them back afterwards."""
     numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 # theirs, not ours
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
