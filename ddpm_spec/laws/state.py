@@ -95,7 +95,7 @@ def used(reference: Reference, model: Subject) -> Cases:
     fresh = {where: _answer(call, model.fresh()) for where, call in calls.items()}
     # Only the laws before this one have used it, so many calls of its own come first.
     for between in _calls(
-        reference, model, tuple(range(1, reference.T + 1, max(reference.T // 8, 1)))
+        reference, model, tuple(range(1, reference.T + 1, max(reference.T // 4, 1)))
     ).values():
         _answer(between, model)
     for where, call in calls.items():

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import random
 
 import numpy as np
 import pytest
@@ -263,17 +264,21 @@ def test_a_step_with_its_own_noise():
 
 
 def test_the_generators_are_put_back():
-    torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002
-    expected = torch.randn(2), np.random.rand(2)  # noqa: NPY002
-    torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002
+    def seed():
+        torch.manual_seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        random.seed(1)
+
+    seed()
+    expected = torch.randn(2), np.random.rand(2), random.random()  # noqa: NPY002
+    seed()
     with seeded(5):
         inner = torch.randn(2)
     with seeded(5):
         assert torch.equal(torch.randn(2), inner)
     assert torch.equal(torch.randn(2), expected[0])
     assert np.array_equal(np.random.rand(2), expected[1])  # noqa: NPY002
+    assert random.random() == expected[2]
 
 
 def replayed(draw, z):
