@@ -30,6 +30,7 @@ from ddpm_spec.laws.runner import Result, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ddpm_spec.laws.adapters import scheduler_adapter, trainer_adapter
     from ddpm_spec.laws.report import report
 
 __all__ = [
@@ -44,11 +45,19 @@ __all__ = [
     "Stated",
     "check",
     "report",
+    "scheduler_adapter",
+    "trainer_adapter",
 ]
 
-if not TYPE_CHECKING:  # a table on a terminal needs rich, the laws do not
+_LATER = {
+    "report": "report",  # needs rich
+    "scheduler_adapter": "adapters",  # need PyTorch
+    "trainer_adapter": "adapters",
+}
+
+if not TYPE_CHECKING:  # the laws do without
 
     def __getattr__(name):
-        if name == "report":
-            return import_module("ddpm_spec.laws.report").report
+        if name in _LATER:
+            return getattr(import_module(f"ddpm_spec.laws.{_LATER[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

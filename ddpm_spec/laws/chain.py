@@ -1,7 +1,7 @@
 """A whole sampler as an affine map of its noise, and the moments of what it makes.
 
-For Gaussian data the best denoiser is affine. Then the finished image is affine in x_T and in the noise of every
-step, also where a step remembers the steps before it, and its mean and variance are exact sums.
+For Gaussian data the best denoiser is affine. Then the finished image is affine in x_T and in the noise of
+each step, also where a step remembers the steps before it, and its mean and variance are exact sums.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Response:
     factors: Array
     """Of x_T and of the noise of each step, in order."""
     residual: float
-    """How far two runs with everything put in at once are from the sum of its parts: 0 for an affine sampler."""
+    """How far two runs with everything put in at once are from the sum of the parts: 0 if it is affine."""
 
     @property
     def variance(self) -> float:
@@ -51,8 +51,8 @@ class Response:
 def respond(chain: Chain, network: Network, dim: int) -> Response:
     """Run a chain once, in one batch: each coordinate of each example gets one of the inputs alone.
 
-    Coordinates do not see each other, so D of them are as good as D examples. The cost is that of one chain of
-    (K + 4)/D examples for K steps.
+    Coordinates do not see each other, so D of them are as good as D examples. For K steps it costs one chain
+    of (K + 4)/D examples.
 
     Args:
         chain: the sampler.

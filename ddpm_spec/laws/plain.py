@@ -106,7 +106,7 @@ class Plain(Stated):
         return np.random.standard_normal((count, *self.shape))  # noqa: NPY002
 
     def fresh_noise(self, x: Array) -> Array:
-        return np.random.standard_normal(x.shape)  # noqa: NPY002
+        return np.array(np.random.standard_normal(x.shape))  # noqa: NPY002
 
     def sample(self, network: Network, count: int) -> Array:
         x = self.start(count)

@@ -45,11 +45,14 @@ class Stated:
     levels: int = 256
     """Grey levels of the discrete decoder, equally spaced from −1 to 1."""
     T: int | None = None
-    """The number of steps, for an adapter without tables. With this or `schedule` it is judged by the schedule that
-    it states, the paper's if none; T is 1000 if only `schedule` is stated."""
+    """The number of steps, for an adapter without tables. If it states T or `schedule`, it is judged by that
+    schedule, which is the paper's unless it says otherwise, in T steps, 1000 unless it says otherwise."""
     draws: tuple[str, ...] = ()
-    """Those of q_sample, p_sample, loss and a sampler's step ("sampler") that draw their own noise from the global
-    generators of PyTorch or NumPy. They are called without it, and it is recovered by seeding the generator."""
+    """Those of q_sample, p_sample, loss and a sampler's step ("sampler") that draw their own noise.
+
+    They are called without it and must draw it from the global generator of PyTorch or NumPy, in one array of
+    the shape of x_t. The generator is seeded, and the noise is recovered by drawing it once more.
+    """
     parameters: int | None = None
     """How many numbers its network is to learn, such as 35,746,307 for the paper's on CIFAR10."""
 
@@ -57,7 +60,8 @@ class Stated:
 class Sampler(Protocol):
     """A sampler for a number of steps. One is made for each chain, and its steps are taken in order.
 
-    It may remember what it did before, as multistep methods do. If it draws noise, it is copied (`copy.deepcopy`).
+    So it may remember what it did before, as multistep methods do. If it draws its own noise, each step is
+    taken several times, on copies of it (`copy.deepcopy`).
     """
 
     times: Sequence[int]
@@ -68,12 +72,11 @@ class Sampler(Protocol):
 
 
 class Implementation(Protocol):
-    """What an adapter may have. Every part is optional: a law says what it needs, and is not judged without.
-    A part that is None is not there.
+    """What an adapter may have. Every part is optional: each law says what it needs.
 
-    The laws of `state` need fresh ones. An adapter is copied (`copy.deepcopy`) before it is used. If what it
-    judges cannot be copied, or keeps something outside the adapter, give a function without arguments that
-    makes a new one.
+    Where a part is missing, or None, the law is not judged. The laws of state need fresh adapters, so an
+    adapter is copied (`copy.deepcopy`) before it is used. If it cannot be copied, or keeps something outside
+    of itself, check a function without arguments, or a class, that makes a new one.
 
     Examples have the shape that the adapter states, x of shape (B, …). Terms of the bound are nats per
     example, summed over its coordinates. Times are counted as the adapter states: from 1 here.

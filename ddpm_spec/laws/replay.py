@@ -29,7 +29,7 @@ def _torch() -> Any:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Start the global generators of PyTorch (on the CPU), NumPy and Python here, and put them back afterwards."""
+    """Seed the global generators of PyTorch (on the CPU), NumPy and Python, and put them back afterwards."""
     numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 # theirs, not ours
     torch = _torch()
     with torch.random.fork_rng(devices=[]) if torch else contextlib.nullcontext():

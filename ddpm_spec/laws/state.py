@@ -91,13 +91,15 @@ def order(reference: Reference, model: Subject) -> Cases:
 @law("state/used", *_NEEDS)
 def used(reference: Reference, model: Subject) -> Cases:
     """State: after all that the laws have asked, each call gives what a fresh one gives, bit for bit."""
-    for where, call in _calls(reference, model, _two_times(reference)).items():
-        # Only the laws before this one have used it, so many calls of its own come first.
-        fresh = _answer(call, model.fresh())
-        for t in range(1, reference.T + 1, max(reference.T // 8, 1)):
-            for between in _calls(reference, model, (t,)).values():
-                _answer(between, model)
-        yield _same(fresh, _answer(call, model), where)
+    calls = _calls(reference, model, _two_times(reference))
+    fresh = {where: _answer(call, model.fresh()) for where, call in calls.items()}
+    # Only the laws before this one have used it, so many calls of its own come first.
+    for between in _calls(
+        reference, model, tuple(range(1, reference.T + 1, max(reference.T // 4, 1)))
+    ).values():
+        _answer(between, model)
+    for where, call in calls.items():
+        yield _same(fresh[where], _answer(call, model), where)
 
 
 @law("state/tables", *_NEEDS, level="custom")
@@ -139,7 +141,7 @@ def precision(reference: Reference, model: Subject) -> Cases:
         if other == model.precision:
             continue
         touched = model.fresh()
-        touched.precision = other  # type: ignore[assignment]
+        touched.precision = other
         for call in calls.values():
             _answer(call, touched)
         touched.precision = model.precision

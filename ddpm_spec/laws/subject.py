@@ -64,7 +64,7 @@ class Subject:
         else:
             self.make, self.adapter = _copies(adapter), adapter
         self._given: list[tuple[Array, Any]] | None = None
-        self._variances: dict[int, float] = {}
+        self._variances: dict[tuple[int, str], float] = {}
         self.precision: Precision = self.stated("precision")
         if self.precision not in UNIT:
             raise ValueError(f"precision is {self.precision!r}; choose from {', '.join(UNIT)}")
@@ -117,7 +117,7 @@ class Subject:
             betas = 1 - bars / np.concatenate([[1.0], bars[:-1]])
         elif betas is None:
             betas = self._assumed()
-        self.betas = betas
+        self.betas: Any = betas
 
     def _assumed(self) -> Array | None:
         """β_t of the schedule that an adapter without tables states."""
@@ -245,11 +245,11 @@ class Subject:
         """σ_t², from the step itself where the adapter does not tell."""
         if getattr(self.adapter, "variance", None) is not None:
             return self._one(self._method("variance")(self._time(t)))
-        if t not in self._variances:
+        if (t, self.precision) not in self._variances:
             zero, one = np.zeros((1, self.dim)), np.ones((1, self.dim))
             still, moved = (self.p_sample(lambda x, t: 0 * x, zero, t, z) for z in (zero, one))
-            self._variances[t] = float((moved - still)[0, 0] ** 2)
-        return self._variances[t]
+            self._variances[t, self.precision] = float((moved - still)[0, 0] ** 2)
+        return self._variances[t, self.precision]
 
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         """x_{t−1} of Algorithm 2."""

@@ -34,7 +34,7 @@ class Partial(Stated):
 
 
 def named(answer: Any, *names: str, place: int = 0) -> Any:
-    """A part of what a method returned: by one of these names, or of a tuple the one at `place`, or the answer."""
+    """What a method returned, or its part of one of these names, or the one at `place` of a tuple."""
     for name in names:
         found = setting(answer, name)
         if found is not None:

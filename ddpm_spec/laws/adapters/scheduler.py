@@ -20,17 +20,20 @@ def scheduler_adapter(
 ) -> "SchedulerAdapter":
     """Make an adapter of a scheduler. What the scheduler lacks is not judged.
 
-    Its tables are `betas` and `alphas_cumprod`. `add_noise(x_0, noise, t)` is Eq. 4, `step(output, t, x_t)` is a step
-    of Algorithm 2, and `set_timesteps(steps)` with `timesteps` makes it a sampler for fewer steps. A step may return
-    an object with `prev_sample` and `pred_original_sample`, a tuple of the two, or x_{t−1} alone. It draws its
-    noise from PyTorch's global generator. Prediction and clipping are read off `config`, if it has one.
+    Its tables are `betas` and `alphas_cumprod`. `add_noise(x_0, noise, t)` is Eq. 4, and `step(output, t,
+    x_t)` is a step of Algorithm 2. With `set_timesteps(steps)` and `timesteps` it is also a sampler for fewer
+    steps. A step may return an object with `prev_sample` and `pred_original_sample`, a tuple of the two, or
+    x_{t−1} alone. It draws its noise from PyTorch's global generator. Prediction and clipping are read off
+    `config`.
 
     The scheduler is copied and stays as it is. Times count from 0, images are of shape (3, 2, 2), in float32.
 
     Args:
         scheduler: the scheduler.
         step: further arguments of its `step`, such as {"eta": 1.0}.
-        **stated: what else it states, see `protocol.Stated`; or parts that it has, `p_sample=None` takes one away.
+        **stated: what else it states, see `protocol.Stated`. A part may be stated, too: `p_sample=None` takes
+        it
+            away.
 
     Raises:
         TypeError: if there is no such thing to state.
@@ -69,7 +72,7 @@ class SchedulerAdapter(Partial):
         self.states(stated)
 
     def _tells_x_0(self) -> bool:
-        """Whether a step also returns x̂_0; a scheduler that refuses the question is asked again by the laws."""
+        """Whether a step also returns x̂_0. One that raises is asked again by the laws, which say so."""
         x = torch.zeros(1, *self.shape)
         try:
             answer = self._step(copy.deepcopy(self.scheduler), x, 0, x)

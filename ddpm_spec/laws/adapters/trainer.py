@@ -33,9 +33,9 @@ def trainer_adapter(diffusion: Any, *, network: str | None = None, **stated: Any
     `q_posterior` or `q_posterior_mean_variance`, `predict_start_from_noise`, `p_mean_variance`, `p_sample`,
     `p_sample_loop`, `p_losses` or `training_losses`, and the object itself for a step of training.
 
-    The network is an attribute of the object, or the first argument of those methods. The object is copied, and
-    where it holds its network the copy holds a stand-in, a module that answers as the laws want. So nothing of
-    theirs is patched, the object stays as it is, and its network is not even copied.
+    The network is an attribute of the object, or the first argument of those methods. The object is copied.
+    Where it holds its network, the copy holds a stand-in: a module that answers as the laws want. So nothing
+    of theirs is patched, the object stays as it is, and its network is not even copied.
 
     Times count from 0. Images have the size that the object states (`channels`, `image_size`), or (3, 2, 2).
 
@@ -43,7 +43,8 @@ def trainer_adapter(diffusion: Any, *, network: str | None = None, **stated: Any
         diffusion: the object.
         network: the attribute that holds the network; by default the first of the usual names that it has. ""
             if the methods take the network as their first argument although there is such an attribute.
-        **stated: what else it states, see `protocol.Stated`; or parts that it has, `loss=None` takes one away.
+        **stated: what else it states, see `protocol.Stated`. A part may be stated, too: `loss=None` takes it
+            away.
 
     Raises:
         TypeError: if there is no such thing to state.
@@ -61,7 +62,8 @@ class _StandIn(nn.Module):
         self.answer: Network | None = None
 
     def forward(self, x: Tensor, t: Tensor, *_: Any, **__: Any) -> Any:
-        assert self.answer is not None
+        if self.answer is None:
+            raise RuntimeError("the network was asked outside of a call")
         return self.answer(x, t)
 
 

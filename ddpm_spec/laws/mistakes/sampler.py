@@ -1,5 +1,6 @@
 # ruff: noqa: N801 # the classes are known by what is wrong with them
-"""Mistakes in whole chains: the times of training and sampling, where a chain starts and ends, what calls leave."""
+# mypy: disable-error-code=no-redef
+"""Mistakes in whole chains: times trained and visited, how chains start and end, what calls leave behind."""
 
 from typing import Any
 
@@ -30,7 +31,8 @@ class _(Plain):
 @mistake("late times are trained more often")
 class _(Plain):
     def draw_times(self, count: int) -> Array:
-        return np.maximum(super().draw_times(count), super().draw_times(count))
+        later: Array = np.maximum(super().draw_times(count), super().draw_times(count))
+        return later
 
 
 # -------------------------------------------------------------------------------- Algorithm 2, as a loop
@@ -68,6 +70,8 @@ class _(Plain):
 
 @mistake("one draw of noise for all steps")
 class _(Plain):
+    noise: Array
+
     def sample(self, network: Network, count: int) -> Array:
         self.noise = Plain.fresh_noise(self, np.empty((count, *self.shape)))
         return super().sample(network, count)
@@ -79,7 +83,7 @@ class _(Plain):
 @mistake("the noise of the steps is uniform on [0, 1]")
 class _(Plain):
     def fresh_noise(self, x: Array) -> Array:
-        return np.random.uniform(0, 1, x.shape)  # noqa: NPY002
+        return np.array(np.random.uniform(0, 1, x.shape))  # noqa: NPY002
 
 
 @mistake("the loop adds no noise")
@@ -216,7 +220,7 @@ class _(Plain):
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         self.calls += 1
         x = super().p_sample(network, x_t, t, z)
-        return x if self.calls <= 2 * len(self.betas) + 8 else 1.001 * x
+        return x if self.calls <= len(self.betas) + 8 else 1.001 * x
 
 
 @mistake("noising writes into the image")
