@@ -155,8 +155,8 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, str(root)
-        if not root.is_dir():
-            beside = sorted(p.name for p in root.parent.iterdir()) if root.parent.is_dir() else []
+        if not os.path.isdir(root):  # Path.is_dir raises where a name is too long
+            beside = sorted(p.name for p in root.parent.iterdir()) if os.path.isdir(root.parent) else []
             there = f"{root.parent} holds {few(beside)}; " if beside else ""
             raise InputError(
                 f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part"
@@ -292,7 +292,7 @@ class Lmdb:
         except ImportError:
             raise InputError("LSUN needs the package lmdb; run: python -m pip install -e '.[data]'") from None
         self.folder, self.where = folder, str(folder)
-        if not (folder / "data.mdb").is_file():
+        if not os.path.isfile(folder / "data.mdb"):
             raise InputError(
                 f"there is no {folder / 'data.mdb'}; name the folder that holds {folder.name} with --path"
             )

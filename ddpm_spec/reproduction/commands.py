@@ -2,8 +2,10 @@
 
 import dataclasses
 import time
+from pathlib import Path
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.inception import inception_weights
 from ddpm_spec.evaluation.loaded import is_run
 from ddpm_spec.evaluation.model import located
 from ddpm_spec.machine import processes
@@ -85,6 +87,8 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
             )
         checkpoints.latest(options.from_)
         settings = located(saved, options.path, options.cache)
+    if options.inception:
+        _check_inception(options.inception, settings)
     own = options.preset in TARGETS[options.target].presets
     samples, images = (SAMPLES, IMAGES) if own else (
         settings.evaluation.samples, settings.evaluation.bound_images
@@ -101,3 +105,17 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
         batch=options.batch or settings.evaluation.sample_batch,
         inception=options.inception,
     )
+
+
+def _check_inception(file: Path, settings: Settings) -> None:
+    """Refuses, before anything is trained, a file that is not right or would not be used.
+
+    Raises:
+        InputError: with the reason.
+    """
+    if settings.data in ("digits", "fashion-mnist") or settings.source.grey:
+        raise InputError(
+            f"FID and IS are for colour images of 256 levels, which {settings.data} has not; "
+            "leave --inception away"
+        )
+    inception_weights(file)

@@ -177,6 +177,11 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("--data hub --path pics", "pics is a folder of pictures here; did you mean --data folder?"),
         ("--preset cifar10 --path pics", "pics is a folder of pictures here; did you mean --data folder?"),
         ("--data fashion-mnist --path empty", "empty"),
+        (f"--data folder --path {LONG}", "there is no folder xxx"),
+        (f"--data lsun --path {LONG}", "data.mdb"),
+        (f"--data hub --path {LONG}", "split train cannot be had"),
+        (f"--data fashion-mnist --path {LONG}", "cannot be read (File name too long); name the folder"),
+        (f"--data folder --path pics --cache {LONG}", "cannot be written (File name too long)"),
         ("--run full", "full is not empty; name a new folder"),
         ("--run file", "file is a file; name another folder"),
         ("--run file/run", "cannot be written (Not a directory)"),
@@ -237,7 +242,8 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("file", "file"),
         ("empty", "empty is neither a run folder nor one of diffusers"),
         ("[/b]", "[/b]"),
-        (LONG, "xxx"),
+        (LONG, "xxx here; give a folder, a file, or a hub id"),
+        (f"run --inception {LONG}", "which is no file; name one, or leave it away"),
         (".", "did you mean "),
         ("run --preset digits", "run is a run and knows its data; leave --preset away"),
         ("run --seed -1", "--seed is -1; it must be from 0 to 4294967295"),
@@ -281,6 +287,12 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("fig6 --path pics", "digits takes no --path"),
         ("fig6 --preset cifar10 --path pics", "pics is a folder of pictures here"),
         ("fig6 --runs file", "file"),
+        (f"fig6 --runs {LONG}", "cannot be written (File name too long); name another"),
+        (f"fig6 --from run --out {LONG}", "cannot be written (File name too long); name another with --out"),
+        (f"fig6 --from run --inception {LONG}", "which is no file; name one, or leave it away"),
+        ("fig6 --from run --inception nowhere", "--inception is nowhere, which is no file"),
+        ("fig6 --from run --inception file", "colour images of 256 levels, which digits has not; leave --inc"),
+        ("fig6 --preset cifar10 --inception file", "FID and IS "),
         ("fig6 --zzz", "no option --zzz"),
     ],
     "export": [
@@ -290,7 +302,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("run full", "full exists already; name a new folder"),
         ("run file", "file exists already; name a new folder"),
         ("run file/out", "file/out could not be written"),
-        (f"run {LONG}", "File name too long"),
+        (f"run {LONG}", "could not be written (File name too long); free some disk, or name another folder"),
         ("run /proc/out", "/proc/out could not be written"),
         ("run out --weights both", "invalid choice 'both'"),
         ("run out more", "no option more"),
@@ -305,6 +317,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("--only nothing", "--only is nothing; it must be part of a name"),
         ("--only [/b]", "--only is [/b]; it must be part of a name"),
         ("--out empty", "--out is empty, which is a folder; name a file"),
+        (f"--out {LONG}", "which cannot be written"),
         ("--out nowhere/benchmark.json", "--out is nowhere/benchmark.json, which cannot be written"),
         ("--zzz", "no option --zzz"),
         ("more", "no option more"),
@@ -372,6 +385,7 @@ def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command,
     assert (status, out, len(errors)) == (2, "", 1), err
     assert errors[0].startswith("error: ")
     assert line in errors[0]
+    assert "--debug" not in errors[0]  # the last guard knows no way out
     assert everything(place) == before
 
 
