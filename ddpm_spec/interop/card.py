@@ -19,11 +19,14 @@ SAMPLERS = (
 """diffusers' samplers that the card has a line for."""
 
 _DATA = {
-    "digits": "The test part of UCI's Optical Recognition of Handwritten Digits, as scikit-learn has it "
-    "(CC BY 4.0).",
-    "fashion-mnist": "Fashion-MNIST (MIT licence).",
+    "digits": "They are the test part of Optical Recognition of Handwritten Digits (E. Alpaydin and C. Kaynak, "
+    "1998), as scikit-learn has it. Their licence is not known here. The UCI Machine Learning Repository, "
+    "where they come from, has a page on them: "
+    "<https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits>.",
+    "fashion-mnist": "They are Fashion-MNIST, © 2017 Zalando SE, under the MIT licence: "
+    "<https://github.com/zalandoresearch/fashion-mnist>.",
 }
-"""Where images come from whose name alone tells it."""
+"""Where images come from whose name alone tells it, and the licence that their authors publish them under."""
 
 
 def card(

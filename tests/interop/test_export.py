@@ -246,7 +246,7 @@ def test_the_card_has_the_figures_and_the_samples_of_these_weights(tmp_path, ima
     assert [figure for figure in FIGURES if figure not in text] == []
     assert "(samples.png)" in text
     assert (tmp_path / "out" / "samples.png").read_bytes() == b"a picture"
-    for words in ("license: unknown", "CC BY 4.0", "| lr | 0.002 |", "1×8×8", "digits"):
+    for words in ("license: unknown", "archive.ics.uci.edu", "| lr | 0.002 |", "1×8×8", "digits"):
         assert words in text
 
 
