@@ -19,8 +19,8 @@ SAMPLERS = (
 """diffusers' samplers that the card has a line for."""
 
 _DATA = {
-    "digits": "They are the test part of Optical Recognition of Handwritten Digits (E. Alpaydin and C. Kaynak, "
-    "1998), as scikit-learn has it. Their licence is not known here. The UCI Machine Learning Repository, "
+    "digits": "They are the test part of Optical Recognition of Handwritten Digits (E. Alpaydin and "
+    "C. Kaynak, 1998), as scikit-learn has it. Their licence is not known here. The UCI Machine Learning Repository, "
     "where they come from, has a page on them: "
     "<https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits>.",
     "fashion-mnist": "They are Fashion-MNIST, © 2017 Zalando SE, under the MIT licence: "

@@ -291,7 +291,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         (f"fig6 --from run --out {LONG}", "cannot be written (File name too long); name another with --out"),
         (f"fig6 --from run --inception {LONG}", "which is no file; name one, or leave it away"),
         ("fig6 --from run --inception nowhere", "--inception is nowhere, which is no file"),
-        ("fig6 --from run --inception file", "colour images of 256 levels, which digits has not; leave --inc"),
+        ("fig6 --from run --inception file", "colour images of 256 levels, which digits has not"),
         ("fig6 --preset cifar10 --inception file", "FID and IS "),
         ("fig6 --zzz", "no option --zzz"),
     ],

@@ -300,7 +300,7 @@ def test_a_time_that_is_none_is_refused(t, message):
 
 
 def test_images_that_are_no_floats_are_refused():
-    with pytest.raises(ValueError, match="x_t is of torch.uint8; it must be floats"):
+    with pytest.raises(ValueError, match=r"x_t is of torch\.uint8; it must be floats"):
         small()(torch.ones(3, 2, 8, 8, dtype=torch.uint8), torch.tensor([1, 2, 3]))
 
 
