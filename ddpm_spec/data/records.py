@@ -15,7 +15,7 @@ from ddpm_spec.data import pixels
 from ddpm_spec.data.taken import few
 from ddpm_spec.errors import InputError
 
-__all__ = ["Folder", "Hub", "Lmdb", "Part", "Records"]
+__all__ = ["Folder", "Hub", "Lmdb", "Records", "digest"]
 
 Labels = NDArray[np.int64]
 
@@ -52,7 +52,8 @@ class Records(Protocol):
         ...
 
 
-def _fingerprint(parts: Iterable[object], *ends: bytes) -> str:
+def digest(parts: Iterable[object], *ends: bytes) -> str:
+    """SHA-256 of these parts, and of the contents of the first and the last file."""
     state = hashlib.sha256()
     for part in parts:
         state.update(f"{part}\n".encode())
@@ -159,7 +160,8 @@ class Folder:
             beside = sorted(p.name for p in root.parent.iterdir()) if os.path.isdir(root.parent) else []
             there = f"{root.parent} holds {few(beside)}; " if beside else ""
             raise InputError(
-                f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part"
+                f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part: '' "
+                "is --path itself for the first, and a tenth of the training images for the second"
             )
         hidden: list[str] = []
         suffixes, files = _suffixes(), list(_files(root, hidden))
@@ -178,15 +180,18 @@ class Folder:
         flat = "" in number
         self.classes = () if flat else tuple(number)
         self.labels = np.array([] if flat else [number[c] for c in classes], np.int64)
+        folders = {(root / name).parent for name in self.names}
+        self.places = frozenset(_place(folder) for folder in folders)
+        """Folders that hold images: two sets that have one in common share these."""
         sizes = (f"{name} {_size(root / name)}" for name in self.names)
-        self.fingerprint = _fingerprint(sizes, *_ends(self._read, len(self)))
+        self.fingerprint = digest(sizes, *_ends(self._read, len(self)))
 
     def __len__(self) -> int:
         return len(self.names)
 
     def stamp(self) -> str:
         """As `Records` says."""
-        return _fingerprint(f"{name} {_stamp(self.root / name)}" for name in self.names)
+        return digest(f"{name} {_stamp(self.root / name)}" for name in self.names)
 
     def _read(self, index: int) -> bytes:
         path = self.root / self.names[index]
@@ -198,6 +203,12 @@ class Folder:
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
         return _decode(self._read(index), str(self.root / self.names[index]))
+
+
+def _place(folder: Path) -> object:
+    """The same for every way that leads to this folder."""
+    stat = folder.stat()
+    return stat.st_dev, stat.st_ino
 
 
 def _size(path: Path) -> int:
@@ -254,14 +265,14 @@ class Hub:
             self.column, datasets.Image(decode=False)
         )
         self.found = len(self)
-        self.fingerprint = _fingerprint([split, len(self)], *_ends(self._read, len(self)))
+        self.fingerprint = digest([split, len(self)], *_ends(self._read, len(self)))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def stamp(self) -> str:
         """As `Records` says."""
-        return _fingerprint([self.fingerprint, self._state])
+        return digest([self.fingerprint, self._state])
 
     def _read(self, index: int) -> bytes:
         cell = self.rows[index][self.column]
@@ -305,7 +316,7 @@ class Lmdb:
             raise InputError(f"{folder} holds no image; fetch it again")
         self.found = len(self)
         size = (folder / "data.mdb").stat().st_size
-        self.fingerprint = _fingerprint(
+        self.fingerprint = digest(
             [folder.name, len(self.keys), size, self.keys[0], self.keys[-1]], self._read(0), self._read(-1)
         )
 
@@ -331,7 +342,7 @@ class Lmdb:
 
     def stamp(self) -> str:
         """As `Records` says."""
-        return _fingerprint([self.fingerprint, _stamp(self.folder / "data.mdb")])
+        return digest([self.fingerprint, _stamp(self.folder / "data.mdb")])
 
     def _read(self, index: int) -> bytes:
         with self._environment().begin() as transaction:
@@ -340,26 +351,3 @@ class Lmdb:
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
         return _decode(self._read(index), f"{self.keys[index].decode()} in {self.folder}")
-
-
-class Part:
-    """The records from `first` up to, not including, `end`. The first part has what was passed over."""
-
-    def __init__(self, records: Records, first: int, end: int, use: str) -> None:
-        self.records, self.first, self.end = records, first, end
-        self.where = f"{records.where}, {use}"
-        self.passed_over = () if first else records.passed_over
-        self.found = end - first + (0 if first else records.found - len(records))
-        self.labels, self.classes = records.labels[first:end], records.classes
-        self.fingerprint = _fingerprint([records.fingerprint, first, end])
-
-    def __len__(self) -> int:
-        return self.end - self.first
-
-    def stamp(self) -> str:
-        """As `Records` says."""
-        return _fingerprint([self.records.stamp(), self.first, self.end])
-
-    def open(self, index: int) -> Image.Image:
-        """As `Records` says."""
-        return self.records.open(self.first + index)

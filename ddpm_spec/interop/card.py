@@ -20,8 +20,8 @@ SAMPLERS = (
 
 _DATA = {
     "digits": "They are the test part of Optical Recognition of Handwritten Digits (E. Alpaydin and "
-    "C. Kaynak, 1998), as scikit-learn has it. Their licence is not known here. The UCI Machine Learning Repository, "
-    "where they come from, has a page on them: "
+    "C. Kaynak, 1998), as scikit-learn has it. Their licence is not known here. The UCI Machine Learning "
+    "Repository, where they come from, has a page on them: "
     "<https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits>.",
     "fashion-mnist": "They are Fashion-MNIST, © 2017 Zalando SE, under the MIT licence: "
     "<https://github.com/zalandoresearch/fashion-mnist>.",
