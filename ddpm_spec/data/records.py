@@ -43,6 +43,10 @@ class Records(Protocol):
         """Changes whenever a file does, and when the set is copied: for what is kept on this machine."""
         ...
 
+    def name(self, index: int) -> str:
+        """What a person calls the image with this number."""
+        ...
+
     def open(self, index: int) -> Image.Image:
         """The image with this number, of mode L or RGB, as `pixels.read` finds it.
 
@@ -193,6 +197,10 @@ class Folder:
         """As `Records` says."""
         return digest(f"{name} {_stamp(self.root / name)}" for name in self.names)
 
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return str(self.root / self.names[index])
+
     def _read(self, index: int) -> bytes:
         path = self.root / self.names[index]
         try:
@@ -202,7 +210,7 @@ class Folder:
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
-        return _decode(self._read(index), str(self.root / self.names[index]))
+        return _decode(self._read(index), self.name(index))
 
 
 def _place(folder: Path) -> object:
@@ -274,17 +282,21 @@ class Hub:
         """As `Records` says."""
         return digest([self.fingerprint, self._state])
 
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return f"image {index} of {self.where}"
+
     def _read(self, index: int) -> bytes:
         cell = self.rows[index][self.column]
         try:
             content: bytes | None = cell["bytes"]
             return Path(cell["path"]).read_bytes() if content is None else content
         except (OSError, TypeError):  # TypeError: the row has none
-            raise InputError(f"image {index} of {self.where} is missing; mend or remove it") from None
+            raise InputError(f"{self.name(index)} is missing; mend or remove it") from None
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
-        return _decode(self._read(index), f"image {index} of {self.where}")
+        return _decode(self._read(index), self.name(index))
 
 
 class Lmdb:
@@ -344,10 +356,14 @@ class Lmdb:
         """As `Records` says."""
         return digest([self.fingerprint, _stamp(self.folder / "data.mdb")])
 
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return f"{self.keys[index].decode()} in {self.folder}"
+
     def _read(self, index: int) -> bytes:
         with self._environment().begin() as transaction:
             return bytes(transaction.get(self.keys[index]))
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
-        return _decode(self._read(index), f"{self.keys[index].decode()} in {self.folder}")
+        return _decode(self._read(index), self.name(index))

@@ -104,7 +104,7 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         everything = held_out[torch.arange(len(held_out))]
         return Images(
             name, 256, train, everything, *_labels(parts, ({}, {})),
-            f"{train.fingerprint} {held_out.fingerprint}", _taken(parts, ({}, {})),
+            f"{train.fingerprint} {held_out.fingerprint}", _taken(parts, ({}, {}), ([], [])),
         )  # fmt: skip
     folder = Path(source.cache).expanduser() if source.cache else _user_cache()
     kept = [
@@ -114,10 +114,10 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         )
         for store in (train, held_out)
     ]  # fmt: skip
-    unread = [k.left_out for k in kept]
+    unread, several = [k.left_out for k in kept], [k.several for k in kept]
     return Images(
         name, 256, kept[0].images, kept[1].images, *_labels(parts, unread),
-        " ".join(k.digest for k in kept), _taken(parts, unread),
+        " ".join(k.digest for k in kept), _taken(parts, unread, several),
     )  # fmt: skip
 
 
@@ -155,21 +155,32 @@ def _labels(parts: Iterable[records.Records], unread: Iterable[dict[int, str]]) 
     return train, held_out
 
 
-def _taken(parts: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Taken, ...]:
+def _taken(
+    parts: Iterable[records.Records], unread: Iterable[dict[int, str]], several: Iterable[list[int]]
+) -> tuple[Taken, ...]:
     """What became of the files of each part."""
     return tuple(
         Taken(
             part.where,
             part.found,
             len(part) - len(without),
-            (*part.passed_over, *([_unread(without)] if without else [])),
+            (
+                *part.passed_over,
+                *([_unread(without)] if without else []),
+                *([_frames(part, firsts)] if firsts else []),
+            ),
         )
-        for part, without in zip(parts, unread, strict=True)
+        for part, without, firsts in zip(parts, unread, several, strict=True)
     )
 
 
 def _unread(reasons: dict[int, str]) -> str:
     return f"{len(reasons):,} that cannot be read ({few(why.partition(';')[0] for why in reasons.values())})"
+
+
+def _frames(part: records.Records, firsts: list[int]) -> str:
+    shown = few(part.name(index) for index in firsts)
+    return f"all but the first frame or page of {len(firsts):,} files with several ({shown})"
 
 
 def _open(name: DataName, source: Source, part: str) -> records.Records:

@@ -86,6 +86,10 @@ class Part:
         """As `Records` says."""
         return digest([self.records.stamp(), *self._which()])
 
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return self.records.name(int(self.chosen[index]))
+
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
         return self.records.open(int(self.chosen[index]))
