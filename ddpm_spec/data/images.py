@@ -17,6 +17,10 @@ from ddpm_spec.errors import InputError
 __all__ = ["Images", "Read", "Store", "Unread", "from_unit", "to_unit"]
 
 
+COMPARED = 2 * 2**30
+"""Bytes of training images up to which the held-out ones are looked for among them: seconds."""
+
+
 class Unread(InputError):
     """Some of the images that a store was asked for cannot be read: why, by their number."""
 
@@ -101,6 +105,18 @@ class Images:
         raise InputError(
             f"{self.name} is decoded as needed, and this needs all of it at once; give a larger --cache-gb"
         )
+
+    @cached_property
+    def copies(self) -> int:
+        """Held-out images that are training images too, in every pixel.
+
+        Not counted, and 0, for training images that are decoded as needed or take more than 2 GiB.
+        """
+        if not isinstance(self.train, Tensor) or self.train.nbytes > COMPARED:
+            return 0
+        held_out = [image.tobytes() for image in self.held_out.numpy()]
+        new = set(held_out).difference(image.tobytes() for image in self.train.numpy())
+        return sum(image not in new for image in held_out)
 
     @cached_property
     def digest(self) -> str:

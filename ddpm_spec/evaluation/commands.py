@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddpm_spec import pictures
 from ddpm_spec.data.taken import say
-from ddpm_spec.evaluation import report
+from ddpm_spec.evaluation import quality, report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
 from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
@@ -42,7 +42,9 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
             stated=options.stated,
             convention=options.convention,
         )
-    say(model.images.taken)
+    say(model.images)
+    if why := quality.why_no_judge(model.images):
+        notice(f"the samples will not be judged: {why}")
     if guessed := report.assumption(model.name, model.origin, asdict(model.settings.process)):
         notice(guessed)
     plan = model.settings.evaluation

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from ddpm_spec import data, pictures
-from ddpm_spec.data.taken import say
+from ddpm_spec.data.taken import copied, say
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
@@ -122,7 +122,7 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
             raise InputError(
                 f"{settings.data} here is not what the first process has; give every machine the same images"
             )
-    say(images.taken)
+    say(images)
     if why := quality.why_no_judge(images):
         notice(f"the samples will not be judged: {why}")
     return images
@@ -334,6 +334,7 @@ def _evaluate(
         short_chain=chain.too_short(settings, images),
         no_figures=quality.why_no_judge(images),
         taken=images.taken,
+        copies=copied(images.copies, len(images.held_out)) if images.copies else "",
     )
 
 
