@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ddpm_spec import pictures
-from ddpm_spec.data.taken import say
 from ddpm_spec.evaluation import quality, report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
@@ -42,7 +41,6 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
             stated=options.stated,
             convention=options.convention,
         )
-    say(model.images)
     if why := quality.why_no_judge(model.images):
         notice(f"the samples will not be judged: {why}")
     if guessed := report.assumption(model.name, model.origin, asdict(model.settings.process)):
@@ -53,7 +51,7 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
     measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
     which = _which(options, model)
     samples = options.samples or plan.samples
-    memory.refuse_samples("--samples", samples, model.images.shape)
+    memory.refuse_samples("--samples", samples, model.images.shape, held=1 + len(which))
     images = plan.bound_images if options.images is None else options.images
     results, drawn = measured(measure, which, samples, images, options.inception)
     if model.accelerator.is_main_process:

@@ -15,6 +15,7 @@ from torch import nn
 from ddpm_spec import data
 from ddpm_spec.choices import Convention
 from ddpm_spec.data import Images
+from ddpm_spec.data.taken import say
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.loaded import check_diffusers, is_run, ready
 from ddpm_spec.machine import processes
@@ -213,7 +214,7 @@ def _images(settings: Settings, shape: Shape, refusal: Callable[[str], str]) -> 
 
 @functools.lru_cache(maxsize=1)
 def _loaded(name: data.DataName, source: data.Source, workers: int, shape: Shape) -> Images:
-    """The images, once for several runs on them."""
+    """The images, once for several runs on them; what there is to say of them is said."""
 
     def check(channels: int, side: int) -> None:
         if (channels, side, side) != shape:
@@ -221,6 +222,7 @@ def _loaded(name: data.DataName, source: data.Source, workers: int, shape: Shape
 
     images = data.load(name, source, workers=workers, check=check)
     check(*images.shape[:2])  # what is not decoded was not looked at
+    say(images)
     return images
 
 

@@ -104,6 +104,7 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
         bound_images=options.images or images,
         batch=options.batch or settings.evaluation.sample_batch,
         inception=options.inception,
+        held=TARGETS[options.target].held,
     )
 
 

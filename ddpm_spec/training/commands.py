@@ -61,10 +61,13 @@ def _train(args: list[str], interrupt: Interrupt) -> None:
 
 
 @contextlib.contextmanager
-def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, data.Images, Path, float]]:
+def fit(
+    options: TrainOptions, interrupt: Interrupt, check: Callable[[data.Images], object] = lambda images: None
+) -> Iterator[tuple[Trainer, data.Images, Path, float]]:
     """Trains what the options say to its last step: the trainer, its images, its folder, the seconds taken.
 
-    Until the block ends, no other process can train in that folder.
+    Until the block ends, no other process can train in that folder. `check` is told the images before that
+    and may refuse what is to be done with them.
 
     Raises:
         InputError: as `train`; `Diverged`, one of them, after noting it in the run.
@@ -79,6 +82,7 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, 
         with processes.together():
             accelerator = accelerator_for(options.settings)
             _check_fit(options, images, accelerator)
+            check(images)
         settings = processes.from_first(lambda: resolved(options.settings, accelerator.device))
         trainer = Trainer(settings, images, accelerator)
         run = processes.from_first(lambda: _open_run(options, trainer, alone))
