@@ -250,6 +250,26 @@ def test_the_card_has_the_figures_and_the_samples_of_these_weights(tmp_path, ima
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("data", "path", "shown"),
+    [
+        ("folder", "/home/me/my_cats", r"folder, my\_cats"),
+        ("hub", "me/cats", r"hub, me\/cats"),
+        ("lsun", "x", "lsun, x"),
+    ],
+)
+def test_the_card_says_which_images_and_how_they_were_read(data, path, shown):
+    """But not in whose home they lie."""
+    source = Source(path=path, train_part="a|b", held_out_part="", image_size=8, grey=True)
+    settings = dataclasses.replace(SMALL, data=data, source=source)
+    text = card(settings, SHAPE, run="run", checkpoint="checkpoint-3", weights="ema")
+    assert f"Images: {shown}, 1×8×8" in text
+    assert "/home" not in text
+    for row in (r"| train_part | a\|b |", "| held_out_part |  |", "| image_size | 8 |", "| grey | True |"):
+        assert row in text
+    assert "image_size" not in card(SMALL, SHAPE, run="run", checkpoint="checkpoint-3", weights="ema")
+
+
 @pytest.mark.parametrize("other", ["raw", "another step", "another process", "damaged", "half", "none"])
 def test_the_card_has_no_figures_of_other_weights(tmp_path, images, other, capsys):
     run, words = tmp_path / "run", []
