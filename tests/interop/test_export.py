@@ -14,7 +14,7 @@ from safetensors import safe_open
 from small_run import SMALL, finished
 from torch import Tensor
 
-from ddpm_spec.data import Images, from_unit
+from ddpm_spec.data import Images, Source, from_unit
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.card import card
 from ddpm_spec.interop.export import export, write_pipeline
