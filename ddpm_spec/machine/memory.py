@@ -52,7 +52,7 @@ def refuse_training(
         raise InputError(
             f"at least {_gb(need)} GB of memory are needed for {parameters:,} parameters, {images:,} images "
             f"at a time and {training.steps:,} steps, and there are {_gb(have)} GB; lower --channels, "
-            "--multipliers or --batch, or raise --accumulate"
+            "--multipliers, --batch or the size of the images, or raise --accumulate"
         )
 
 

@@ -110,6 +110,14 @@ def test_held_out_images_that_are_training_images_are_no_measure(flags, capsys, 
         assert 0 < json.loads(Path("run/report.json").read_text())["figures"]["this model"]["novelty"] < 1e3
 
 
+def test_a_size_that_the_memory_cannot_hold_is_refused_before_all_is_decoded(flags, monkeypatch):
+    for part in ("train", "test"):
+        write(Path("set") / part, 6)
+    monkeypatch.setattr(cache, "kept", None)
+    with pytest.raises(InputError, match=r"^at least [\d,.]+ GB of memory are needed for .*; lower "):
+        train([*flags, "--image-size", "65536"])
+
+
 def test_a_side_that_cannot_be_halved_is_refused_before_all_is_decoded(flags, monkeypatch):
     for part in ("train", "test"):
         write(Path("set") / part, 3, side=31)
