@@ -46,13 +46,13 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
     if guessed := report.assumption(model.name, model.origin, asdict(model.settings.process)):
         notice(guessed)
     plan = model.settings.evaluation
-    folder = _folder(options, model)
     batch = options.batch or plan.sample_batch
-    measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
     which = _which(options, model)
     samples = options.samples or plan.samples
     memory.refuse_samples("--samples", samples, model.images.shape, held=1 + len(which))
     images = plan.bound_images if options.images is None else options.images
+    folder = _folder(options, model)
+    measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
     results, drawn = measured(measure, which, samples, images, options.inception)
     if model.accelerator.is_main_process:
         curves = results.pop("curves")

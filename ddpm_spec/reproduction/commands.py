@@ -85,7 +85,7 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
                 f"{options.from_} was trained on other images ({saved.data}) than --preset {options.preset} "
                 "has; name the preset it was trained with"
             )
-        checkpoints.latest(options.from_)
+        shape, _ = checkpoints.image_format(checkpoints.latest(options.from_), saved)
         settings = located(saved, options.path, options.cache)
     if options.inception:
         _check_inception(options.inception, settings)
@@ -93,7 +93,7 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
     samples, images = (SAMPLES, IMAGES) if own else (
         settings.evaluation.samples, settings.evaluation.bound_images
     )  # fmt: skip
-    return Plan(
+    plan = Plan(
         preset=options.preset,
         settings=settings,
         runs=options.runs,
@@ -106,6 +106,9 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
         inception=options.inception,
         held=TARGETS[options.target].held,
     )
+    if options.from_:
+        plan.check(shape)
+    return plan
 
 
 def _check_inception(file: Path, settings: Settings) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ddpm_spec.data import Images
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.inception import fid_and_is, inception_weights
@@ -46,17 +45,19 @@ class Plan:
     held: int = 0
     """How often so many samples are in the memory at once."""
 
-    def check(self, images: Images) -> None:
+    def check(self, image_shape: tuple[int, int, int]) -> None:
         """Refuses more samples of such images than the memory can hold.
 
         Raises:
             InputError: with the memory needed and the memory there is.
         """
-        memory.refuse_samples("--samples", self.samples, images.shape, self.held)
+        memory.refuse_samples("--samples", self.samples, image_shape, self.held)
 
     def trained(self, settings: Settings) -> Found:
         """A run with these settings; see `runs.trained`."""
-        return trained(settings, self.preset, self.runs, self.interrupt, self.check)
+        return trained(
+            settings, self.preset, self.runs, self.interrupt, lambda images: self.check(images.shape)
+        )
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def open_for(plan: Plan, run: Path) -> Run:
     """This run, to be measured as asked."""
     source = plan.settings.source
     model = open_run(run, path=source.path or None, cache=source.cache or None)
-    plan.check(model.images)
+    plan.check(model.images.shape)
     convention = plan.settings.process.convention
     folder = run / "evaluation"
     measure = Measure(model, folder, plan.interrupt, plan.seed, plan.batch, convention)

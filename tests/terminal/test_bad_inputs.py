@@ -23,6 +23,7 @@ from PIL import Image
 from small_run import SMALL, finished
 
 from ddpm_spec.__main__ import _list
+from ddpm_spec.machine import memory
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.lock import LOCK
 from ddpm_spec.terminal.commands import words
@@ -369,8 +370,8 @@ def everything(place: Path) -> dict[Path, tuple[int, ...]]:
     return {path: () if path.is_dir() else (s.st_size, s.st_mtime_ns) for path, s in found.items()}
 
 
-@pytest.mark.parametrize(("command", "words", "line"), CASES, ids=[f"{c} {w}"[:60] for c, w, _ in CASES])
-def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command, words, line):
+def refused(place, monkeypatch, capsys, command, words, line):
+    """In this process: status 2, one line, and nothing changes in the folder."""
     monkeypatch.chdir(place)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before, threads = everything(place), torch.get_num_threads()
@@ -387,6 +388,29 @@ def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command,
     assert line in errors[0]
     assert "--debug" not in errors[0]  # the last guard knows no way out
     assert everything(place) == before
+
+
+@pytest.mark.parametrize(("command", "words", "line"), CASES, ids=[f"{c} {w}"[:60] for c, w, _ in CASES])
+def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command, words, line):
+    refused(place, monkeypatch, capsys, command, words, line)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "held"),
+    [
+        ("train", "--samples 1000", 2),
+        ("sample", "run -n 1000", 2),
+        ("evaluate", "run --samples 1000 --weights ema", 2),
+        ("evaluate", "run --samples 1000", 3),
+        ("reproduce", "table3 --from run --samples 1000", 2),
+    ],
+)
+def test_more_samples_than_the_memory_holds(place, monkeypatch, capsys, command, words, held):
+    need = held * 1000 * 64
+    monkeypatch.setattr(memory, "refuse_training", lambda *_: None)
+    monkeypatch.setattr(memory, "memory_of", lambda device: need - 1)
+    line = f" is 1000; so many images need {need / 1e9:.1f} GB of memory, and there are"
+    refused(place, monkeypatch, capsys, command, words, line)
 
 
 AS_PROCESSES = [
