@@ -414,7 +414,7 @@ def test_what_is_passed_over_is_counted(folder, cache_gb):
     assert [(part.found, part.used, len(part.left_out)) for part in halves] == [(10, 4, 2), (1, 1, 0)]
 
 
-@pytest.mark.parametrize("suffix", ["gif", "tga", "jp2", "avif", "JPG", "pgm"])
+@pytest.mark.parametrize("suffix", ["gif", "tga", "jp2", "avif", "JPG", "pgm", "mpo"])
 def test_every_suffix_that_pillow_reads_is_taken(tmp_path, suffix):
     for part in ("train", "test"):
         (tmp_path / "set" / part).mkdir(parents=True)
