@@ -86,10 +86,12 @@ def kept(
     Raises:
         InputError: if images cannot be read, naming them together, or the folder not be written.
     """
+    about = _whole(folder, store.shape)  # which takes no lock: the disk may be read-only
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            about = _whole(folder, store.shape) or _decode(store, folder, skip, workers, progress)
+        if about is None:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_name(f"{folder.name}.lock")):
+                about = _whole(folder, store.shape) or _decode(store, folder, skip, workers, progress)
     except OSError as error:
         raise InputError(
             f"the cache {folder} cannot be written ({error.strerror}); free some disk, name another folder "

@@ -180,7 +180,7 @@ def _unread(reasons: dict[int, str]) -> str:
 
 def _frames(part: records.Records, firsts: list[int]) -> str:
     shown = few(part.name(index) for index in firsts)
-    return f"all but the first frame or page of {len(firsts):,} files with several ({shown})"
+    return f"of {len(firsts):,} all frames or pages but the first ({shown})"
 
 
 def _open(name: DataName, source: Source, part: str) -> records.Records:

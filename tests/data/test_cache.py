@@ -204,3 +204,19 @@ def test_a_place_that_is_none(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be written \(.*\); free some disk, name another folder"):
         cache.kept(Whole(), tmp_path / "file" / "set")
+
+
+def test_a_whole_cache_on_a_disk_that_is_read_only(folder, monkeypatch):
+    """Nothing is written to use it, not even a lock."""
+
+    def refused(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    cache.kept(Whole(), folder)
+    monkeypatch.setattr(cache.FileLock, "acquire", refused)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    assert cache.kept(Never(), folder).images.equal(IMAGES)
+    with pytest.raises(
+        InputError, match=r"cannot be written \(Read-only file system\); free some disk, name"
+    ):
+        cache.kept(Whole(), folder.with_name("other"))

@@ -212,7 +212,7 @@ def test_files_with_several_frames_are_counted(tmp_path):
             first.save(tmp_path / "set" / part / name, **more)
     train = tmp_path / "set" / "train"
     said = (
-        f"{train}: 3 found, 3 used; left out: all but the first frame or page of 2 files with several "
+        f"{train}: 3 found, 3 used; left out: of 2 all frames or pages but the first "
         f"({train / 'a.gif'}, {train / 'b.gif'})"
     )
     source = Source(path=str(tmp_path / "set"), cache=str(tmp_path / "cache"))

@@ -126,6 +126,7 @@ def test_a_side_that_cannot_be_halved_is_refused_before_all_is_decoded(flags, mo
         train(flags)
 
 
+@pytest.mark.filterwarnings("error:Got `batch_size` less than 1 or larger")
 def test_held_out_images_without_classes(flags, capsys):
     for name in "ab":
         write(Path("set/train") / name, 8)
