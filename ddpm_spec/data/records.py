@@ -184,8 +184,9 @@ class Folder:
         flat = "" in number
         self.classes = () if flat else tuple(number)
         self.labels = np.array([] if flat else [number[c] for c in classes], np.int64)
-        folders = {(root / name).parent for name in self.names}
-        self.places = frozenset(_place(folder) for folder in folders)
+        self.places = frozenset(
+            _place(root / folder) for folder in {n.rpartition("/")[0] for n in self.names}
+        )
         """Folders that hold images: two sets that have one in common share these."""
         sizes = (f"{name} {_size(root / name)}" for name in self.names)
         self.fingerprint = digest(sizes, *_ends(self._read, len(self)))
