@@ -10,6 +10,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -60,10 +62,18 @@ MACHINERY = {
 """The folders of tests that are not about the mathematics."""
 
 
+@cache
+def waits(file: Path) -> bool:
+    """Whether something in a file of tests is skipped where an optional package is missing."""
+    return any(way in file.read_text("utf-8") for way in ("importorskip(", "from foreign import"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> Iterator[None]:
     """The proofs are timed before their results are remembered; what judges the record runs at the end."""
     for item in items:
+        if waits(item.path):
+            item.add_marker("optional")
         aside = item.path.relative_to(session.config.rootpath / "tests").parts[0] in MACHINERY
         if not (aside or item.get_closest_marker("slow") or item.get_closest_marker("cli")):
             item.add_marker("mathematics")

@@ -16,6 +16,18 @@ def test_what_is_named_machinery_is_there(pytestconfig: pytest.Config) -> None:
     assert {name for name in conftest.MACHINERY if not (TESTS / name).is_dir()} == set()
 
 
+def test_what_waits_for_a_package_is_marked(
+    pytestconfig: pytest.Config, request: pytest.FixtureRequest
+) -> None:
+    """The gate runs it again when every package is there."""
+    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(TESTS / "conftest.py"))
+    assert conftest.waits(TESTS / "interop/test_export.py")
+    assert conftest.waits(TESTS / "training/test_log.py")
+    assert not conftest.waits(TESTS / "ops/test_backends.py")
+    for item in request.session.items:
+        assert conftest.waits(item.path) == (item.get_closest_marker("optional") is not None)
+
+
 @pytest.mark.cli
 def test_the_fast_part_is_the_mathematics() -> None:
     """In each of four places: mathematics, mathematics with slow tests, machinery, a test of a command."""
