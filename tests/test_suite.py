@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 def test_what_is_named_machinery_is_there(pytestconfig: pytest.Config) -> None:
     conftest: Any = pytestconfig.pluginmanager.get_plugin(str(TESTS / "conftest.py"))
     assert {name for name in conftest.MACHINERY if not (TESTS / name).is_dir()} == set()
+    assert {name for name in conftest.LONGEST if not (TESTS / name).is_file()} == set()
 
 
 def test_what_waits_for_a_package_is_marked(
