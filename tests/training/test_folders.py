@@ -11,6 +11,7 @@ from small_run import FLAGS
 
 from ddpm_spec.data import cache
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation import features
 from ddpm_spec.evaluation.commands import evaluate
 from ddpm_spec.evaluation.model import _loaded
 from ddpm_spec.training.commands import train
@@ -27,6 +28,7 @@ def write(place: Path, count: int, side: int = 8) -> None:
 @pytest.fixture
 def flags(tmp_path, monkeypatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(features, "UPDATES", 20)
     _loaded.cache_clear()  # the name of the folder is the same in every test
     return [*FLAGS, "--data", "folder", "--path", "set", "--cache", "cache", "--grey", "--run", "run"]
 
