@@ -34,14 +34,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import CodeType, FrameType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ddpm_spec import followups, formulas
 from ddpm_spec.errors import InputError
-from ddpm_spec.literature import FOLLOWUPS
-from ddpm_spec.paper import NODES, Formula, Node
 from ddpm_spec.terminal.commands import words
 from ddpm_spec.terminal.console import run_command
+
+if TYPE_CHECKING:
+    from ddpm_spec.literature import Followup
+    from ddpm_spec.paper import Formula, Node
 
 __all__ = [
     "PATH",
@@ -144,7 +146,7 @@ class Evidence:
         """Whether the functions that the score speaks about are those at hand."""
         return self.mutation.get("hash") == mutation_hash()
 
-    def of(self, node: Node) -> tuple[Observation, ...]:
+    def of(self, node: "Node") -> tuple[Observation, ...]:
         """The observations that speak about a node."""
         names = {formula_name(formula) for formula in node.formulas}
         return tuple(
@@ -153,7 +155,7 @@ class Evidence:
             if (node.id in o.nodes if o.kind == "proof" else names.intersection(o.formulas))
         )
 
-    def status(self, node: Node) -> Status:
+    def status(self, node: "Node") -> Status:
         """What the record says of a node; a definition or an assumption is one only while it is tested."""
         found = self.of(node)
         if any(o.outcome == "failed" for o in found):
@@ -172,11 +174,13 @@ class Evidence:
 
     def statuses(self) -> dict[str, Status]:
         """The status of every node of the paper by id."""
-        return {key: self.status(node) for key, node in NODES.items()}
+        nodes, _ = _indices()
+        return {key: self.status(node) for key, node in nodes.items()}
 
     def beyond(self) -> dict[str, Status]:
         """The status of every result that came after the paper by id."""
-        return {key: self.status(node) for key, node in FOLLOWUPS.items()}
+        _, later = _indices()
+        return {key: self.status(node) for key, node in later.items()}
 
 
 def load(path: Path = PATH) -> Evidence:
@@ -215,7 +219,7 @@ class Recorder:
             self.waiting[kind, claim] = package
 
     @contextmanager
-    def observe(self, kind: Kind, claim: str, *formulas: Formula) -> Iterator[None]:
+    def observe(self, kind: Kind, claim: str, *formulas: "Formula") -> Iterator[None]:
         """Count what happens inside as one example of a claim about these formulas.
 
         Raises:
@@ -393,7 +397,7 @@ def _git(*words: str) -> str:
 _HASHED = ("ddpm_spec.formulas.", "ddpm_spec.coding.", "ddpm_spec.followups.")
 
 
-def formula_name(formula: Formula) -> str:
+def formula_name(formula: "Formula") -> str:
     """`posterior.posterior_mean` for the function of that name in `formulas/posterior.py`."""
     return f"{formula.__module__.rpartition('.')[2]}.{formula.__name__}"
 
@@ -409,13 +413,13 @@ def is_current(observation: Observation) -> bool:
     )
 
 
-def formula_hash(formulas: Iterable[Formula]) -> str:
+def formula_hash(formulas: Iterable["Formula"]) -> str:
     """A hash of the code of these formulas and of every formula that they call, without docstrings."""
     code = {name: _code(formula) for name, formula in _with_called(formulas).items()}
     return hashlib.sha256("\n".join(code[name] for name in sorted(code)).encode()).hexdigest()[:16]
 
 
-def _with_called(formulas: Iterable[Formula]) -> dict[str, Formula]:
+def _with_called(formulas: Iterable["Formula"]) -> dict[str, "Formula"]:
     """These formulas and every formula that they call, by name."""
     closure: dict[str, Formula] = {}
     pending = list(formulas)
@@ -463,7 +467,7 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _code(formula: Formula) -> str:
+def _code(formula: "Formula") -> str:
     return _dumped(formula.__code__)
 
 
@@ -478,7 +482,7 @@ def _dumped(code: CodeType) -> str:
 
 
 @cache
-def _formulas() -> dict[str, Formula]:
+def _formulas() -> dict[str, "Formula"]:
     """Every formula by name, those that no node of the paper states included."""
     modules = [
         import_module(m.name)
@@ -486,12 +490,24 @@ def _formulas() -> dict[str, Formula]:
         for m in iter_modules(room.__path__, f"{room.__name__}.")
     ]
     functions = [vars(module)[name] for module in modules for name in module.__all__]
-    functions += [formula for node in NODES.values() for formula in node.formulas]
+    nodes, _ = _indices()
+    functions += [formula for node in nodes.values() for formula in node.formulas]
     return {formula_name(f): f for f in functions if inspect.isfunction(f)}
 
 
+# Imported when they are needed: a record can be loaded and written without torch and sympy, which take
+# seconds to import. The status of a node can't be told without them.
+
+
+def _indices() -> tuple[dict[str, "Node"], dict[str, "Followup"]]:
+    """The nodes of the paper and those that came after it, by id."""
+    from ddpm_spec.literature import FOLLOWUPS
+    from ddpm_spec.paper import NODES
+
+    return NODES, FOLLOWUPS
+
+
 def _derivations() -> tuple[Any, ...]:
-    # Imported here: a record can be loaded and written without sympy, its status cannot be told.
     from ddpm_spec.proofs import DERIVATIONS
     from ddpm_spec.proofs.followups import DERIVATIONS as BEYOND
 
@@ -522,7 +538,7 @@ def _compare(args: list[str]) -> int:
     for line in different:
         print(line)
     if not different:
-        print(f"{len(NODES) + len(FOLLOWUPS)} statuses and {len(here.observations)} claims agree")
+        print(f"{sum(map(len, _indices()))} statuses and {len(here.observations)} claims agree")
     return 1 if different else 0
 
 
@@ -535,7 +551,8 @@ def _waiting(here: Evidence, other: Evidence) -> dict[tuple[str, str], str]:
 def _other_statuses(here: Evidence, other: Evidence, name: str) -> Iterator[str]:
     """A line for each node whose status differs."""
     ours, theirs = (record.statuses() | record.beyond() for record in (here, other))
-    for key, node in (NODES | FOLLOWUPS).items():
+    nodes, later = _indices()
+    for key, node in (nodes | later).items():
         if ours[key] != theirs[key]:
             yield f"{node.name}: {theirs[key]} in {name}, {ours[key]} in this run"
 

@@ -19,6 +19,7 @@ from ddpm_spec.formulas.step import Step
 
 __all__ = [
     "Schedule",
+    "check_times",
     "constant_schedule",
     "cosine_schedule",
     "evenly",
@@ -91,32 +92,15 @@ class Schedule:
     def check(self, t: int | Tensor) -> None:
         """Refuse times that are not in 1..T.
 
-        Times on a CUDA device are checked there, since reading them would make every step wait. A wrong one
-        stops the program as an index out of range does: the device prints what is wrong, and one of the next
-        calls raises. Tensors are not checked while torch compiles, exports or traces.
+        Tensors are checked as `check_times` says.
 
         Raises:
             ValueError: if t is not made of integers, or one of them is not in 1..T.
         """
-        if not isinstance(t, Tensor):
-            if not 1 <= t <= self.T:
-                raise self._no_time(t)
-            return
-        if is_traced():
-            return
-        if t.dtype not in (torch.int64, torch.int32):  # torch takes uint8 and bool for masks
-            raise ValueError(f"t is of {t.dtype}; times are integers of torch.int64, from 1 to {self.T}")
-        if t.is_cuda:
-            right = (t.clamp(1, self.T) == t).all()
-            torch._assert_async(right, f"t must be from 1 to {self.T}: add 1 to a 0-based t")
-        elif t.numel():
-            low, high = (int(end) for end in t.aminmax())
-            if low < 1 or high > self.T:
-                raise self._no_time(low if low < 1 else high)
-
-    def _no_time(self, t: int) -> ValueError:
-        way_out = ": add 1 to a 0-based t" if t == 0 else ""
-        return ValueError(f"t has {t} in it; times are 1..{self.T}{way_out}")
+        if isinstance(t, Tensor):
+            check_times(t, self.T)
+        elif not 1 <= t <= self.T:
+            raise _no_time(t, self.T)
 
     def at(self, t: Tensor, *, like: Tensor) -> Step:
         """The quantities of step t, to be used in formulas on `like`.
@@ -151,6 +135,42 @@ class Schedule:
         # Flat, since a 0-dimensional index would be read on the host: a GPU would stall.
         rows = t.reshape(-1)
         return Step(*(table[rows].reshape(shape) for table in casts))
+
+
+LONGEST = 2**31 - 1
+"""T of a network that does not know its own: no chain is longer."""
+
+
+def check_times(t: Tensor, T: int = LONGEST) -> None:
+    """Refuse times that are not in 1..T; without a T, those below 1.
+
+    Times on a CUDA device are checked there, since reading them would make every step wait. A wrong one
+    stops the program as an index out of range does: the device prints what is wrong, and one of the next
+    calls raises. Nothing is checked while torch compiles, exports or traces, or where there are no numbers.
+
+    Raises:
+        ValueError: if t is not made of integers, or one of them is no such time.
+    """
+    if is_traced() or t.is_meta:
+        return
+    if t.dtype not in (torch.int64, torch.int32):  # torch takes uint8 and bool for masks
+        raise ValueError(f"t is of {t.dtype}; times are integers of torch.int64, {_range(T)}")
+    if t.is_cuda:
+        right = (t.clamp(1, T) == t).all()
+        torch._assert_async(right, f"t must be {_range(T)}: add 1 to a 0-based t")
+    elif t.numel():
+        low, high = (int(end) for end in t.aminmax())
+        if low < 1 or high > T:
+            raise _no_time(low if low < 1 else high, T)
+
+
+def _no_time(t: int, T: int) -> ValueError:
+    way_out = ": add 1 to a 0-based t" if t == 0 else ""
+    return ValueError(f"t has {t} in it; times are {_range(T)}{way_out}")
+
+
+def _range(T: int) -> str:
+    return "from 1 on" if T == LONGEST else f"from 1 to {T}"
 
 
 def is_traced() -> bool:

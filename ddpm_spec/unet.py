@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ddpm_spec.noise import bits, fold
+from ddpm_spec.schedule import check_times, is_traced
 
 __all__ = ["UNet", "dropout_by_keys", "time_embedding"]
 
@@ -128,6 +129,19 @@ class Upsample(nn.Conv2d):
         return super().forward(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
+def _check(x_t: Tensor, t: Tensor) -> None:
+    """Refuse what would fit and be wrong."""
+    check_times(t)
+    if is_traced():
+        return
+    if not x_t.is_floating_point():
+        raise ValueError(f"x_t is of {x_t.dtype}; it must be floats: images in [−1, 1], with their noise")
+    if t.shape != x_t.shape[:1]:
+        raise ValueError(
+            f"t has shape {tuple(t.shape)}; it must be {tuple(x_t.shape[:1])}, a time for each image"
+        )
+
+
 class UNet(nn.Module):
     """ε_θ(x_t, t) of App. B; the defaults are the paper's for CIFAR10 (35,746,307 parameters).
 
@@ -227,13 +241,19 @@ class UNet(nn.Module):
 
         Args:
             x_t: (B, C, H, W), cast to the dtype of the weights.
-            t: integers in 1..T, shape (B,).
+            t: integers in 1..T, shape (B,). The network does not know T, so only what lies below 1 is
+                refused, as `schedule.check_times` says.
             keys: int64, shape (B,), one per example: dropout acts, with a mask that is a function
                 of the key. None, as in sampling: no dropout. `train()` and `eval()` change nothing.
 
         Returns:
             Shape (B, out_channels, H, W), in the dtype of the weights (or of autocast).
+
+        Raises:
+            ValueError: for a time below 1, times that are no integers or not one for each image, or images
+                that are not floats. Nothing is checked while torch compiles, exports or traces.
         """
+        _check(x_t, t)
         time = self.time(time_embedding(t, self.channels).to(self.conv_in.weight.dtype))
         h = self.conv_in(x_t.to(self.conv_in.weight.dtype))
         skips = [h]

@@ -10,6 +10,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -60,15 +62,34 @@ MACHINERY = {
 """The folders of tests that are not about the mathematics."""
 
 
+LONGEST = ("training/test_default_run.py", "site/test_browser.py", "mutation/test_score.py")
+"""These files take minutes, and begin first: at the end one process would wait for the other."""
+
+
+@cache
+def waits(file: Path) -> bool:
+    """Whether something in a file of tests is skipped where an optional package is missing."""
+    return any(way in file.read_text("utf-8") for way in ("importorskip(", "from foreign import"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> Iterator[None]:
     """The proofs are timed before their results are remembered; what judges the record runs at the end."""
+    tests = session.config.rootpath / "tests"
     for item in items:
-        aside = item.path.relative_to(session.config.rootpath / "tests").parts[0] in MACHINERY
+        if waits(item.path):
+            item.add_marker("optional")
+        aside = item.path.relative_to(tests).parts[0] in MACHINERY
         if not (aside or item.get_closest_marker("slow") or item.get_closest_marker("cli")):
             item.add_marker("mathematics")
     places = {"first": -1, "last": 1}
-    items.sort(key=lambda item: sum(places.get(mark.name, 0) for mark in item.iter_markers()))
+    order = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(
+        key=lambda item: (
+            sum(places.get(mark.name, 0) for mark in item.iter_markers()),
+            order.get(item.path, len(order)),
+        )
+    )
     yield
     hold_back_the_last(session, items)
 

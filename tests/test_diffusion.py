@@ -594,8 +594,8 @@ def test_what_is_described_is_taken(name: str) -> None:
 @pytest.mark.parametrize(
     ("t", "message"),
     [
-        (torch.tensor([0, 5]), r"t has 0 in it; times are 1\.\.12: add 1 to a 0-based t"),
-        (torch.tensor([5, -1]), r"t has -1 in it; times are 1\.\.12$"),
+        (torch.tensor([0, 5]), r"t has 0 in it; times are from 1 to 12: add 1 to a 0-based t"),
+        (torch.tensor([5, -1]), r"t has -1 in it; times are from 1 to 12$"),
         (torch.tensor([5, 13]), "t has 13 in it"),
         (torch.tensor([5.0, 5.0]), "t is of torch.float32"),
         (torch.tensor([5]), r"t has shape \(1,\); it must be \(2,\), a time for each image"),

@@ -328,7 +328,7 @@ def test_a_step_from_no_time_is_refused(t: int) -> None:
         lambda: next(model.decode(lambda x, t: x, x, t, random(2)), None),
         lambda: model.interpolate(lambda x, t: x, (x, x), 0.5, t, random(2)),
     ):
-        with pytest.raises(ValueError, match=rf"t has {t} in it; times are 1\.\.12"):
+        with pytest.raises(ValueError, match=rf"t has {t} in it; times are from 1 to 12"):
             call()
 
 

@@ -32,22 +32,28 @@ def pytest_collection_modifyitems(session, items):
     hold_back_the_last(session, items)
 """
 
+# Without torch, which each process would import: a formula is a function like any other.
+ARITHMETIC = """
+def twice(x):
+    return x + x
+
+def half(x):
+    return x / 2
+"""
+
 # Two files, so that each process runs one. Both have the claim "shared".
 FILE = """
 import os, signal
 import pytest
 from pathlib import Path
-from types import SimpleNamespace
-from ddpm_spec.formulas.posterior import posterior_variance
+from arithmetic import half, twice
 
-AT = SimpleNamespace(beta=0.1, alpha=0.9, alpha_bar=0.5, alpha_bar_prev=0.6,
-                     one_minus_alpha_bar=0.5, one_minus_alpha_bar_prev=0.4)
 FLAG = Path(__file__).with_suffix(".ran")
 
 @pytest.mark.parametrize("claim", ["{name}", "shared", "shared"])
 def test_claim(recorder, claim):
-    with recorder.observe("property", claim, posterior_variance):
-        posterior_variance(AT)
+    with recorder.observe("property", claim, twice):
+        twice(2)
     FLAG.write_text(os.environ.get("PYTEST_XDIST_WORKER", "alone"))
 {more}
 """
@@ -80,9 +86,8 @@ def pytest_sessionfinish(session):
 
 OTHERWISE = """
 def test_otherwise(recorder):
-    from ddpm_spec.formulas.posterior import posterior_mean
-    with recorder.observe("property", "one", posterior_mean):
-        posterior_mean(1.0, 1.0, AT)
+    with recorder.observe("property", "one", half):
+        half(2)
 """
 
 Suite = Callable[..., subprocess.CompletedProcess[str]]
@@ -102,10 +107,11 @@ def record(tmp_path: Path) -> Path:
 def suite(tmp_path: Path, record: Path) -> Suite:
     """Runs the small suite with the options of this one."""
     ours = tomllib.loads((TESTS.parent / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
-    options = ours | {"pythonpath": [str(TESTS)], "filterwarnings": []}
+    options = ours | {"pythonpath": [str(TESTS), "."], "filterwarnings": []}
     lines = (f"{name} = {json.dumps(value)}" for name, value in options.items())
     (tmp_path / "pyproject.toml").write_text("\n".join(("[tool.pytest.ini_options]", *lines)))
     (tmp_path / "tests").mkdir()
+    (tmp_path / "arithmetic.py").write_text(ARITHMETIC)
 
     def run(*arguments: str, conftest: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         files = {name: FILE.format(name=name, more=more.get(name, "")) for name in ("one", "two")}
@@ -175,7 +181,7 @@ def test_a_process_that_dies_leaves_the_record_as_it_was(
 def test_processes_that_speak_about_different_things_fail_the_run(suite: Suite, record: Path) -> None:
     found = suite(two=OTHERWISE)
     assert found.returncode == 1
-    assert "“one” is about ('posterior.posterior_mean',), and elsewhere" in found.stdout
+    assert "“one” is about ('arithmetic.half',), and elsewhere ('arithmetic.twice',)" in found.stdout
     assert json.loads(record.read_text()) == KNOWN
 
 

@@ -1,5 +1,6 @@
 """The options of `ddpm_spec.benchmark`; they are read before torch is imported."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,13 @@ def parse_benchmark(args: list[str]) -> BenchmarkOptions:
     """
     options = parse(BenchmarkOptions, args, None, "python -m ddpm_spec.benchmark")
     refuse_out_of_range("rounds", options.rounds)
-    if options.out.is_dir():
+    if os.path.isdir(options.out):
         raise InputError(f"--out is {options.out}, which is a folder; name a file")
     if not os.access(options.out.absolute().parent, os.W_OK):
         raise InputError(f"--out is {options.out}, which cannot be written; name a file in another folder")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            options.out.stat()
+    except OSError as error:
+        raise InputError(f"--out is {options.out}, which cannot be written ({error.strerror})") from None
     return options

@@ -14,7 +14,7 @@ from ddpm_spec.conform.samplers import Row, rows, write
 from ddpm_spec.conform.targets import adapter_of, known, versions_of
 from ddpm_spec.conform.verdict import Verdict, judge
 from ddpm_spec.errors import InputError
-from ddpm_spec.laws.report import report
+from ddpm_spec.laws.reporting import report
 from ddpm_spec.terminal.console import console, plain
 
 __all__ = ["conform"]

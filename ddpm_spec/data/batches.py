@@ -3,7 +3,8 @@
 import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.noise import bits, row_keys
 
 __all__ = ["Batches", "answers", "fetch", "indices"]
+
+T = TypeVar("T")
 
 ON_DEVICE = 2 * 2**30
 """Bytes of images that may live on the device."""
@@ -40,15 +43,15 @@ def indices(seed: int, step: int, batch: int, positions: Tensor, count: int) -> 
     return chosen
 
 
-class _Answers(Dataset[Tensor | InputError]):
-    """A store that returns its refusals: torch would wrap one in the traceback of its worker."""
+class _Answers(Dataset[T | InputError]):
+    """Answers that are returned also where they are refusals: torch would wrap one in a traceback."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, ask: Callable[[Tensor], T]) -> None:
+        self.ask = ask
 
-    def __getitem__(self, chosen: Tensor) -> Tensor | InputError:
+    def __getitem__(self, chosen: Tensor) -> T | InputError:
         try:
-            return self.store[chosen]
+            return self.ask(chosen)
         except InputError as error:
             return error
 
@@ -58,15 +61,15 @@ def _cores() -> int:
 
 
 def answers(
-    store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False
-) -> Iterator[Tensor | InputError]:
-    """The images of each entry of `chosen`, in that order: uint8 on the CPU; or why there are none.
+    ask: Callable[[Tensor], T], chosen: Iterable[Tensor], workers: int, pin: bool = False
+) -> Iterator[T | InputError]:
+    """What a store says to each entry of `chosen` when it is asked so, in that order; or why it says nothing.
 
     Decoded ahead by `workers` processes, at most one a core, which end with the iterator; with 0 workers,
     when asked for. `pin` puts them into page-locked memory.
     """
-    loader: DataLoader[Tensor | InputError] = DataLoader(
-        _Answers(store),
+    loader: DataLoader[T | InputError] = DataLoader(
+        _Answers(ask),
         batch_size=None,
         sampler=chosen,
         num_workers=min(workers, _cores()),
@@ -77,12 +80,12 @@ def answers(
 
 
 def fetch(store: Store, chosen: Iterable[Tensor], workers: int, pin: bool = False) -> Iterator[Tensor]:
-    """The same, where every image must be readable.
+    """The images of each entry of `chosen`, uint8 on the CPU, decoded ahead as `answers` says.
 
     Raises:
         InputError: if an image cannot be read.
     """
-    for images in answers(store, chosen, workers, pin):
+    for images in answers(store.__getitem__, chosen, workers, pin):
         if isinstance(images, InputError):
             raise images
         yield images

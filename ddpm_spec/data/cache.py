@@ -1,8 +1,8 @@
 """Decoded images kept in a file and mapped into memory.
 
-One folder a set: `images.u8`, the bytes of the tensor, and `about.json`, its shape and SHA-256, and which
-images are not in it. It is written under another name and renamed when it is complete, so what has the right
-name is whole.
+One folder a set: `images.u8`, the bytes of the tensor, and `about.json`, its shape and SHA-256, which
+images are not in it, and which have more frames. It is written under another name and renamed when it is
+complete, so what has the right name is whole.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 import torch
 from filelock import FileLock
 from torch import Tensor
 
 from ddpm_spec.data.batches import answers
-from ddpm_spec.data.images import Store, Unread
+from ddpm_spec.data.images import Read, Unread
 from ddpm_spec.errors import InputError
 
 __all__ = ["Kept", "Progress", "kept", "silent"]
@@ -47,6 +47,23 @@ class Kept(NamedTuple):
     """SHA-256 of their bytes."""
     left_out: dict[int, str]
     """Why the images with these numbers are not among them."""
+    several: list[int]
+    """Images that are the first of several in their file."""
+
+
+class Readable(Protocol):
+    """A store that says what there is to say of its images."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Tensor, /) -> Read:
+        """The images with these numbers, int64 of shape (B,), so far as they can be read."""
+        ...
 
 
 class _About(NamedTuple):
@@ -55,10 +72,11 @@ class _About(NamedTuple):
     shape: list[int]
     sha256: str
     left_out: dict[int, str]
+    several: list[int]
 
 
 def kept(
-    store: Store, folder: Path, *, skip: bool = False, workers: int = 0, progress: Progress = silent
+    store: Readable, folder: Path, *, skip: bool = False, workers: int = 0, progress: Progress = silent
 ) -> Kept:
     """All images of the store, kept in `folder`; with `skip`, all that can be read.
 
@@ -68,10 +86,12 @@ def kept(
     Raises:
         InputError: if images cannot be read, naming them together, or the folder not be written.
     """
+    about = _whole(folder, store.shape)  # which takes no lock: the disk may be read-only
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            about = _whole(folder, store.shape) or _decode(store, folder, skip, workers, progress)
+        if about is None:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_name(f"{folder.name}.lock")):
+                about = _whole(folder, store.shape) or _decode(store, folder, skip, workers, progress)
     except OSError as error:
         raise InputError(
             f"the cache {folder} cannot be written ({error.strerror}); free some disk, name another folder "
@@ -81,11 +101,11 @@ def kept(
         raise _refusal(about.left_out)
     size = math.prod(about.shape)
     images = torch.from_file(str(folder / "images.u8"), shared=False, size=size, dtype=torch.uint8)
-    return Kept(images.view(about.shape), about.sha256, about.left_out)
+    return Kept(images.view(about.shape), *about[1:])
 
 
 def _refusal(left_out: dict[int, str]) -> InputError:
-    said = Unread(left_out, torch.empty(0))
+    said = Unread(left_out)
     return InputError(f"{said}, or go on without {'it' if len(left_out) == 1 else 'them'}: --skip-unreadable")
 
 
@@ -93,11 +113,11 @@ def _whole(folder: Path, shape: tuple[int, ...]) -> _About | None:
     """What is noted in this folder, if it holds images of this shape, less those left out."""
     try:
         notes = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        left_out = {int(index): why for index, why in notes.get("left_out", {}).items()}
+        left_out = {int(index): why for index, why in notes["left_out"].items()}
         size = (folder / "images.u8").stat().st_size
         there = [shape[0] - len(left_out), *shape[1:]]
         whole = notes["shape"] == there and size == math.prod(there)
-        return _About(there, notes["sha256"], left_out) if whole else None
+        return _About(there, notes["sha256"], left_out, list(notes["several"])) if whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -111,7 +131,7 @@ def _check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _decode(store: Store, folder: Path, skip: bool, workers: int, progress: Progress) -> _About:
+def _decode(store: Readable, folder: Path, skip: bool, workers: int, progress: Progress) -> _About:
     """Writes the folder, all of it or nothing; what is noted in it."""
     draft = folder.with_name(f"{folder.name}.part")
     for left_over in (folder, draft):
@@ -126,24 +146,25 @@ def _decode(store: Store, folder: Path, skip: bool, workers: int, progress: Prog
     return about
 
 
-def _write(store: Store, draft: Path, skip: bool, workers: int, progress: Progress) -> _About:
+def _write(store: Readable, draft: Path, skip: bool, workers: int, progress: Progress) -> _About:
     state, parts = hashlib.sha256(), torch.split(torch.arange(len(store)), PART)
     left_out: dict[int, str] = {}
+    several: list[int] = []
     with (draft / "images.u8").open("wb") as file, progress(len(store)) as done:
-        for asked, images in zip(parts, answers(store, parts, min(workers, len(parts) - 1)), strict=True):
-            if isinstance(images, Unread):
-                left_out |= images.reasons
-                images = images.others
-            elif isinstance(images, InputError):
-                raise images
-            content = images.numpy().data
+        for asked, found in zip(parts, answers(store.read, parts, min(workers, len(parts) - 1)), strict=True):
+            if isinstance(found, InputError):
+                raise found
+            left_out |= found.unread
+            several += found.several
+            content = found.images.numpy().data
             file.write(content)
             state.update(content)
             done(len(asked))
         _flush(file)
     if left_out and not skip:  # all of them are known only now
         raise _refusal(left_out)
-    about = _About([len(store) - len(left_out), *store.shape[1:]], state.hexdigest(), left_out)
+    there = [len(store) - len(left_out), *store.shape[1:]]
+    about = _About(there, state.hexdigest(), left_out, several)
     with (draft / "about.json").open("w", encoding="utf-8") as notes:
         notes.write(json.dumps(about._asdict()) + "\n")
         _flush(notes)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ddpm_spec.data import pixels
-from ddpm_spec.data.images import Unread
+from ddpm_spec.data.images import Read, Unread
 from ddpm_spec.data.records import Records
 from ddpm_spec.errors import InputError
 
@@ -58,18 +58,25 @@ class Decoded:
 
     def __getitem__(self, indices: Tensor) -> Tensor:
         """As `Store` says."""
-        found, reasons = [np.empty((0, self.side, self.side, len(self.mode)), np.uint8)], {}
+        images, unread, _ = self.read(indices)
+        if unread:
+            raise Unread(unread)
+        return images
+
+    def read(self, indices: Tensor) -> Read:
+        """The same for those that can be read, and what is to be said of the others."""
+        found, unread, several = [np.empty((0, self.side, self.side, len(self.mode)), np.uint8)], {}, []
         for index in indices.tolist():
             try:
                 image = self.records.open(index)
             except InputError as error:
-                reasons[index] = str(error)
-            else:
-                found.append(self._cut(image, index)[None])
+                unread[index] = str(error)
+                continue
+            found.append(self._cut(image, index)[None])
+            if pixels.several(image):
+                several.append(index)
         images = torch.from_numpy(np.concatenate(found)).permute(0, 3, 1, 2).contiguous()
-        if reasons:
-            raise Unread(reasons, images)
-        return images
+        return Read(images, unread, several)
 
     def _cut(self, image: Image.Image, index: int) -> NDArray[np.uint8]:
         """(H, W, C)."""

@@ -31,8 +31,12 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             f"there is no {path}; install Debian's package dataset-fashion-mnist, or name the folder of its "
             "four files with --path"
         ) from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is damaged ({error}); fetch it again") from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); name the folder of its four files with --path"
+        ) from None
     # Two zeros, the type (8: bytes), the number of dimensions, then each as a big-endian integer.
     dimensions = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
     start = 4 + 4 * dimensions

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,27 +14,42 @@ from torch import Tensor
 from ddpm_spec.data.taken import Taken
 from ddpm_spec.errors import InputError
 
-__all__ = ["Images", "Store", "Unread", "from_unit", "to_unit"]
+__all__ = ["Images", "Read", "Store", "Unread", "from_unit", "to_unit"]
+
+
+COMPARED = 2 * 2**30
+"""Bytes of training images up to which the held-out ones are looked for among them: seconds."""
 
 
 class Unread(InputError):
-    """Some of the images that a store was asked for cannot be read: why, by their number; and the others."""
+    """Some of the images that a store was asked for cannot be read: why, by their number."""
 
-    def __init__(self, reasons: dict[int, str], others: Tensor) -> None:
+    def __init__(self, reasons: dict[int, str]) -> None:
         several = (
             f"{len(reasons)} images cannot be read: {', '.join(map(_cause, list(reasons.values())[:3]))}"
         )
         more = " …" if len(reasons) > 3 else ""
         one = len(reasons) == 1
         super().__init__(*reasons.values() if one else [f"{several}{more}; mend or remove them"])
-        self.reasons, self.others = reasons, others
+        self.reasons = reasons
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Unread, (self.reasons, self.others)  # as it comes from a worker
+        return Unread, (self.reasons,)  # as it comes from a worker
 
 
 def _cause(line: str) -> str:
     return line.partition(";")[0]
+
+
+class Read(NamedTuple):
+    """What came of the images that a store was asked for."""
+
+    images: Tensor
+    """Those that can be read, in their order."""
+    unread: dict[int, str]
+    """Why the images with these numbers cannot be read."""
+    several: list[int]
+    """Images that are the first of several in their file."""
 
 
 class Store(Protocol):
@@ -90,6 +105,18 @@ class Images:
         raise InputError(
             f"{self.name} is decoded as needed, and this needs all of it at once; give a larger --cache-gb"
         )
+
+    @cached_property
+    def copies(self) -> int:
+        """Held-out images that are training images too, in every pixel.
+
+        Not counted, and 0, for training images that are decoded as needed or take more than 2 GiB.
+        """
+        if not isinstance(self.train, Tensor) or self.train.nbytes > COMPARED:
+            return 0
+        held_out = [image.tobytes() for image in self.held_out.numpy()]
+        new = set(held_out).difference(image.tobytes() for image in self.train.numpy())
+        return sum(image not in new for image in held_out)
 
     @cached_property
     def digest(self) -> str:

@@ -9,13 +9,16 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["RULE", "Unfit", "plain", "read"]
+__all__ = ["RULE", "Unfit", "plain", "read", "several"]
 
 RULE = 2
 """Which rule this is; part of the name of decoded images in the cache. The first was Pillow's `convert`."""
 
 GREY = {"1", "L", "LA"}
 """Modes of 8 bits or fewer without colour. A palette counts as coloured."""
+
+SEVERAL = "several"
+"""Key of what is known of an image that was read."""
 
 BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262
 """Tags of a TIFF."""
@@ -26,7 +29,7 @@ class Unfit(ValueError):
 
 
 def read(content: bytes) -> Image.Image:
-    """The image in this file, of mode L or RGB; of several frames or pages, the first.
+    """The image in this file, of mode L or RGB; of several frames or pages, the first, as `several` tells.
 
     It is turned as its EXIF orientation says, laid on white where it is transparent, and brought from 0 to
     the brightest level of its kind to 0..255.
@@ -37,6 +40,25 @@ def read(content: bytes) -> Image.Image:
     """
     image = Image.open(io.BytesIO(content))
     image.load()
+    found = _levels(image)
+    found.info = {SEVERAL: _more(image)}
+    return found
+
+
+def several(image: Image.Image) -> bool:
+    """Whether the file of this image, which `read` has read, has more frames or pages."""
+    return bool(image.info.get(SEVERAL))
+
+
+def _more(image: Image.Image) -> bool:
+    try:
+        animated = getattr(image, "is_animated", False)  # so Pillow calls pages too
+    except Exception:  # there is more, and it is damaged
+        return True
+    return animated and image.format != "PSD"  # whose layers are all in its first frame
+
+
+def _levels(image: Image.Image) -> Image.Image:
     black, white = _ends(image)
     upright = ImageOps.exif_transpose(image)
     if black != white:

@@ -15,7 +15,7 @@ from ddpm_spec.data import pixels
 from ddpm_spec.data.taken import few
 from ddpm_spec.errors import InputError
 
-__all__ = ["Folder", "Hub", "Lmdb", "Part", "Records"]
+__all__ = ["Folder", "Hub", "Lmdb", "Records", "digest"]
 
 Labels = NDArray[np.int64]
 
@@ -43,6 +43,10 @@ class Records(Protocol):
         """Changes whenever a file does, and when the set is copied: for what is kept on this machine."""
         ...
 
+    def name(self, index: int) -> str:
+        """What a person calls the image with this number."""
+        ...
+
     def open(self, index: int) -> Image.Image:
         """The image with this number, of mode L or RGB, as `pixels.read` finds it.
 
@@ -52,7 +56,8 @@ class Records(Protocol):
         ...
 
 
-def _fingerprint(parts: Iterable[object], *ends: bytes) -> str:
+def digest(parts: Iterable[object], *ends: bytes) -> str:
+    """SHA-256 of these parts, and of the contents of the first and the last file."""
     state = hashlib.sha256()
     for part in parts:
         state.update(f"{part}\n".encode())
@@ -155,11 +160,12 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, str(root)
-        if not root.is_dir():
-            beside = sorted(p.name for p in root.parent.iterdir()) if root.parent.is_dir() else []
+        if not os.path.isdir(root):  # Path.is_dir raises where a name is too long
+            beside = sorted(p.name for p in root.parent.iterdir()) if os.path.isdir(root.parent) else []
             there = f"{root.parent} holds {few(beside)}; " if beside else ""
             raise InputError(
-                f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part"
+                f"there is no folder {root}; {there}name it by --path, --train-part and --held-out-part: '' "
+                "is --path itself for the first, and a tenth of the training images for the second"
             )
         hidden: list[str] = []
         suffixes, files = _suffixes(), list(_files(root, hidden))
@@ -178,15 +184,23 @@ class Folder:
         flat = "" in number
         self.classes = () if flat else tuple(number)
         self.labels = np.array([] if flat else [number[c] for c in classes], np.int64)
+        self.places = frozenset(
+            _place(root / folder) for folder in {n.rpartition("/")[0] for n in self.names}
+        )
+        """Folders that hold images: two sets that have one in common share these."""
         sizes = (f"{name} {_size(root / name)}" for name in self.names)
-        self.fingerprint = _fingerprint(sizes, *_ends(self._read, len(self)))
+        self.fingerprint = digest(sizes, *_ends(self._read, len(self)))
 
     def __len__(self) -> int:
         return len(self.names)
 
     def stamp(self) -> str:
         """As `Records` says."""
-        return _fingerprint(f"{name} {_stamp(self.root / name)}" for name in self.names)
+        return digest(f"{name} {_stamp(self.root / name)}" for name in self.names)
+
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return str(self.root / self.names[index])
 
     def _read(self, index: int) -> bytes:
         path = self.root / self.names[index]
@@ -197,7 +211,13 @@ class Folder:
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
-        return _decode(self._read(index), str(self.root / self.names[index]))
+        return _decode(self._read(index), self.name(index))
+
+
+def _place(folder: Path) -> object:
+    """The same for every way that leads to this folder."""
+    stat = folder.stat()
+    return stat.st_dev, stat.st_ino
 
 
 def _size(path: Path) -> int:
@@ -254,14 +274,18 @@ class Hub:
             self.column, datasets.Image(decode=False)
         )
         self.found = len(self)
-        self.fingerprint = _fingerprint([split, len(self)], *_ends(self._read, len(self)))
+        self.fingerprint = digest([split, len(self)], *_ends(self._read, len(self)))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def stamp(self) -> str:
         """As `Records` says."""
-        return _fingerprint([self.fingerprint, self._state])
+        return digest([self.fingerprint, self._state])
+
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return f"image {index} of {self.where}"
 
     def _read(self, index: int) -> bytes:
         cell = self.rows[index][self.column]
@@ -269,11 +293,11 @@ class Hub:
             content: bytes | None = cell["bytes"]
             return Path(cell["path"]).read_bytes() if content is None else content
         except (OSError, TypeError):  # TypeError: the row has none
-            raise InputError(f"image {index} of {self.where} is missing; mend or remove it") from None
+            raise InputError(f"{self.name(index)} is missing; mend or remove it") from None
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
-        return _decode(self._read(index), f"image {index} of {self.where}")
+        return _decode(self._read(index), self.name(index))
 
 
 class Lmdb:
@@ -292,7 +316,7 @@ class Lmdb:
         except ImportError:
             raise InputError("LSUN needs the package lmdb; run: python -m pip install -e '.[data]'") from None
         self.folder, self.where = folder, str(folder)
-        if not (folder / "data.mdb").is_file():
+        if not os.path.isfile(folder / "data.mdb"):
             raise InputError(
                 f"there is no {folder / 'data.mdb'}; name the folder that holds {folder.name} with --path"
             )
@@ -305,7 +329,7 @@ class Lmdb:
             raise InputError(f"{folder} holds no image; fetch it again")
         self.found = len(self)
         size = (folder / "data.mdb").stat().st_size
-        self.fingerprint = _fingerprint(
+        self.fingerprint = digest(
             [folder.name, len(self.keys), size, self.keys[0], self.keys[-1]], self._read(0), self._read(-1)
         )
 
@@ -331,7 +355,11 @@ class Lmdb:
 
     def stamp(self) -> str:
         """As `Records` says."""
-        return _fingerprint([self.fingerprint, _stamp(self.folder / "data.mdb")])
+        return digest([self.fingerprint, _stamp(self.folder / "data.mdb")])
+
+    def name(self, index: int) -> str:
+        """As `Records` says."""
+        return f"{self.keys[index].decode()} in {self.folder}"
 
     def _read(self, index: int) -> bytes:
         with self._environment().begin() as transaction:
@@ -339,27 +367,4 @@ class Lmdb:
 
     def open(self, index: int) -> Image.Image:
         """As `Records` says."""
-        return _decode(self._read(index), f"{self.keys[index].decode()} in {self.folder}")
-
-
-class Part:
-    """The records from `first` up to, not including, `end`. The first part has what was passed over."""
-
-    def __init__(self, records: Records, first: int, end: int, use: str) -> None:
-        self.records, self.first, self.end = records, first, end
-        self.where = f"{records.where}, {use}"
-        self.passed_over = () if first else records.passed_over
-        self.found = end - first + (0 if first else records.found - len(records))
-        self.labels, self.classes = records.labels[first:end], records.classes
-        self.fingerprint = _fingerprint([records.fingerprint, first, end])
-
-    def __len__(self) -> int:
-        return self.end - self.first
-
-    def stamp(self) -> str:
-        """As `Records` says."""
-        return _fingerprint([self.records.stamp(), self.first, self.end])
-
-    def open(self, index: int) -> Image.Image:
-        """As `Records` says."""
-        return self.records.open(self.first + index)
+        return _decode(self._read(index), self.name(index))

@@ -19,9 +19,10 @@ class Source:
     """hub: the name of the set. folder, lsun: the folder that holds the parts. fashion-mnist: the folder of
     its four files; none: that of Debian."""
     train_part: str = "train"
-    """Split, sub-folder or LMDB folder with the training images."""
+    """Split, sub-folder or LMDB folder with the training images; '': of folder and lsun, --path itself."""
     held_out_part: str = "test"
-    """The same with the held-out images; '': the last tenth of the training images, at most 10,000."""
+    """The same with the held-out images; '': a tenth of the training images, the last of each class, at most
+    10,000."""
     image_size: int = 0
     """Side to crop and resize to; 0: the images are square and all of one size."""
     grey: bool = False

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ddpm_spec.data import cache, idx, records
+from ddpm_spec.data import cache, idx, records, split
 from ddpm_spec.data.decoding import Decoded
 from ddpm_spec.data.images import Images
 from ddpm_spec.data.records import Labels
@@ -87,18 +87,8 @@ def _digits_file() -> Path:
 
 
 def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progress, check: Check) -> Images:
-    files = _open(name, source, source.train_part)
-    if source.held_out_part:
-        split = files, _open(name, source, source.held_out_part)
-    else:
-        cut = len(files) - min(-(-len(files) // 10), 10_000)
-        if not cut:
-            raise InputError(f"{source.path} holds one image; it takes two to hold one out")
-        split = (
-            records.Part(files, 0, cut, "for training"),
-            records.Part(files, cut, len(files), "held out"),
-        )
-    train, held_out = (Decoded(part, source.image_size, source.grey) for part in split)
+    parts = _parts(name, source)
+    train, held_out = (Decoded(part, source.image_size, source.grey) for part in parts)
     if train.shape[1:] != held_out.shape[1:]:
         raise InputError(
             f"training images have side {train.side}, held-out ones {held_out.side}; give --image-size"
@@ -113,8 +103,8 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
             )
         everything = held_out[torch.arange(len(held_out))]
         return Images(
-            name, 256, train, everything, *_labels(split, ({}, {})),
-            f"{train.fingerprint} {held_out.fingerprint}", _taken(split, ({}, {})),
+            name, 256, train, everything, *_labels(parts, ({}, {})),
+            f"{train.fingerprint} {held_out.fingerprint}", _taken(parts, ({}, {}), ([], [])),
         )  # fmt: skip
     folder = Path(source.cache).expanduser() if source.cache else _user_cache()
     kept = [
@@ -124,16 +114,36 @@ def _decoded(name: DataName, source: Source, workers: int, progress: cache.Progr
         )
         for store in (train, held_out)
     ]  # fmt: skip
-    unread = [k.left_out for k in kept]
+    unread, several = [k.left_out for k in kept], [k.several for k in kept]
     return Images(
-        name, 256, kept[0].images, kept[1].images, *_labels(split, unread),
-        " ".join(k.digest for k in kept), _taken(split, unread),
+        name, 256, kept[0].images, kept[1].images, *_labels(parts, unread),
+        " ".join(k.digest for k in kept), _taken(parts, unread, several),
     )  # fmt: skip
 
 
-def _labels(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Labels, Labels]:
+def _parts(name: DataName, source: Source) -> tuple[records.Records, records.Records]:
+    """The files of the training and of the held-out images.
+
+    Raises:
+        InputError: if the two share images, or one of them cannot be had.
+    """
+    train, held_out = source.train_part, source.held_out_part
+    if not held_out:
+        return split.cut(_open(name, source, train))
+    if train == held_out or (
+        name != "hub" and _place(source, train).resolve() == _place(source, held_out).resolve()
+    ):
+        raise split.shared(f"--train-part {train}", f"--held-out-part {held_out}")
+    parts = _open(name, source, train), _open(name, source, held_out)
+    one, other = parts
+    if isinstance(one, records.Folder) and isinstance(other, records.Folder) and one.places & other.places:
+        raise split.shared(one.where, other.where)
+    return parts
+
+
+def _labels(parts: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Labels, Labels]:
     """The labels of the training and the held-out images, one number a name in both."""
-    one, other = split
+    one, other = parts
     names = one.classes if one.classes == other.classes else sorted({*one.classes, *other.classes})
     numbers = {name: number for number, name in enumerate(names)}
     train, held_out = (
@@ -145,16 +155,22 @@ def _labels(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) 
     return train, held_out
 
 
-def _taken(split: Iterable[records.Records], unread: Iterable[dict[int, str]]) -> tuple[Taken, ...]:
+def _taken(
+    parts: Iterable[records.Records], unread: Iterable[dict[int, str]], several: Iterable[list[int]]
+) -> tuple[Taken, ...]:
     """What became of the files of each part."""
     return tuple(
         Taken(
             part.where,
             part.found,
             len(part) - len(without),
-            (*part.passed_over, *([_unread(without)] if without else [])),
+            (
+                *part.passed_over,
+                *([_unread(without)] if without else []),
+                *([_frames(part, firsts)] if firsts else []),
+            ),
         )
-        for part, without in zip(split, unread, strict=True)
+        for part, without, firsts in zip(parts, unread, several, strict=True)
     )
 
 
@@ -162,13 +178,22 @@ def _unread(reasons: dict[int, str]) -> str:
     return f"{len(reasons):,} that cannot be read ({few(why.partition(';')[0] for why in reasons.values())})"
 
 
+def _frames(part: records.Records, firsts: list[int]) -> str:
+    shown = few(part.name(index) for index in firsts)
+    return f"of {len(firsts):,} all frames or pages but the first ({shown})"
+
+
 def _open(name: DataName, source: Source, part: str) -> records.Records:
     if not source.path:
         raise InputError(f"--data is {name}, which needs a place; name it with --path")
     if name == "hub":
         return records.Hub(source.path, part)
-    place = Path(source.path).expanduser() / part
+    place = _place(source, part)
     return records.Folder(place) if name == "folder" else records.Lmdb(place)
+
+
+def _place(source: Source, part: str) -> Path:
+    return Path(source.path).expanduser() / part
 
 
 def _user_cache() -> Path:

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["Taken", "few", "say"]
+if TYPE_CHECKING:
+    from ddpm_spec.data.images import Images
+
+__all__ = ["Taken", "copied", "few", "say"]
 
 
 @dataclass(frozen=True)
@@ -21,15 +25,25 @@ class Taken:
         return f"{self.place}: {self.found:,} found, {self.used:,} used{left_out}"
 
 
-def say(taken: Iterable[Taken]) -> None:
-    """A line a part on stderr."""
+def say(images: "Images") -> None:
+    """What there is to say of these images before they are used: a line a part on stderr."""
     from ddpm_spec.terminal.console import console, notice  # a bare machine has no rich, and nothing to say
 
-    for part in taken:
+    for part in images.taken:
         if part.left_out:
             notice(str(part))
         else:
             console.print(str(part), markup=False)
+    if images.copies:
+        notice(copied(images.copies, len(images.held_out)))
+
+
+def copied(copies: int, held_out: int) -> str:
+    """What to say of so many held-out images that are trained on."""
+    return (
+        f"{copies:,} of the {held_out:,} held-out images are training images too, in every pixel: what is "
+        "measured on these says nothing of new images"
+    )
 
 
 def few(names: Iterable[str]) -> str:

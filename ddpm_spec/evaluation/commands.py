@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ddpm_spec import pictures
-from ddpm_spec.data.taken import say
-from ddpm_spec.evaluation import report
+from ddpm_spec.evaluation import quality, report
 from ddpm_spec.evaluation.measure import Measure
 from ddpm_spec.evaluation.model import Model, open_model
 from ddpm_spec.evaluation.options import EvaluateOptions, parse_evaluate
@@ -42,17 +41,18 @@ def _evaluate(args: list[str], interrupt: Interrupt) -> None:
             stated=options.stated,
             convention=options.convention,
         )
-    say(model.images.taken)
+    if why := quality.why_no_judge(model.images):
+        notice(f"the samples will not be judged: {why}")
     if guessed := report.assumption(model.name, model.origin, asdict(model.settings.process)):
         notice(guessed)
     plan = model.settings.evaluation
-    folder = _folder(options, model)
     batch = options.batch or plan.sample_batch
-    measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
     which = _which(options, model)
     samples = options.samples or plan.samples
-    memory.refuse_samples("--samples", samples, model.images.shape)
+    memory.refuse_samples("--samples", samples, model.images.shape, held=1 + len(which))
     images = plan.bound_images if options.images is None else options.images
+    folder = _folder(options, model)
+    measure = Measure(model, folder, interrupt, options.seed, batch, options.convention)
     results, drawn = measured(measure, which, samples, images, options.inception)
     if model.accelerator.is_main_process:
         curves = results.pop("curves")

@@ -47,8 +47,8 @@ class Features:
 
         train, labels = self._scaled(self.images.whole()), self.images.train_labels
         epochs = max(5, math.ceil(UPDATES * BATCH / len(train)))
-        machine = MLPClassifier(HIDDEN, batch_size=BATCH, max_iter=epochs, n_iter_no_change=epochs,
-                                random_state=self.seed)  # fmt: skip
+        machine = MLPClassifier(HIDDEN, batch_size=min(BATCH, len(train)), max_iter=epochs,
+                                n_iter_no_change=epochs, random_state=self.seed)  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the rule
             return machine.fit(train, labels)

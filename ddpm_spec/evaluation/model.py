@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from torch import nn
 from ddpm_spec import data
 from ddpm_spec.choices import Convention
 from ddpm_spec.data import Images
+from ddpm_spec.data.taken import say
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation.loaded import check_diffusers, is_run, ready
 from ddpm_spec.machine import processes
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ddpm_spec.interop.weights import OpenWeights
 
 __all__ = ["Model", "located", "open_model", "open_run"]
+
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,14 @@ def open_model(
     process, provenance = _process(argument, opened, stated or {}, convention)
     settings = dataclasses.replace(preset(data_preset), process=process)
     settings = _here(located(settings, path, cache), device, dtype)
-    images = _images(settings)
-    if images.shape != opened.image_shape:
-        raise InputError(
-            f"{argument} makes images of {_shown(opened.image_shape)}, --preset {data_preset} has "
-            f"{_shown(images.shape)}; name the preset it was trained on"
-        )
+    images = _images(
+        settings,
+        opened.image_shape,
+        lambda found: (
+            f"{argument} makes images of {_shown(opened.image_shape)}, --preset {data_preset} has {found}; "
+            "name the preset it was trained on"
+        ),
+    )
     accelerator = accelerator_for(settings)
     network = ready(opened.network, settings, accelerator.device)
     return Model(
@@ -144,17 +150,23 @@ def open_run(
     """
     settings = _here(located(Settings.load(run / "settings.json"), path, cache), device, dtype)
     folder = checkpoints.latest(run)
-    (channels, side, _), _ = checkpoints.image_format(folder, settings)
-    images = _images(settings)
+    shape, _ = checkpoints.image_format(folder, settings)
+    place = settings.source.path or settings.data
+    images = _images(
+        settings,
+        shape,
+        lambda found: (
+            f"{run} was trained on images of {_shown(shape)}, but {place} has {found} now; put those back"
+        ),
+    )
     accelerator = accelerator_for(settings)
     networks: dict[str, nn.Module] = {}
     for name in ("ema", "raw"):
-        network = settings.unet(channels, side)
+        network = settings.unet(*shape[:2])
         checkpoints.fill(network, folder, name)  # compares the digest of the file
         networks[name] = ready(network, settings, accelerator.device)
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     if state["belongs_to"]["data"] != images.digest:
-        place = settings.source.path or settings.data
         raise InputError(f"{run} was trained on other images than {place} holds now; put those back")
     digests = {name: state["sha256"][f"{name}.safetensors"] for name in networks}
     origin = {"run": str(run), "checkpoint": folder.name, "step": state["step"]}
@@ -180,14 +192,38 @@ def _here(settings: Settings, device: Device, dtype: Dtype) -> Settings:
     return dataclasses.replace(settings, machine=machine)
 
 
-def _images(settings: Settings) -> Images:
-    return processes.one_a_machine(lambda: _loaded(settings.data, settings.source, settings.machine.workers))
+class _Misfit(Exception):
+    """The images are not those of the network: their shape."""
+
+
+def _images(settings: Settings, shape: Shape, refusal: Callable[[str], str]) -> Images:
+    """The images, which must have the network's shape; the first of them tells, before all are decoded.
+
+    Raises:
+        InputError: with the refusal of the shape they have, or if they cannot be had.
+    """
+
+    def work() -> Images:
+        try:
+            return _loaded(settings.data, settings.source, settings.machine.workers, shape)
+        except _Misfit as found:
+            raise InputError(refusal(str(found))) from None
+
+    return processes.one_a_machine(work)
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(name: data.DataName, source: data.Source, workers: int) -> Images:
-    """The images, once for several runs on them."""
-    return data.load(name, source, workers=workers)
+def _loaded(name: data.DataName, source: data.Source, workers: int, shape: Shape) -> Images:
+    """The images, once for several runs on them; what there is to say of them is said."""
+
+    def check(channels: int, side: int) -> None:
+        if (channels, side, side) != shape:
+            raise _Misfit(_shown((channels, side, side)))
+
+    images = data.load(name, source, workers=workers, check=check)
+    check(*images.shape[:2])  # what is not decoded was not looked at
+    say(images)
+    return images
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -1,5 +1,6 @@
 """The options of `ddpm_spec.evaluate` and `ddpm_spec.sample`; they are read before torch is imported."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +12,15 @@ from ddpm_spec.errors import InputError
 from ddpm_spec.runs.settings import Device, Dtype, Process, ScheduleName, Settings, refuse_out_of_range
 from ddpm_spec.terminal.options import Count, Folder, Name, Number, parse
 
-__all__ = ["PROCESS", "EvaluateOptions", "SampleOptions", "check_draw", "parse_evaluate", "parse_sample"]
+__all__ = [
+    "PROCESS",
+    "EvaluateOptions",
+    "SampleOptions",
+    "check_draw",
+    "check_inception",
+    "parse_evaluate",
+    "parse_sample",
+]
 
 OneConvention = Annotated[Convention | None, tyro.conf.arg(metavar="{paper,official}", help_behavior_hint="")]
 OneSchedule = Annotated[
@@ -100,9 +109,18 @@ def parse_evaluate(args: list[str]) -> EvaluateOptions:
         if getattr(options, name) is not None:
             refuse_out_of_range(name, getattr(options, name), rule)
     Settings(process=replace(Process(), **options.stated)).check()
-    if options.inception and not options.inception.is_file():
-        raise InputError(f"--inception is {options.inception}, which is no file; name one, or leave it away")
+    check_inception(options.inception)
     return options
+
+
+def check_inception(file: Path | None) -> None:
+    """Refuses what cannot hold Inception's weights.
+
+    Raises:
+        InputError: if it is no file.
+    """
+    if file and not os.path.isfile(file):  # Path.is_file raises where a name is too long
+        raise InputError(f"--inception is {file}, which is no file; name one, or leave it away")
 
 
 @dataclass(frozen=True)

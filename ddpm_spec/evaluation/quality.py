@@ -84,6 +84,8 @@ def why_no_judge(images: Images) -> str:
         return (
             f"no class has more than {counts.max()} training images, and the classifier needs {FOLDS} of one"
         )
+    if 2 * images.copies > len(images.held_out):  # their median distance to the training images is 0
+        return "most held-out images are training images too, so that they are no measure"
     return ""
 
 

@@ -1,12 +1,14 @@
 """The results of an evaluation on the terminal, and the bound over t as a picture."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ddpm_spec import pictures
+from ddpm_spec.data.taken import Taken, copied
 from ddpm_spec.evaluation.results import Results
 from ddpm_spec.terminal.sections import Section, print_sections
 
-__all__ = ["assumption", "bound_picture", "print_results"]
+__all__ = ["assumption", "bound_picture", "files", "print_results"]
 
 
 def print_results(results: Results, folder: Path) -> None:
@@ -19,6 +21,7 @@ def print_results(results: Results, folder: Path) -> None:
         _bound(results),
         *_quality(results),
         *_inception(results),
+        *files(Taken(**part) for part in results["files"]),
     ]
     print_sections(headline, sections, folder)
 
@@ -45,8 +48,18 @@ def assumption(model: str, origin: Results, process: Results) -> str:
     )
 
 
+def files(taken: Iterable[Taken]) -> list[Section]:
+    """How many files of each part were found, used and left out, where they are files."""
+    parts = list(taken)
+    rows = tuple((part.place, f"{part.found:,}", f"{part.used:,}") for part in parts)
+    left_out = tuple(
+        f"Left out of {part.place}: {'; '.join(part.left_out)}." for part in parts if part.left_out
+    )
+    return [Section("Images", ("", "found", "used"), rows, left_out)] if parts else []
+
+
 def _bound(results: Results) -> Section:
-    rows = []
+    rows, copies = [], results["held_out_copies"]
     for name, said in results["weights"].items():
         for split, conventions in said["bound"].items():
             for convention, b in conventions.items():
@@ -62,6 +75,7 @@ def _bound(results: Results) -> Section:
             "One draw of x_t for each t and image; ± is one standard error, from the spread between images. "
             "Paper: as printed. Official: as its code computes it, with the implied x_0 clipped and a tanh "
             "for the normal cdf, so that its number is not strictly a bound.",
+            *([f"{copied(copies, results['held_out'])}."] if copies else []),
         ),
         image="bound.png",
     )
@@ -69,7 +83,8 @@ def _bound(results: Results) -> Section:
 
 def _quality(results: Results) -> list[Section]:
     if "reference" not in results:
-        return []
+        why = results["not_judged"]
+        return [Section("Sample quality", notes=(f"The samples are not judged: {why}.",))] if why else []
     rows = {name: said["quality"] for name, said in results["weights"].items()}
     samples = next(iter(rows.values()))["samples"]
     reference = results["reference"]

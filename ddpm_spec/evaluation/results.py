@@ -16,7 +16,7 @@ from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.inception import fid_and_is, inception_weights
 from ddpm_spec.evaluation.measure import Measure, Split
 from ddpm_spec.evaluation.model import Model
-from ddpm_spec.evaluation.quality import Judge, has_judge
+from ddpm_spec.evaluation.quality import Judge, has_judge, why_no_judge
 from ddpm_spec.machine import processes
 from ddpm_spec.runs.provenance import provenance
 
@@ -86,6 +86,10 @@ def evaluate(
         "data_sha256": model.images.digest,
         "levels": model.images.levels,
         "seed": measure.seed,
+        "files": [asdict(part) for part in model.images.taken],
+        "held_out": len(model.images.held_out),
+        "held_out_copies": model.images.copies,
+        "not_judged": why_no_judge(model.images),
         "sampled_by": measure.diffusion().convention,
         "weights": {},
         "curves": {},

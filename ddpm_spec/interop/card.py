@@ -1,6 +1,8 @@
 """The card of an exported run, its README.md: what the weights are, and how diffusers samples from them."""
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from ddpm_spec.runs.settings import Settings
@@ -19,11 +21,14 @@ SAMPLERS = (
 """diffusers' samplers that the card has a line for."""
 
 _DATA = {
-    "digits": "The test part of UCI's Optical Recognition of Handwritten Digits, as scikit-learn has it "
-    "(CC BY 4.0).",
-    "fashion-mnist": "Fashion-MNIST (MIT licence).",
+    "digits": "They are the test part of Optical Recognition of Handwritten Digits (E. Alpaydin and "
+    "C. Kaynak, 1998), as scikit-learn has it. Their licence is not known here. The UCI Machine Learning "
+    "Repository, where they come from, has a page on them: "
+    "<https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits>.",
+    "fashion-mnist": "They are Fashion-MNIST, © 2017 Zalando SE, under the MIT licence: "
+    "<https://github.com/zalandoresearch/fashion-mnist>.",
 }
-"""Where images come from whose name alone tells it."""
+"""Where images come from whose name alone tells it, and the licence that their authors publish them under."""
 
 
 def card(
@@ -77,13 +82,20 @@ def _plain(text: str) -> str:
 
 def _data(settings: Settings, image_shape: Shape) -> str:
     source = _DATA.get(settings.data, "They have their own licence.")
-    name = f"hub, {_plain(settings.source.path)}" if settings.data == "hub" else settings.data
+    place = _place(settings)
+    name = f"{settings.data}, {_plain(place)}" if place else settings.data
     return f"""## Licence and images
 
 No licence has been chosen for these weights. If you publish them, choose one, and write it here and in the
 first lines of this file. Look at the licence of the training images first.
 
 Images: {name}, {"×".join(map(str, image_shape))} (channels, height, width). {source}"""
+
+
+def _place(settings: Settings) -> str:
+    """The name of a set of the hub, or of the folder of the images: where that lies is nobody's business."""
+    path = settings.source.path
+    return path if settings.data == "hub" and not os.path.isdir(path) else Path(path).name
 
 
 def _figures(report: dict[str, Any], settings: Settings) -> str:
@@ -187,7 +199,7 @@ linear schedule. The deviation of what is drawn should be .500 (diffusers 0.42.1
 
 def _settings(settings: Settings) -> str:
     groups = (settings.network, settings.process, settings.training)
-    values = {name: value for group in groups for name, value in vars(group).items()}
+    values = _reading(settings) | {name: value for group in groups for name, value in vars(group).items()}
     rows = "\n".join(f"| {name} | {_shown(value)} |" for name, value in values.items())
     return f"""## Settings
 
@@ -196,6 +208,15 @@ As in the options of ddpm_spec.train:
 | | |
 | --- | --- |
 {rows}"""
+
+
+def _reading(settings: Settings) -> dict[str, Any]:
+    """How the images were read, where that was to be chosen."""
+    if settings.data not in ("hub", "folder", "lsun"):
+        return {}
+    source = settings.source
+    parts = {"train_part": _plain(source.train_part), "held_out_part": _plain(source.held_out_part)}
+    return parts | {"image_size": source.image_size, "grey": source.grey}
 
 
 def _shown(value: Any) -> str:

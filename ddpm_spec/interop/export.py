@@ -1,6 +1,7 @@
 """A run written as a folder that diffusers' `DDPMPipeline` opens; diffusers itself is not needed."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -80,7 +81,7 @@ def write_pipeline(
         InputError: if diffusers cannot express the process, `out` exists, or the disk is full or refuses.
     """
     scheduler = scheduler_config(settings.process)
-    if out.exists():
+    if os.path.lexists(out):  # False also for a name that cannot be
         raise InputError(f"{out} exists already; name a new folder")
     draft = out.with_name(f".{out.name}.part")
     theirs = names(network, DIFFUSERS)
@@ -102,8 +103,9 @@ def write_pipeline(
         draft.rename(out)
         checkpoints.flush(out.parent)
     except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            f"{out} could not be written ({error}); free some disk, or name another folder"
+            f"{out} could not be written ({reason}); free some disk, or name another folder"
         ) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)

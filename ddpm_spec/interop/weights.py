@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import re
 import warnings
@@ -62,9 +63,9 @@ def open_weights(argument: str) -> OpenWeights:
             setting, or the tensor, is named.
     """
     path = Path(argument)
-    if path.is_file():
+    if os.path.isfile(path):  # Path.is_file raises where a name is too long
         return _open_port(argument, path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _open_folder(argument, path, revision=None)
     folder = _fetch(argument)
     return _open_folder(argument, folder, revision=folder.name)

@@ -31,7 +31,7 @@ from ddpm_spec.laws.runner import Result, check
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ddpm_spec.laws.adapters import scheduler_adapter, trainer_adapter
-    from ddpm_spec.laws.report import report
+    from ddpm_spec.laws.reporting import report
 
 __all__ = [
     "LAWS",
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 _LATER = {
-    "report": "report",  # needs rich
+    "report": "reporting",  # needs rich
     "scheduler_adapter": "adapters",  # need PyTorch
     "trainer_adapter": "adapters",
 }

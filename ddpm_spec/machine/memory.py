@@ -52,17 +52,23 @@ def refuse_training(
         raise InputError(
             f"at least {_gb(need)} GB of memory are needed for {parameters:,} parameters, {images:,} images "
             f"at a time and {training.steps:,} steps, and there are {_gb(have)} GB; lower --channels, "
-            "--multipliers or --batch, or raise --accumulate"
+            "--multipliers, --batch or the size of the images, or raise --accumulate"
         )
 
 
-def refuse_samples(flag: str, count: int, image_shape: tuple[int, int, int]) -> None:
-    """Refuses to draw more images than the memory can hold, once as they are made and once joined.
+def refuse_samples(flag: str, count: int, image_shape: tuple[int, int, int], held: int = 2) -> None:
+    """Refuses to draw more images than the memory can hold.
+
+    Args:
+        flag: the option with their number.
+        count: their number.
+        image_shape: (C, H, W).
+        held: how often so many images are in the memory at once; 2: as they are made, and joined.
 
     Raises:
         InputError: with the memory needed and the memory there is.
     """
-    need, have = 2 * count * math.prod(image_shape), memory_of(torch.device("cpu"))
+    need, have = held * count * math.prod(image_shape), memory_of(torch.device("cpu"))
     if have is not None and need > have:
         raise InputError(
             f"{flag} is {count}; so many images need {_gb(need)} GB of memory, and there are {_gb(have)} GB; "

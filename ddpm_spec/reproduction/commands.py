@@ -2,8 +2,10 @@
 
 import dataclasses
 import time
+from pathlib import Path
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.inception import inception_weights
 from ddpm_spec.evaluation.loaded import is_run
 from ddpm_spec.evaluation.model import located
 from ddpm_spec.machine import processes
@@ -83,13 +85,15 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
                 f"{options.from_} was trained on other images ({saved.data}) than --preset {options.preset} "
                 "has; name the preset it was trained with"
             )
-        checkpoints.latest(options.from_)
+        shape, _ = checkpoints.image_format(checkpoints.latest(options.from_), saved)
         settings = located(saved, options.path, options.cache)
+    if options.inception:
+        _check_inception(options.inception, settings)
     own = options.preset in TARGETS[options.target].presets
     samples, images = (SAMPLES, IMAGES) if own else (
         settings.evaluation.samples, settings.evaluation.bound_images
     )  # fmt: skip
-    return Plan(
+    plan = Plan(
         preset=options.preset,
         settings=settings,
         runs=options.runs,
@@ -100,4 +104,22 @@ def _plan(options: ReproduceOptions, interrupt: Interrupt) -> Plan:
         bound_images=options.images or images,
         batch=options.batch or settings.evaluation.sample_batch,
         inception=options.inception,
+        held=TARGETS[options.target].held,
     )
+    if options.from_:
+        plan.check(shape)
+    return plan
+
+
+def _check_inception(file: Path, settings: Settings) -> None:
+    """Refuses, before anything is trained, a file that is not right or would not be used.
+
+    Raises:
+        InputError: with the reason.
+    """
+    if settings.data in ("digits", "fashion-mnist") or settings.source.grey:
+        raise InputError(
+            f"FID and IS are for colour images of 256 levels, which {settings.data} has not; "
+            "leave --inception away"
+        )
+    inception_weights(file)

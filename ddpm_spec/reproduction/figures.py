@@ -14,6 +14,7 @@ from ddpm_spec.reproduction import images
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, one_run
 from ddpm_spec.reproduction.published import LSUN
 from ddpm_spec.reproduction.tables import explained
+from ddpm_spec.reproduction.targets import TIMES
 
 __all__ = ["figure_5", "figure_6", "figure_7", "figure_8", "figure_9", "figure_10", "samples"]
 
@@ -206,7 +207,7 @@ def figure_10(plan: Plan) -> Made:
     """Quality of predicted images over time: IS and FID, or our own measures for small grey images."""
     run = one_run(plan)
     T = plan.settings.process.T
-    times = images.evenly(T, 20)
+    times = images.evenly(T, TIMES)
     drawn = images.progressive(run.measure, WEIGHTS, plan.samples, times)
     judges = run.judges
     if judges is None:

@@ -11,7 +11,6 @@ from ddpm_spec.choices import Convention, Prediction, Variance
 from ddpm_spec.evaluation.measure import CONVENTIONS
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import WEIGHTS, Made, Plan, Run, Table, one_run, open_for
-from ddpm_spec.reproduction.runs import trained
 from ddpm_spec.reproduction.tables import NOT_RUN, OWN, beside, elsewhere, explained, own_cells
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.schedule import evenly
@@ -61,7 +60,7 @@ def followups(plan: Plan) -> Made:
     baseline, diverged = one_run(plan), {}
     made, trained_runs = Made(runs=[baseline.source], notes=explained(baseline)), {BASELINE: baseline}
     for name, change in CHANGES.items():
-        found = trained(change.of(plan.settings), plan.preset, plan.runs, plan.interrupt)
+        found = plan.trained(change.of(plan.settings))
         if found.diverged:
             diverged[name] = f"{found.run.name}: diverged at step {found.diverged['step']:,}"
             made.runs.append({"run": found.run.name, "diverged": found.diverged})
@@ -110,7 +109,7 @@ def _picture(plan: Plan, sampled: dict[Convention, Rows]) -> bytes:
     """Samples of every row, by both conventions side by side, from the same noise."""
     shown = torch.cat(
         [
-            torch.stack([run.measure.samples(WEIGHTS, plan.samples)[:SHOWN] for run in rows.values()])
+            torch.stack([run.measure.samples(WEIGHTS, plan.samples)[:SHOWN].clone() for run in rows.values()])
             for rows in sampled.values()
         ],
         dim=1,

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.options import check_inception
 from ddpm_spec.reproduction.targets import TARGETS
 from ddpm_spec.runs.settings import refuse_out_of_range
 from ddpm_spec.terminal.options import Count, Folder, Name, parse
@@ -86,4 +87,5 @@ def parse_reproduce(args: list[str]) -> ReproduceOptions:
         )
     if options.from_ and options.steps:
         raise InputError("--from names a run that is trained already; leave --steps away")
+    check_inception(options.inception)
     return options

@@ -15,8 +15,8 @@ from ddpm_spec.evaluation.measure import Measure, Split
 from ddpm_spec.evaluation.model import open_run
 from ddpm_spec.evaluation.quality import Judge
 from ddpm_spec.evaluation.results import Results, bounds, judges_of, quality
-from ddpm_spec.machine import processes
-from ddpm_spec.reproduction.runs import MADE_BY, trained
+from ddpm_spec.machine import memory, processes
+from ddpm_spec.reproduction.runs import MADE_BY, Found, trained
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.terminal.console import Interrupt
 
@@ -42,6 +42,22 @@ class Plan:
     bound_images: int
     batch: int
     inception: Path | None
+    held: int = 0
+    """How often so many samples are in the memory at once."""
+
+    def check(self, image_shape: tuple[int, int, int]) -> None:
+        """Refuses more samples of such images than the memory can hold.
+
+        Raises:
+            InputError: with the memory needed and the memory there is.
+        """
+        memory.refuse_samples("--samples", self.samples, image_shape, self.held)
+
+    def trained(self, settings: Settings) -> Found:
+        """A run with these settings; see `runs.trained`."""
+        return trained(
+            settings, self.preset, self.runs, self.interrupt, lambda images: self.check(images.shape)
+        )
 
 
 @dataclass(frozen=True)
@@ -158,6 +174,7 @@ def open_for(plan: Plan, run: Path) -> Run:
     """This run, to be measured as asked."""
     source = plan.settings.source
     model = open_run(run, path=source.path or None, cache=source.cache or None)
+    plan.check(model.images.shape)
     convention = plan.settings.process.convention
     folder = run / "evaluation"
     measure = Measure(model, folder, plan.interrupt, plan.seed, plan.batch, convention)
@@ -172,7 +189,7 @@ def one_run(plan: Plan) -> Run:
     """
     if plan.run:
         return open_for(plan, plan.run)
-    found = trained(plan.settings, plan.preset, plan.runs, plan.interrupt)
+    found = plan.trained(plan.settings)
     if found.diverged:
         raise InputError(f"{found.run} diverged at step {found.diverged['step']}; change its settings")
     return open_for(plan, found.run)

@@ -1,13 +1,16 @@
 """The runs that a table or figure needs: found by their settings, gone on with, or trained."""
 
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ddpm_spec.data import Images
 from ddpm_spec.errors import InputError
 from ddpm_spec.machine import processes
 from ddpm_spec.runs import checkpoints
@@ -69,8 +72,16 @@ def _found(run: Path) -> Found:
     return Found(run, steps[-1] if steps else 0, diverged)
 
 
-def trained(settings: Settings, preset: str, runs: Path, interrupt: Interrupt) -> Found:
+def trained(
+    settings: Settings,
+    preset: str,
+    runs: Path,
+    interrupt: Interrupt,
+    check: Callable[[Images], object] = lambda images: None,
+) -> Found:
     """A run with these settings that has come to its end: found, gone on with, or trained in a new folder.
+
+    `check` is told the images before anything is trained, and may refuse them.
 
     Raises:
         InputError: for anything but divergence, which is a result.
@@ -81,15 +92,19 @@ def trained(settings: Settings, preset: str, runs: Path, interrupt: Interrupt) -
         console.print(f"{found.run}: has these settings, is used")
         return found
     run = found.run if found else processes.from_first(lambda: numbered_folder(runs, preset))
-    if found is None:
-        processes.from_first(lambda: settings.save(run / "settings.json"))
+    place = {"resume": run} if found else {"run": run}
+    options = TrainOptions(preset=preset, settings=settings, **place)
     start = time.monotonic()
     try:
-        with fit(TrainOptions(preset=preset, resume=run, settings=settings), interrupt) as (trainer, *_):
+        with fit(options, interrupt, check) as (trainer, *_):
             device, ranks = trainer.accelerator.device, trainer.accelerator.num_processes
     except Diverged as end:
         console.print(f"{run}: {end}")
         device, ranks = torch.device("cpu"), processes.count()
+    except InputError:
+        with contextlib.suppress(OSError):
+            run.rmdir()  # which it refuses where anything has been written
+        raise
     told = {"seconds": round(time.monotonic() - start, 1), "commit": commit(), **environment(device, ranks)}
     processes.from_first(
         lambda: write_atomically(run / MADE_BY, (json.dumps(told, indent=2) + "\n").encode())

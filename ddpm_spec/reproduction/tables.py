@@ -11,7 +11,7 @@ from ddpm_spec.evaluation.results import Results
 from ddpm_spec.reproduction import published
 from ddpm_spec.reproduction.plan import Made, Plan, Run, Table, one_run, open_for
 from ddpm_spec.reproduction.published import Published
-from ddpm_spec.reproduction.runs import find, trained
+from ddpm_spec.reproduction.runs import find
 from ddpm_spec.runs.presets import preset
 from ddpm_spec.runs.settings import Settings
 
@@ -123,7 +123,7 @@ def _ablation(plan: Plan, table: Published, lines: dict[int, Variant], name: Seq
     made, ours, own = Made(), {}, []
     for line, variant in lines.items():
         label = tuple(table.rows[line][k] for k in name)
-        found = trained(variant.of(plan.settings), plan.preset, plan.runs, plan.interrupt)
+        found = plan.trained(variant.of(plan.settings))
         if found.diverged:
             noted = f"{found.run.name}: diverged at step {found.diverged['step']:,}"
             ours[line] = f"– ({noted})"

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from ddpm_spec import data, pictures
-from ddpm_spec.data.taken import say
+from ddpm_spec.data.taken import copied, say
 from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import quality
@@ -61,10 +61,13 @@ def _train(args: list[str], interrupt: Interrupt) -> None:
 
 
 @contextlib.contextmanager
-def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, data.Images, Path, float]]:
+def fit(
+    options: TrainOptions, interrupt: Interrupt, check: Callable[[data.Images], object] = lambda images: None
+) -> Iterator[tuple[Trainer, data.Images, Path, float]]:
     """Trains what the options say to its last step: the trainer, its images, its folder, the seconds taken.
 
-    Until the block ends, no other process can train in that folder.
+    Until the block ends, no other process can train in that folder. `check` is told the images before that
+    and may refuse what is to be done with them.
 
     Raises:
         InputError: as `train`; `Diverged`, one of them, after noting it in the run.
@@ -75,10 +78,12 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, 
         if options.resume:
             held = lock.writing(options.resume)
             processes.from_first(lambda: alone.enter_context(held))
-        images = _load(options.settings, interrupt)
         with processes.together():
             accelerator = accelerator_for(options.settings)
+        images = _load(options.settings, accelerator, interrupt)
+        with processes.together():
             _check_fit(options, images, accelerator)
+            check(images)
         settings = processes.from_first(lambda: resolved(options.settings, accelerator.device))
         trainer = Trainer(settings, images, accelerator)
         run = processes.from_first(lambda: _open_run(options, trainer, alone))
@@ -88,11 +93,11 @@ def fit(options: TrainOptions, interrupt: Interrupt) -> Iterator[tuple[Trainer, 
         yield trainer, images, run, _fit(trainer, run, interrupt)
 
 
-def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
+def _load(settings: Settings, accelerator: Accelerator, interrupt: Interrupt) -> data.Images:
     """The images, which must be the same on every machine.
 
     Raises:
-        InputError: if they are not, or cannot be had.
+        InputError: if they are not, or cannot be had, or no network can be trained on them here.
         Interrupted: by a signal while they are decoded into the cache.
     """
 
@@ -113,7 +118,7 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
             settings.source,
             workers=workers,
             progress=decoding,
-            check=functools.partial(_fits, settings),
+            check=functools.partial(_fits, settings, accelerator),
         )
     )
     digest = processes.from_first(lambda: images.digest)
@@ -122,16 +127,18 @@ def _load(settings: Settings, interrupt: Interrupt) -> data.Images:
             raise InputError(
                 f"{settings.data} here is not what the first process has; give every machine the same images"
             )
-    say(images.taken)
+    say(images)
     if why := quality.why_no_judge(images):
         notice(f"the samples will not be judged: {why}")
     return images
 
 
-def _fits(settings: Settings, channels: int, side: int) -> torch.nn.Module:
-    """The network without its weights; images whose side it cannot halve so often are refused."""
+def _fits(settings: Settings, accelerator: Accelerator, channels: int, side: int) -> None:
+    """Refuses images of this shape that the network cannot halve so often, or the memory cannot hold."""
     with torch.device("meta"):
-        return settings.unet(channels, side)
+        network = settings.unet(channels, side)
+    parts = accelerator.num_processes * settings.training.accumulate
+    memory.refuse_training(settings, _count(network), (channels, side, side), accelerator.device, parts)
 
 
 def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelerator) -> None:
@@ -142,7 +149,7 @@ def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelera
     """
     settings = options.settings
     channels, side, _ = images.shape
-    network = _fits(settings, channels, side)
+    _fits(settings, accelerator, channels, side)  # once more for images that are not decoded
     sides = [side >> level for level in range(len(settings.network.multipliers))]
     asked = settings.network.attention
     if not options.resume and asked != preset(options.preset).network.attention:  # a default may do nothing
@@ -167,7 +174,6 @@ def _check_fit(options: TrainOptions, images: data.Images, accelerator: Accelera
             f"--batch is {settings.training.batch}; it must be at most {len(images.train):,}, "
             "the training images there are"
         )
-    memory.refuse_training(settings, _count(network), images.shape, accelerator.device, parts)
     memory.refuse_samples("--samples", settings.evaluation.samples, images.shape)
 
 
@@ -334,6 +340,7 @@ def _evaluate(
         short_chain=chain.too_short(settings, images),
         no_figures=quality.why_no_judge(images),
         taken=images.taken,
+        copies=copied(images.copies, len(images.held_out)) if images.copies else "",
     )
 
 

@@ -13,6 +13,7 @@ import markupsafe
 from ddpm_spec.data.taken import Taken
 from ddpm_spec.evaluation.bound import Bound
 from ddpm_spec.evaluation.quality import Figures
+from ddpm_spec.evaluation.report import files
 from ddpm_spec.runs.folders import write_atomically
 from ddpm_spec.runs.settings import Settings
 from ddpm_spec.terminal.sections import Section, print_sections
@@ -57,6 +58,8 @@ class Report:
     """Why grey images with labels have no figures."""
     taken: tuple[Taken, ...] = ()
     """The files of the images, where they are files: how many were found, used and left out."""
+    copies: str = ""
+    """What is to be said of held-out images that are training images too."""
 
 
 def sections(r: Report) -> list[Section]:
@@ -76,7 +79,7 @@ def sections(r: Report) -> list[Section]:
             alt="Loss of every training step, and its running mean",
             notes=(f"Mean over the last tenth: {r.loss:.4f}. {_objective(r.settings)}",),
         ),
-        *([_files(r)] if r.taken else []),
+        *files(r.taken),
         _time(r),
         _machine(r),
         _settings(r),
@@ -191,18 +194,11 @@ def _bound(r: Report) -> Section:
             + (histograms if r.histogram else ""),
             course + mismatch,
             *([f"The chain is too short: {r.short_chain}."] if r.short_chain else []),
+            *([f"{r.copies}."] if r.copies else []),
             *([_bin(r.levels, r.bin_in_sigmas)] if r.bin_in_sigmas else []),
         ),
         mark=3,
     )
-
-
-def _files(r: Report) -> Section:
-    rows = tuple((part.place, f"{part.found:,}", f"{part.used:,}") for part in r.taken)
-    left_out = tuple(
-        f"Left out of {part.place}: {'; '.join(part.left_out)}." for part in r.taken if part.left_out
-    )
-    return Section("Images", ("", "found", "used"), rows, left_out)
 
 
 def _time(r: Report) -> Section:

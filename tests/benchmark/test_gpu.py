@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -300,6 +301,7 @@ def test_a_finished_part_is_not_run_again_and_a_failed_one_is(monkeypatch, tmp_p
     assert {"format", "surroundings", "parts"} == record.keys()
     assert record["surroundings"]["tiny"] is True
     assert record["parts"]["two"]["said"] == ["found two"]
+    assert abs(date.today() - date.fromisoformat(record["parts"]["two"]["date"])) <= timedelta(days=1)
 
 
 def test_what_is_finished_is_in_the_file_before_the_next_part_begins(monkeypatch, tmp_path):

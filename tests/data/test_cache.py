@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ddpm_spec.data import cache
-from ddpm_spec.data.images import Unread
+from ddpm_spec.data.images import Read
 from ddpm_spec.errors import InputError
 
 IMAGES = torch.arange(600 * 3 * 4 * 4).remainder(251).to(torch.uint8).view(600, 3, 4, 4)
@@ -27,25 +27,32 @@ class Never:
     def __len__(self) -> int:
         return len(IMAGES)
 
-    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+    def read(self, indices: torch.Tensor) -> Read:
         raise AssertionError("decoded again")
 
 
-class Fails(Never):
-    """A store whose image 270 cannot be read."""
+class Whole(Never):
+    """A store of all of them, of which the images 5 and 300 are the first of several."""
 
-    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+    def read(self, indices: torch.Tensor) -> Read:
+        return Read(IMAGES[indices], {}, [index for index in indices.tolist() if index in (5, 300)])
+
+
+class Fails(Whole):
+    """A store whose image 270 is not like the others."""
+
+    def read(self, indices: torch.Tensor) -> Read:
         if 270 in indices:
-            raise InputError("image 270 is damaged")
-        return IMAGES[indices]
+            raise InputError("image 270 is larger")
+        return super().read(indices)
 
 
-class Slow(Never):
+class Slow(Whole):
     """A store that takes its time."""
 
-    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+    def read(self, indices: torch.Tensor) -> Read:
         time.sleep(0.5)
-        return IMAGES[indices]
+        return super().read(indices)
 
 
 @pytest.fixture
@@ -62,18 +69,19 @@ def test_images_are_decoded_once_and_their_digest_is_kept(folder, workers):
         seen.append(count)
         yield seen.append
 
-    images, digest, _ = cache.kept(IMAGES, folder, workers=workers, progress=progress)
+    images, digest, _, several = cache.kept(Whole(), folder, workers=workers, progress=progress)
     assert images.equal(IMAGES)
     assert digest == hashlib.sha256(IMAGES.numpy().tobytes()).hexdigest()
     assert seen == [600, 256, 256, 88]
-    again, same, _ = cache.kept(Never(), folder)
+    again, same, _, known = cache.kept(Never(), folder)
     assert again.equal(IMAGES)
     assert same == digest
+    assert known == several == [5, 300]
     assert {p.name for p in folder.parent.iterdir()} <= {"set", "set.lock"}
 
 
 def test_they_are_mapped_not_read(folder):
-    images, *_ = cache.kept(IMAGES, folder)
+    images, *_ = cache.kept(Whole(), folder)
     with (folder / "images.u8").open("r+b") as file:
         file.write(b"\xff")
     assert images[0, 0, 0, 0] == 255
@@ -83,7 +91,7 @@ def test_they_are_mapped_not_read(folder):
 
 @pytest.mark.parametrize("damage", ["cut", "no notes", "other notes", "other shape"])
 def test_what_is_not_whole_is_decoded_again(folder, damage):
-    _, digest, _ = cache.kept(IMAGES, folder)
+    _, digest, *_ = cache.kept(Whole(), folder)
     content = (folder / "images.u8").read_bytes()
     if damage == "cut":
         (folder / "images.u8").write_bytes(content[:-1])
@@ -91,14 +99,14 @@ def test_what_is_not_whole_is_decoded_again(folder, damage):
         (folder / "about.json").unlink()
     else:
         (folder / "about.json").write_text("{" if damage == "other notes" else '{"shape": [1], "sha256": ""}')
-    images, same, _ = cache.kept(IMAGES, folder)
+    images, same, *_ = cache.kept(Whole(), folder)
     assert images.equal(IMAGES)
     assert same == digest
     assert (folder / "images.u8").read_bytes() == content
 
 
-def test_an_image_that_cannot_be_read_leaves_nothing(folder):
-    with pytest.raises(InputError, match="image 270 is damaged"):
+def test_an_image_that_is_refused_leaves_nothing(folder):
+    with pytest.raises(InputError, match="image 270 is larger"):
         cache.kept(Fails(), folder)
     assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
 
@@ -106,12 +114,10 @@ def test_an_image_that_cannot_be_read_leaves_nothing(folder):
 class Holes(Never):
     """A store that lacks the images 3, 270 and 599."""
 
-    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+    def read(self, indices: torch.Tensor) -> Read:
         lacking = [index for index in indices.tolist() if index in (3, 270, 599)]
-        if lacking:
-            there = [index for index in indices.tolist() if index not in lacking]
-            raise Unread({i: f"image {i} is gone; mend it" for i in lacking}, IMAGES[there])
-        return IMAGES[indices]
+        there = [index for index in indices.tolist() if index not in lacking]
+        return Read(IMAGES[there], {i: f"image {i} is gone; mend it" for i in lacking}, [])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -123,14 +129,14 @@ def test_images_that_cannot_be_read_are_named_together_or_left_out(folder, worke
     with pytest.raises(InputError, match=line):
         cache.kept(Holes(), folder, workers=workers)
     assert not folder.exists()
-    images, digest, left_out = cache.kept(Holes(), folder, skip=True, workers=workers)
+    images, digest, left_out, _ = cache.kept(Holes(), folder, skip=True, workers=workers)
     there = torch.cat([IMAGES[:3], IMAGES[4:270], IMAGES[271:599]])
     assert images.equal(there)
     assert digest == hashlib.sha256(there.numpy().tobytes()).hexdigest()
     assert list(left_out) == [3, 270, 599]
     again = cache.kept(Never(), folder, skip=True)
     assert again.images.equal(there)
-    assert again[1:] == (digest, left_out)
+    assert again[1:] == (digest, left_out, [])
     with pytest.raises(InputError, match=line):
         cache.kept(Never(), folder)
 
@@ -144,7 +150,7 @@ def test_an_interruption_leaves_nothing(folder):
         yield done
 
     with pytest.raises(KeyboardInterrupt):
-        cache.kept(IMAGES, folder, progress=stopped)
+        cache.kept(Whole(), folder, progress=stopped)
     assert {p.name for p in folder.parent.iterdir()} <= {"set.lock"}
 
 
@@ -158,7 +164,7 @@ def test_a_process_that_is_killed_leaves_nothing_that_is_taken(folder):
     os.kill(child.pid or 0, signal.SIGKILL)
     child.join()
     assert not folder.exists()
-    assert cache.kept(IMAGES, folder)[0].equal(IMAGES)
+    assert cache.kept(Whole(), folder)[0].equal(IMAGES)
     assert not folder.with_name("set.part").exists()
 
 
@@ -175,7 +181,7 @@ def test_two_processes_that_want_the_same_decode_it_once(folder):
 def test_no_room(folder, monkeypatch):
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: cache.shutil._ntuple_diskusage(10, 9, 1000))
     with pytest.raises(InputError, match=r"takes 0\.0 GB and its disk has 0\.0 GB free; free some"):
-        cache.kept(IMAGES, folder)
+        cache.kept(Whole(), folder)
     assert not folder.exists()
 
 
@@ -186,7 +192,7 @@ def test_a_disk_that_fills_up(folder):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
         try:
-            cache.kept(IMAGES, folder)
+            cache.kept(Whole(), folder)
         except InputError as error:
             os._exit(7 if "cannot be written (File too large); free some disk" in str(error) else 8)
         os._exit(0)
@@ -197,4 +203,20 @@ def test_a_disk_that_fills_up(folder):
 def test_a_place_that_is_none(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be written \(.*\); free some disk, name another folder"):
-        cache.kept(IMAGES, tmp_path / "file" / "set")
+        cache.kept(Whole(), tmp_path / "file" / "set")
+
+
+def test_a_whole_cache_on_a_disk_that_is_read_only(folder, monkeypatch):
+    """Nothing is written to use it, not even a lock."""
+
+    def refused(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    cache.kept(Whole(), folder)
+    monkeypatch.setattr(cache.FileLock, "acquire", refused)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    assert cache.kept(Never(), folder).images.equal(IMAGES)
+    with pytest.raises(
+        InputError, match=r"cannot be written \(Read-only file system\); free some disk, name"
+    ):
+        cache.kept(Whole(), folder.with_name("other"))

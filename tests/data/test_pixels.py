@@ -23,6 +23,12 @@ def decoded(folder: Path, grey: bool = True) -> torch.Tensor:
     return Decoded(Folder(folder), 0, grey)[torch.tensor([0])][0]
 
 
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format=kind, **options)
+    return out.getvalue()
+
+
 def row(*levels: int) -> torch.Tensor:
     return torch.tensor(levels, dtype=torch.uint8)
 
@@ -190,6 +196,48 @@ def test_the_first_of_several_frames_is_taken(tmp_path, name):
     frames = [Image.new("RGB", (2, 2), (level, level, level)) for level in (40, 90, 200)]
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
     assert decoded(tmp_path).unique().tolist() == [40]
+    frames[0].save(tmp_path / f"one-{name}", lossless=True)
+    (tmp_path / "b.jpg").write_bytes(encoded(frames[0], "jpeg"))
+    read = Decoded(Folder(tmp_path), 0, False).read(torch.arange(3))
+    assert read.several == [0]
+
+
+def test_files_with_several_frames_are_counted(tmp_path):
+    """At every start, also where the decoded images are there already."""
+    first, second = Image.new("RGB", (2, 2), "red"), Image.new("RGB", (2, 2), "blue")
+    for part, names in (("train", ["a.gif", "b.gif", "c.png"]), ("test", ["a.png"])):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        for name in names:
+            more = {"save_all": True, "append_images": [second]} if name.endswith("gif") else {}
+            first.save(tmp_path / "set" / part / name, **more)
+    train = tmp_path / "set" / "train"
+    said = (
+        f"{train}: 3 found, 3 used; left out: of 2 all frames or pages but the first "
+        f"({train / 'a.gif'}, {train / 'b.gif'})"
+    )
+    source = Source(path=str(tmp_path / "set"), cache=str(tmp_path / "cache"))
+    for _ in range(2):
+        assert [str(part) for part in load("folder", source).taken] == [
+            said,
+            f"{tmp_path / 'set' / 'test'}: 1 found, 1 used",
+        ]
+
+
+def test_layers_are_no_frames_and_what_is_damaged_behind_the_first_frame_is_there(tmp_path):
+    class Layered:
+        format, is_animated = "PSD", True
+
+    assert not pixels._more(Layered())
+    frames = [Image.fromarray(np.random.default_rng(i).integers(0, 256, (2, 2), np.uint8)) for i in (0, 1)]
+    content = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])
+
+    class Damaged(Layered):
+        @property
+        def is_animated(self):
+            raise struct.error
+
+    assert pixels._more(Damaged())
+    assert pixels.several(pixels.read(content))
 
 
 def old_way(path: Path, mode: str) -> bytes:

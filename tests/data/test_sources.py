@@ -414,7 +414,7 @@ def test_what_is_passed_over_is_counted(folder, cache_gb):
     assert [(part.found, part.used, len(part.left_out)) for part in halves] == [(10, 4, 2), (1, 1, 0)]
 
 
-@pytest.mark.parametrize("suffix", ["gif", "tga", "jp2", "avif", "JPG", "pgm"])
+@pytest.mark.parametrize("suffix", ["gif", "tga", "jp2", "avif", "JPG", "pgm", "mpo"])
 def test_every_suffix_that_pillow_reads_is_taken(tmp_path, suffix):
     for part in ("train", "test"):
         (tmp_path / "set" / part).mkdir(parents=True)
@@ -525,6 +525,75 @@ def test_no_more_than_10_000_are_held_out(monkeypatch):
     assert images.held_out[0].flatten().tolist() == [190_000 % 256, 190_000 // 256 % 256, 2]
     with pytest.raises(InputError, match="decoded as needed, and this needs all of it at once"):
         images.whole()
+
+
+def classes_of(images) -> tuple[list[int], list[int]]:
+    """How many of each class train, and how many are held out."""
+    return np.bincount(images.train_labels).tolist(), np.bincount(images.held_out_labels).tolist()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "held_out"), [((20, 10, 30), [2, 1, 3]), ((4, 3, 3), [1]), ((1, 25), [0, 3])]
+)
+def test_a_tenth_of_each_class_is_held_out(tmp_path, sizes, held_out):
+    """By name alone it would be all of the last class, and nothing of the others."""
+    for name, size in zip("abc", sizes, strict=False):
+        (tmp_path / "set" / "train" / name).mkdir(parents=True)
+        for i in range(size):
+            Image.new("L", (2, 2), 60 * "abc".index(name) + i).save(
+                tmp_path / "set" / "train" / name / f"{i:02}.png"
+            )
+    images = load("folder", source(tmp_path / "set", held_out_part=""))
+    train = [size - out for size, out in zip(sizes, [*held_out, 0, 0], strict=False)]
+    assert classes_of(images) == (train, held_out)
+    levels = [
+        60 * c + i for c, (s, n) in enumerate(zip(sizes, held_out, strict=False)) for i in range(s - n, s)
+    ]
+    assert images.held_out[:, 0, 0, 0].tolist() == levels  # the last ones
+    assert images.whole()[:, 0, 0, 0].tolist() == sorted(
+        {60 * c + i for c, s in enumerate(sizes) for i in range(s)}.difference(levels)
+    )
+    assert images.taken[1].place.endswith("train, held out, evenly from the classes")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "test"),
+        ("", ""),
+        ("train", "train"),
+        ("train", "train/cat"),
+        ("train/../test", "test"),
+        ("train", "link"),
+    ],
+)
+def test_what_is_held_out_is_not_trained_on(folder, parts):
+    """The training images of '' are those of all parts below."""
+    place, *_ = folder
+    (place / "link").symlink_to(place / "train" / "dog")
+    train, held_out = parts
+    if not held_out:
+        assert classes_of(load("folder", source(place, train_part=train, held_out_part="")))[1] == [0, 0, 1]
+        return
+    with pytest.raises(
+        InputError, match=r"hold the same images, which would be trained on and held out; name"
+    ):
+        load("folder", source(place, train_part=train, held_out_part=held_out))
+
+
+def test_one_split_or_one_lmdb_cannot_be_both_parts(tmp_path):
+    with lmdb.open(str(tmp_path / "x")) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b"a", encoded(picture()))
+    with pytest.raises(InputError, match="-train-part x and --held-out-part x hold the same images"):
+        load("lsun", source(tmp_path, train_part="x", held_out_part="x"))
+    with pytest.raises(InputError, match=r"-train-part x and --held-out-part \./x/ hold the same images"):
+        load("lsun", source(tmp_path, train_part="x", held_out_part="./x/"))
+    features = datasets.Features({"img": datasets.Image()})
+    (tmp_path / "set").mkdir()
+    rows = datasets.Dataset.from_dict({"img": [picture()]}, features=features)
+    rows.to_parquet(tmp_path / "set" / "train-0.parquet")
+    with pytest.raises(InputError, match="--train-part train and --held-out-part train hold the same"):
+        load("hub", source(tmp_path / "set", held_out_part="train"))
 
 
 def test_parts_of_two_sizes_need_a_size(folder):

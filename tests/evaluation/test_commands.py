@@ -12,9 +12,10 @@ import time
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from PIL import Image
 from small_run import SMALL
 
-from ddpm_spec.data import load
+from ddpm_spec.data import Source, load
 from ddpm_spec.errors import InputError
 from ddpm_spec.evaluation import features
 from ddpm_spec.evaluation.commands import evaluate
@@ -176,6 +177,30 @@ def test_weights_without_a_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr("ddpm_spec.interop.weights.open_weights", lambda argument: other)
     with pytest.raises(InputError, match=r"makes images of 3×32×32, --preset small has 1×8×8"):
         open_model("theirs", "small")
+
+
+@pytest.mark.parametrize("side", [6, 31])
+def test_images_of_another_shape_are_refused_by_the_first_of_them(run, tmp_path, monkeypatch, side):
+    """For weights and for a run: decoding them all may take an hour."""
+    from ddpm_spec.interop.weights import OpenWeights
+    from ddpm_spec.runs import presets
+
+    for part in ("train", "test"):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        Image.new("RGB", (side, side)).save(tmp_path / "set" / part / "0.png")
+    source = Source(path=str(tmp_path / "set"), cache=str(tmp_path / "cache"))
+    pictures = dataclasses.replace(SMALL, data="folder", source=source)
+    monkeypatch.setitem(presets.PRESETS, "pictures", pictures)
+    opened = OpenWeights(SMALL.unet(3, 8), SMALL.process, (3, 8, 8), {"sha256": ""})
+    monkeypatch.setattr("ddpm_spec.interop.weights.open_weights", lambda argument: opened)
+    monkeypatch.setattr("ddpm_spec.data.cache.kept", None)
+    with pytest.raises(InputError, match=rf"^theirs makes images of 3×8×8, --preset pictures has 3×{side}×"):
+        open_model("theirs", "pictures")
+    pictures.save(run / "settings.json")
+    with pytest.raises(
+        InputError, match=rf"was trained on images of 1×8×8, but .*set has 3×{side}×{side} now"
+    ):
+        open_run(run, "cpu")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from small_run import SMALL, finished
 from torch import Tensor
 
-from ddpm_spec.data import Images, from_unit
+from ddpm_spec.data import Images, Source, from_unit
 from ddpm_spec.errors import InputError
 from ddpm_spec.interop.card import card
 from ddpm_spec.interop.export import export, write_pipeline
@@ -246,8 +246,28 @@ def test_the_card_has_the_figures_and_the_samples_of_these_weights(tmp_path, ima
     assert [figure for figure in FIGURES if figure not in text] == []
     assert "(samples.png)" in text
     assert (tmp_path / "out" / "samples.png").read_bytes() == b"a picture"
-    for words in ("license: unknown", "CC BY 4.0", "| lr | 0.002 |", "1×8×8", "digits"):
+    for words in ("license: unknown", "archive.ics.uci.edu", "| lr | 0.002 |", "1×8×8", "digits"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "shown"),
+    [
+        ("folder", "/home/me/my_cats", r"folder, my\_cats"),
+        ("hub", "me/cats", r"hub, me\/cats"),
+        ("lsun", "x", "lsun, x"),
+    ],
+)
+def test_the_card_says_which_images_and_how_they_were_read(data, path, shown):
+    """But not in whose home they lie."""
+    source = Source(path=path, train_part="a|b", held_out_part="", image_size=8, grey=True)
+    settings = dataclasses.replace(SMALL, data=data, source=source)
+    text = card(settings, SHAPE, run="run", checkpoint="checkpoint-3", weights="ema")
+    assert f"Images: {shown}, 1×8×8" in text
+    assert "/home" not in text
+    for row in (r"| train_part | a\|b |", "| held_out_part |  |", "| image_size | 8 |", "| grey | True |"):
+        assert row in text
+    assert "image_size" not in card(SMALL, SHAPE, run="run", checkpoint="checkpoint-3", weights="ema")
 
 
 @pytest.mark.parametrize("other", ["raw", "another step", "another process", "damaged", "half", "none"])

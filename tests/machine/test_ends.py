@@ -22,8 +22,8 @@ PAIR = os.environ | {
     "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
 }  # fmt: skip
 """The environment of two processes."""
-ENDS = int(os.environ.get("ENDS", "40"))
-"""Pairs in a row; 300 for a change of what ends them."""
+ENDS = int(os.environ.get("ENDS", "10"))
+"""Pairs in a row. Something that keeps a group shows in each of them; ask for 300 to see what is rarer."""
 
 DIED = "error: another process of this run has died; start again"
 """What the first process says when the second is gone."""

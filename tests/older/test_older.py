@@ -49,13 +49,18 @@ class Build(NamedTuple):
         return np.load(HERE / self.folder.name / "expected" / f"{name}.npy")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def judges_of_our_own() -> None:
+    """Other tests train a lesser classifier on these images."""
+    judges_of.cache_clear()
+
+
 @pytest.fixture(params=BUILDS)
 def build(request, tmp_path, monkeypatch) -> Iterator[Build]:
     folder = tmp_path / request.param
     shutil.copytree(HERE / request.param, folder)
     monkeypatch.chdir(folder)
     torch.set_num_threads(1)
-    judges_of.cache_clear()  # other tests train a lesser classifier on these images
     with threadpool_limits(1):
         yield Build(folder, json.loads((folder / "expected" / "expected.json").read_text(encoding="utf-8")))
 

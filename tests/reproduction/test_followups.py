@@ -18,7 +18,7 @@ from ddpm_spec.evaluation.quality import Judge
 from ddpm_spec.formulas.bound import variance_mismatch
 from ddpm_spec.formulas.posterior import posterior_variance
 from ddpm_spec.formulas.step import Step
-from ddpm_spec.reproduction import followups, published, runs
+from ddpm_spec.reproduction import followups, plan, published, runs
 from ddpm_spec.reproduction.commands import reproduce
 from ddpm_spec.reproduction.tables import OWN
 from ddpm_spec.runs import presets
@@ -173,8 +173,9 @@ def test_a_second_call_trains_and_draws_nothing(folder, result, monkeypatch):
 
 
 def test_a_change_that_diverges_is_shown_with_its_step(folder, tmp_path, monkeypatch):
-    ended = dataclasses.replace(runs.find(BASE, folder), diverged={"step": 5})
-    monkeypatch.setattr(followups, "trained", lambda *asked: ended)
+    found = runs.find(BASE, folder)
+    ended = dataclasses.replace(found, diverged={"step": 5})
+    monkeypatch.setattr(plan, "trained", lambda settings, *asked: found if settings == BASE else ended)
     monkeypatch.setattr(followups, "STEPS", ())
     reproduce(["followups", "--runs", str(folder), "--out", str(tmp_path)])
     made = json.loads((tmp_path / "followups-digits.json").read_text())

@@ -1,17 +1,23 @@
 """Every target, from nothing to its files, on the small preset."""
 
+import dataclasses
 import json
 import re
 
 import pytest
+from PIL import Image
 from small_run import SMALL, small
 
+from ddpm_spec.data import Source
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation.model import _loaded
+from ddpm_spec.machine import memory
 from ddpm_spec.reproduction import published, runs
 from ddpm_spec.reproduction.commands import reproduce
 from ddpm_spec.reproduction.makers import MAKERS
 from ddpm_spec.reproduction.targets import TARGETS
 from ddpm_spec.runs import presets
+from ddpm_spec.training.loop import Trainer
 
 PUBLISHED = {
     "table1": published.TABLE_1,
@@ -196,6 +202,46 @@ def test_bad_options_in_one_line(words, message, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         reproduce([*words, "--runs", str(tmp_path)])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("target", "held"), [("table1", 2), ("fig10", 42), ("followups", 2)])
+def test_more_samples_than_the_memory_holds_are_refused_before_any_training(
+    target, held, tmp_path, monkeypatch
+):
+    need = held * 100 * 64
+    monkeypatch.setattr(memory, "memory_of", lambda device: need - 1)
+    monkeypatch.setattr(Trainer, "run", None)
+    words = [target, "--samples", "100", "--runs", str(tmp_path)]
+    monkeypatch.setattr(memory, "refuse_training", lambda *_: None)
+    with pytest.raises(
+        InputError, match=rf"--samples is 100; so many images need {need / 1e9:.1f} GB of mem"
+    ):
+        reproduce(words)
+    assert list(tmp_path.glob("digits-*")) == []
+
+
+def test_a_run_that_is_there_is_measured_within_the_memory(tmp_path, monkeypatch):
+    made(tmp_path, "fig3")
+    monkeypatch.setattr(memory, "memory_of", lambda device: 2 * 100 * 64 - 1)
+    run = str(tmp_path / "digits-1")
+    with pytest.raises(InputError, match="--samples is 100; so many images need"):
+        reproduce(["table3", "--from", run, "--samples", "100", "--runs", str(tmp_path)])
+    made(tmp_path, "fig3", "--samples", "100")  # it draws 64 at most
+
+
+def test_files_that_are_left_out_are_said(tmp_path, monkeypatch, capsys):
+    for part in ("train", "test"):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        for i in range(6):
+            Image.new("L", (8, 8), 40 * i + len(part)).save(tmp_path / "set" / part / f"{i}.png")
+    (tmp_path / "set" / "train" / "x.heic").touch()
+    source = Source(path=str(tmp_path / "set"), cache=str(tmp_path / "cache"), grey=True)
+    monkeypatch.setitem(presets.PRESETS, "digits", dataclasses.replace(small(), data="folder", source=source))
+    made(tmp_path, "fig3")
+    capsys.readouterr()
+    _loaded.cache_clear()
+    made(tmp_path, "fig3")
+    assert "train: 7 found, 6 used; left out: 1 whose suffix" in capsys.readouterr().err
 
 
 @pytest.mark.slow

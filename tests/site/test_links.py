@@ -1,5 +1,6 @@
 """Every link inside the built site leads somewhere, and every anchor exists once."""
 
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -24,13 +25,13 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.ids: list[str] = []
+        self.ids: Counter[str] = Counter()
         self.links: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        self.ids += [found["id"]] if found.get("id") else []
+        self.ids.update([found["id"]] if found.get("id") else [])
         self.links += [found[name] for name in ("href", "xlink:href", "src") if found.get(name)]
 
 
@@ -69,26 +70,30 @@ def test_the_check_itself(tmp_path: Path) -> None:
     ]
 
 
-def test_every_link_leads_somewhere(site: Path) -> None:
-    pages = read(site)
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, Page]:
+    return read(site)
+
+
+def test_every_link_leads_somewhere(pages: dict[str, Page], site: Path) -> None:
     assert len(pages) > 10
-    del pages[HOST + "404.html"]  # served under any address, so its links are absolute
-    assert broken(pages, site) == []
+    # The page of what is not found is served under any address, so its links are absolute.
+    found = {address: page for address, page in pages.items() if address != HOST + "404.html"}
+    assert broken(found, site) == []
 
 
-def test_every_id_is_there_once(site: Path) -> None:
-    for address, page in read(site).items():
-        double = {name for name in page.ids if page.ids.count(name) > 1 and not name.startswith("__")}
+def test_every_id_is_there_once(pages: dict[str, Page]) -> None:
+    for address, page in pages.items():
+        double = {name for name, count in page.ids.items() if count > 1 and not name.startswith("__")}
         assert not double, f"{address}: {double}"
 
 
-def test_every_statement_and_gap_has_its_anchor_on_its_page_and_nowhere_else(site: Path) -> None:
-    pages = read(site)
+def test_every_statement_and_gap_has_its_anchor_on_its_page_and_nowhere_else(pages: dict[str, Page]) -> None:
     for anchor, place in PLACES.items():
         holding = [address for address, page in pages.items() if anchor in page.ids]
         assert holding == [f"{HOST}{place}/"], anchor
 
 
-def test_every_statement_and_gap_is_reached_from_the_status_page(site: Path) -> None:
-    links = {urljoin(HOST + "check/", link) for link in read(site)[HOST + "check/"].links}
+def test_every_statement_and_gap_is_reached_from_the_status_page(pages: dict[str, Page]) -> None:
+    links = {urljoin(HOST + "check/", link) for link in pages[HOST + "check/"].links}
     assert [anchor for anchor, place in PLACES.items() if f"{HOST}{place}/#{anchor}" not in links] == []

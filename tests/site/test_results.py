@@ -9,10 +9,16 @@ import pytest
 pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
 
 from ddpm_spec.reproduction.targets import TARGETS
+from ddpm_spec.site.printing import gpu
+from ddpm_spec.site.printing.embeds import embedded
 from ddpm_spec.site.printing.results import section
 
 DOCS = Path(__file__).parents[2] / "docs"
-STORED = {path.stem: json.loads(path.read_text()) for path in (DOCS / "results").glob("*.json")}
+STORED = {
+    path.stem: json.loads(path.read_text())
+    for path in (DOCS / "results").glob("*.json")
+    if not path.stem.startswith("gpu")
+}
 
 
 def test_the_page_has_a_place_for_every_target() -> None:
@@ -90,3 +96,46 @@ def test_what_is_not_stored_is_said_to_be_missing(tmp_path: Path) -> None:
     assert section("fig3-digits", tmp_path, "..") == (
         "Not stored yet: `python -m ddpm_spec.reproduce fig3 --preset digits` makes it.\n"
     )
+
+
+# ------------------------------------------------------------------------------------------ on a GPU
+
+SURROUNDINGS = {
+    "commit": "0123456789abcdef", "tiny": False, "device": "NVIDIA H200", "memory_gb": 140, "processes": 1,
+    "cuda": "13.0", "torch": "2.14.1", "diffusers": None, "python": "3.11.7",
+}  # fmt: skip
+PART = {"date": "2026-12-01", "seconds": 61.2, "said": ["training: 7,000 images/s", "  of | which\n<b>"]}
+
+
+def test_what_a_gpu_found_is_a_table_on_the_page_of_results(tmp_path: Path) -> None:
+    record = {"format": 1, "surroundings": SURROUNDINGS, "parts": {"CIFAR10's network, compiled": PART}}
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "gpu-h200.json").write_text(json.dumps(record))
+    assert "\n![[results#gpu]]\n" in (DOCS / "train" / "results.md").read_text()
+    shown = embedded("results", "gpu", tmp_path, "train/results.md", str)
+    assert shown.startswith("## On a GPU { #gpu }\n")
+    assert (
+        "\n| part | what was found | date |\n|---|---|---|\n| CIFAR10's network, compiled "
+        "| training: 7,000 images/s <br> of &#124; which <br> &lt;b&gt; | 2026-12-01 |\n" in shown
+    )
+    assert (
+        "\nNVIDIA H200, 140\xa0GB; CUDA 13.0, torch 2.14.1, Python 3.11.7; commit 0123456789ab. "
+        "[All numbers](../results/gpu-h200.json).\n" in shown
+    )
+
+
+def test_each_gpu_has_its_table_and_a_trial_is_called_one(tmp_path: Path) -> None:
+    for name, more in (("gpu", {}), ("gpu-tiny", {"tiny": True, "processes": 2, "memory_gb": None})):
+        record = {"surroundings": SURROUNDINGS | more, "parts": {name: PART}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    first, second = gpu.section(tmp_path, "..").split("| part |")[1:]
+    assert "| gpu |" in first
+    assert "trial" not in first
+    assert "| gpu-tiny |" in second
+    assert "\n2 × NVIDIA H200; CUDA" in second
+    assert "in a tiny size, as a trial." in second
+
+
+def test_without_a_gpu_nothing_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "fig3-digits.json").write_text("{}")
+    assert gpu.section(tmp_path, "..") == ""

@@ -23,6 +23,7 @@ from PIL import Image
 from small_run import SMALL, finished
 
 from ddpm_spec.__main__ import _list
+from ddpm_spec.machine import memory
 from ddpm_spec.runs import checkpoints
 from ddpm_spec.runs.lock import LOCK
 from ddpm_spec.terminal.commands import words
@@ -195,6 +196,11 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("--data hub --path pics", "pics is a folder of pictures here; did you mean --data folder?"),
         ("--preset cifar10 --path pics", "pics is a folder of pictures here; did you mean --data folder?"),
         ("--data fashion-mnist --path empty", "empty"),
+        (f"--data folder --path {LONG}", "there is no folder xxx"),
+        (f"--data lsun --path {LONG}", "data.mdb"),
+        (f"--data hub --path {LONG}", "split train cannot be had"),
+        (f"--data fashion-mnist --path {LONG}", "cannot be read (File name too long); name the folder"),
+        (f"--data folder --path pics --cache {LONG}", "cannot be written (File name too long)"),
         ("--run full", "full is not empty; name a new folder"),
         ("--run file", "file is a file; name another folder"),
         ("--run file/run", "cannot be written (Not a directory)"),
@@ -255,7 +261,8 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("file", "file"),
         ("empty", "empty is neither a run folder nor one of diffusers"),
         ("[/b]", "[/b]"),
-        (LONG, "xxx"),
+        (LONG, "xxx here; give a folder, a file, or a hub id"),
+        (f"run --inception {LONG}", "which is no file; name one, or leave it away"),
         (".", "did you mean "),
         ("run --preset digits", "run is a run and knows its data; leave --preset away"),
         ("run --seed -1", "--seed is -1; it must be from 0 to 4294967295"),
@@ -299,6 +306,12 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("fig6 --path pics", "digits takes no --path"),
         ("fig6 --preset cifar10 --path pics", "pics is a folder of pictures here"),
         ("fig6 --runs file", "file"),
+        (f"fig6 --runs {LONG}", "cannot be written (File name too long); name another"),
+        (f"fig6 --from run --out {LONG}", "cannot be written (File name too long); name another with --out"),
+        (f"fig6 --from run --inception {LONG}", "which is no file; name one, or leave it away"),
+        ("fig6 --from run --inception nowhere", "--inception is nowhere, which is no file"),
+        ("fig6 --from run --inception file", "colour images of 256 levels, which digits has not"),
+        ("fig6 --preset cifar10 --inception file", "FID and IS "),
         ("fig6 --zzz", "no option --zzz"),
     ],
     "export": [
@@ -308,7 +321,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("run full", "full exists already; name a new folder"),
         ("run file", "file exists already; name a new folder"),
         ("run file/out", "file/out could not be written"),
-        (f"run {LONG}", "File name too long"),
+        (f"run {LONG}", "could not be written (File name too long); free some disk, or name another folder"),
         ("run /proc/out", "/proc/out could not be written"),
         ("run out --weights both", "invalid choice 'both'"),
         ("run out more", "no option more"),
@@ -323,6 +336,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("--only nothing", "--only is nothing; it must be part of a name"),
         ("--only [/b]", "--only is [/b]; it must be part of a name"),
         ("--out empty", "--out is empty, which is a folder; name a file"),
+        (f"--out {LONG}", "which cannot be written"),
         ("--out nowhere/benchmark.json", "--out is nowhere/benchmark.json, which cannot be written"),
         ("--zzz", "no option --zzz"),
         ("more", "no option more"),
@@ -374,8 +388,8 @@ def everything(place: Path) -> dict[Path, tuple[int, ...]]:
     return {path: () if path.is_dir() else (s.st_size, s.st_mtime_ns) for path, s in found.items()}
 
 
-@pytest.mark.parametrize(("command", "words", "line"), CASES, ids=[f"{c} {w}"[:60] for c, w, _ in CASES])
-def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command, words, line):
+def refused(place, monkeypatch, capsys, command, words, line):
+    """In this process: status 2, one line, and nothing changes in the folder."""
     monkeypatch.chdir(place)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before, threads = everything(place), torch.get_num_threads()
@@ -390,7 +404,31 @@ def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command,
     assert (status, out, len(errors)) == (2, "", 1), err
     assert errors[0].startswith("error: ")
     assert line in errors[0]
+    assert "--debug" not in errors[0]  # the last guard knows no way out
     assert everything(place) == before
+
+
+@pytest.mark.parametrize(("command", "words", "line"), CASES, ids=[f"{c} {w}"[:60] for c, w, _ in CASES])
+def test_it_is_one_line_and_nothing_changes(place, monkeypatch, capsys, command, words, line):
+    refused(place, monkeypatch, capsys, command, words, line)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "held"),
+    [
+        ("train", "--samples 1000", 2),
+        ("sample", "run -n 1000", 2),
+        ("evaluate", "run --samples 1000 --weights ema", 2),
+        ("evaluate", "run --samples 1000", 3),
+        ("reproduce", "table3 --from run --samples 1000", 2),
+    ],
+)
+def test_more_samples_than_the_memory_holds(place, monkeypatch, capsys, command, words, held):
+    need = held * 1000 * 64
+    monkeypatch.setattr(memory, "refuse_training", lambda *_: None)
+    monkeypatch.setattr(memory, "memory_of", lambda device: need - 1)
+    line = f" is 1000; so many images need {need / 1e9:.1f} GB of memory, and there are"
+    refused(place, monkeypatch, capsys, command, words, line)
 
 
 AS_PROCESSES = [

@@ -48,18 +48,17 @@ def test_a_bar_shows_names_as_they_are(capsys, name):
         ("ascii", "coding"),
         ("cp1252", "reproduce --list"),
         ("ascii", "train --help"),
-        ("cp1252", "train --resume α"),
     ],
 )
 def test_a_terminal_that_lacks_letters_gets_all_else(tmp_path, encoding, words):
-    command, *args = words.split() or [""]
+    command, *args = words.split()
     done = subprocess.run(
-        [sys.executable, "-m", f"ddpm_spec.{command}".rstrip("."), *args], cwd=tmp_path, capture_output=True,
+        [sys.executable, "-m", f"ddpm_spec.{command}", *args], cwd=tmp_path, capture_output=True,
         env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert b"Error" not in done.stderr
-    assert done.returncode == (2 if "α" in words else 0), done.stderr
-    assert (done.stderr if "α" in words else done.stdout).strip()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
 
 
 def test_an_error_that_nobody_foresaw_is_a_line_and_a_log(tmp_path, monkeypatch, capsys):

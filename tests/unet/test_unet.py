@@ -242,8 +242,11 @@ def test_one_graph_without_breaks():
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_compiled_forward_and_backward_are_one_graph_each(checkpointing):
     x, t, keys = torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3])
-    plain = small(checkpointing=checkpointing).to(memory_format=torch.channels_last)
-    fused = small(checkpointing=checkpointing).to(memory_format=torch.channels_last)
+    # To compile takes a minute; the middle has attention, once is enough.
+    plain, fused = (
+        small(checkpointing=checkpointing, attention=()).to(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     fused.compile(fullgraph=True)
@@ -280,3 +283,47 @@ def test_a_network_for_a_learned_variance_has_twice_the_channels():
 def test_refuses_what_cannot_be_built(changes, words):
     with pytest.raises(ValueError, match=words):
         small(**changes)
+
+
+WRONG_TIMES = [
+    (torch.tensor([1, 0, 3]), "t has 0 in it; times are from 1 on: add 1 to a 0-based t"),
+    (torch.tensor([1, -1, 3]), "t has -1 in it; times are from 1 on"),
+    (torch.tensor([1.0, 2.0, 3.0]), "t is of torch.float32; times are integers of torch.int64, from 1 on"),
+    (torch.ones(3, dtype=torch.uint8), "t is of torch.uint8"),
+    (torch.tensor([2]), r"t has shape \(1,\); it must be \(3,\), a time for each image"),
+    (torch.tensor(2), r"t has shape \(\); it must be \(3,\)"),
+]
+
+
+@pytest.mark.parametrize(("t", "message"), WRONG_TIMES)
+def test_a_time_that_is_none_is_refused(t, message):
+    """A 0-based t would fit: the network would answer for the step before."""
+    with pytest.raises(ValueError, match=message):
+        small()(torch.randn(3, 2, 8, 8), t)
+
+
+def test_images_that_are_no_floats_are_refused():
+    with pytest.raises(ValueError, match=r"x_t is of torch\.uint8; it must be floats"):
+        small()(torch.ones(3, 2, 8, 8, dtype=torch.uint8), torch.tensor([1, 2, 3]))
+
+
+def _mapped(net, x, t):
+    return torch.func.vmap(lambda x, t: net(x[None], t[None])[0])(x, t)
+
+
+def _exported(net, x, t):
+    return torch.export.export(net, (x, t)).module()(x, t)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("way", [_mapped, _exported])
+def test_the_check_is_in_no_programs_way(way):
+    """Where tensors may have no numbers nothing is asked of them."""
+    net, x, t = small().eval(), torch.randn(3, 2, 8, 8), torch.tensor([1, 2, 3])
+    # A batch of 1 adds up in another order than one of 3: sums of some hundreds of terms in float32.
+    assert (way(net, x, t) - net(x, t)).abs().max() < 1e-4 * net(x, t).abs().max()
+
+
+def test_the_check_reads_no_numbers_where_there_are_none():
+    with torch.device("meta"):
+        assert small()(torch.randn(3, 2, 8, 8), torch.ones(3, dtype=torch.int64)).shape == (3, 5, 8, 8)

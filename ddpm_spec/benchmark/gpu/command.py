@@ -5,6 +5,7 @@ the standard library and, of the package, its errors, before the options are rea
 """
 
 import argparse
+import datetime
 import functools
 import json
 import platform
@@ -226,7 +227,8 @@ def _finished(name: str, part: Part, record: Record, file: Path) -> bool:
         reason = str(error).strip().partition("\n")[0]
         _say(name, [f"failed: {type(error).__name__}: {reason}"])
         return False
-    record["parts"][name] = {"seconds": time.monotonic() - start, **found}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    record["parts"][name] = {"date": today, "seconds": time.monotonic() - start, **found}
     if processes.is_first():
         write_atomically(file, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
     _say(f"{name} ({time.monotonic() - start:.0f} s)", found["said"])

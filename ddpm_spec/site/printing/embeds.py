@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ddpm_spec.site.mathematics import figures, proved
-from ddpm_spec.site.printing import errata, implementations, index, nodes, overview, results, score
+from ddpm_spec.site.printing import errata, gpu, implementations, index, nodes, overview, results, score
 
 __all__ = ["PAGES", "embedded", "scripts"]
 
@@ -45,9 +45,10 @@ def embedded(name: str, part: str, docs: Path, src_uri: str, address: Callable[[
         case "implementations", _:
             return implementations.part(part, docs / "results")
         case "results", _:
-            return results.section(
-                part, docs / name, posixpath.relpath(name, posixpath.dirname(src_uri) or ".")
-            )
+            seen_from = posixpath.relpath(name, posixpath.dirname(src_uri) or ".")
+            if part == "gpu":
+                return gpu.section(docs / name, seen_from)
+            return results.section(part, docs / name, seen_from)
     text = nodes.proof(part) if name == "proof" else nodes.part(name, part, docs.parent)
     proved.proofs().write()
     return text
