@@ -199,7 +199,9 @@ ALONE = {
 def test_one_part_alone_is_judged_by_the_paper_s_schedule_in_t_steps(part):
     wrong, judged = both(only(part, T=12))
     assert wrong == set()
-    assert {name for name in judged if not name.startswith("state/")} == ALONE[part]
+    found = {name for name in judged if not name.startswith("state/")}
+    assert ALONE[part] <= found
+    assert groups(found) == groups(ALONE[part])
     # In another number of steps it is wrong.
     assert broken(only(part, T=11))
 

@@ -22,8 +22,8 @@ SCHEDULES = {
 }
 
 
-def broken(adapter) -> frozenset[str]:
-    return frozenset(r.law.id for r in check(adapter, OURS) if r.outcome in ("failed", "error"))
+def broken(adapter, laws=OURS) -> frozenset[str]:
+    return frozenset(r.law.id for r in check(adapter, laws) if r.outcome in ("failed", "error"))
 
 
 @pytest.mark.parametrize("T", SCHEDULES)
@@ -88,10 +88,11 @@ def test_every_law_finds_something_and_no_two_find_the_same():
 
 @pytest.mark.slow
 def test_every_mistake_is_found_in_a_thousand_steps_of_float32():
-    for what in FOUND:
+    for what, names in FOUND.items():
         adapter = CATALOGUE[what].build(SCHEDULES[1000], 256)
         adapter.precision = "float32"
-        assert broken(adapter), what
+        groups = {name.partition("/")[0] for name in names}
+        assert broken(adapter, [law for law in OURS if law.group in groups]), what
 
 
 # ------------------------------------------------------------------------------------------ moments

@@ -220,7 +220,7 @@ class _(Plain):
     def p_sample(self, network: Network, x_t: Array, t: int, z: Array) -> Array:
         self.calls += 1
         x = super().p_sample(network, x_t, t, z)
-        return x if self.calls <= len(self.betas) + 8 else 1.001 * x
+        return x if self.calls <= len(self.betas) + 2 else 1.001 * x
 
 
 @mistake("noising writes into the image")
