@@ -131,11 +131,3 @@ def test_found_by_one_law_alone(found, law: str, whats: tuple[str, ...]) -> None
 def test_found_together_with_others(found, law: str) -> None:
     assert law in found[TOGETHER[law]]
     assert {one.id for one in LAWS.values() if one.id.startswith(SINGLE)} <= {*ALONE, *TOGETHER}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("what", ["σ_t² above β_t", "the bound is a mean over coordinates", "a Huber loss"])
-def test_at_all_times_the_same_laws_are_broken(found, what: str) -> None:
-    mistake = CATALOGUE[what]
-    adapter = mistake.on(SCHEDULES[mistake.about], levels=33, precision="float32")
-    assert broken(adapter, times=()) - {"bound/kraft"} == found[what]
