@@ -96,7 +96,7 @@ class Plain(Stated):
         return np.maximum(self.cdf(high) - self.cdf(low), 1e-300)
 
     def cdf(self, x: Array) -> Array:
-        return _erfc(-x / math.sqrt(2)).astype(float) / 2
+        return np.asarray(_erfc(-x / math.sqrt(2)), dtype=float) / 2
 
     # Whole chains. Noise comes from the global generator, as it does in most packages.
     def draw_times(self, count: int) -> Array:

@@ -116,14 +116,9 @@ class Reference:
         if self.subject.from_ratios:
             # β_t was formed from two entries of a table of ᾱ_t.
             factors[1:] += 2 / np.maximum(np.abs(self.beta[1:]), 1e-300)
-        # A table in half precision is one of float32 that was rounded at the end.
-        whole = min(self.subject.table_unit, UNIT["float32"])
-        errors: Array = np.cumsum(factors) * whole + (self.subject.table_unit if self._half_tables else 0)
+        # A table in half precision is one of float32 that was rounded once, at the end.
+        errors: Array = np.cumsum(factors) * min(self.subject.table_unit, UNIT["float32"])
         return errors
-
-    @property
-    def _half_tables(self) -> bool:
-        return self.subject.table_unit > UNIT["float32"]
 
     def rounding(self, t: int, operations: int = 8) -> float:
         """The relative error of what is computed at step t without cancellation, by so many operations."""
@@ -145,16 +140,22 @@ class Reference:
         n, r = self.rounding(t, 4), self.noise_rounding(t)
         return float((n * x_t + (n + r) * np.sqrt(self.noise[t]) * eps) / np.sqrt(self.signal[t]))
 
-    def mean_error(self, t: int, x_t: float, eps: float) -> float:
-        """The absolute error of the reverse mean by Eq. 11, or by way of x̂_0, for x_t and ε of this size."""
-        n, r, before = self.rounding(t), self.noise_rounding(t), self.noise_rounding(t - 1)
+    def mean_error(self, t: int, x_t: float, eps: float, *, same_coefficients: bool = False) -> float:
+        """The absolute error of the reverse mean by Eq. 11, or by way of x̂_0, for x_t and ε of this size.
+
+        With the same coefficients it is how far two results may be apart that differ in their roundings only.
+        """
+        n, half, r = self.rounding(t), self.rounding(t, 4), self.noise_rounding(t)
+        before = self.noise_rounding(t - 1)
+        if same_coefficients:
+            n, half, r, before = 8 * self.subject.unit, 4 * self.subject.unit, 0.0, 0.0
         beta, noise, root = self.beta[t], self.noise[t], np.sqrt(1 - self.beta[t])
         direct = (n * x_t + (n + r) * beta / np.sqrt(noise) * eps) / root
-        n = self.rounding(t, 4)
         first = np.sqrt(self.signal[t - 1]) * beta / noise
         second = root * self.noise[t - 1] / noise
-        x_0 = (x_t + np.sqrt(noise) * eps) / np.sqrt(self.signal[t])
-        through = first * (self.x_0_error(t, x_t, eps) + (n + r) * x_0) + second * (n + r + before) * x_t
+        # Both terms of x̂_0 are off by its own errors, and then by those of Eq. 7.
+        x_0 = ((2 * half + r) * x_t + 2 * (half + r) * np.sqrt(noise) * eps) / np.sqrt(self.signal[t])
+        through = first * x_0 + second * (half + r + before) * x_t
         return float(max(direct, through))
 
     def variance_error(self, t: int) -> float:

@@ -16,7 +16,10 @@ Net = Callable[[Tensor, Tensor], Tensor]
 
 
 class Buffers(Stated):
-    """σ_t² = β_t, or β̃_t. Tables are float64 for float64 and float32 for all else, unless they are `cast`."""
+    """σ_t² = β_t, or β̃_t. Tables are float64 for float64, and float32 for all else.
+
+    They may be made in `double` precision and then rounded, by way of `logs`, and `cast` when they are used.
+    """
 
     first_time, arrays, shape = 0, "torch", (1, 2, 2)
 
@@ -28,20 +31,25 @@ class Buffers(Stated):
         levels: int = 256,
         small: bool = False,
         cast: bool = False,
+        double: bool = False,
+        logs: bool = False,
     ) -> None:
-        self.precision, self.levels, self.small, self.cast = precision, levels, small, cast
+        self.precision, self.levels, self.cast = precision, levels, cast
         if cast:
             self.tables = precision
-        self.betas = betas = betas.to(torch.float64 if precision == "float64" else torch.float32)
-        self.alpha_bars = bars = torch.cumprod(1.0 - betas, dim=0)
+        width = torch.float64 if precision == "float64" else torch.float32
+        betas = betas.to(torch.float64 if double else width)
+        bars = torch.cumsum((1 - betas).log(), dim=0).exp() if logs else torch.cumprod(1.0 - betas, dim=0)
         before = F.pad(bars[:-1], (1, 0), value=1.0)
-        self.root, self.noise = bars.sqrt(), (1 - bars).sqrt()
-        self.recip, self.recip_m1 = (1 / bars).sqrt(), (1 / bars - 1).sqrt()
-        self.posterior_variance = betas * (1 - before) / (1 - bars)
-        self.log_posterior = torch.cat([self.posterior_variance[1:2], self.posterior_variance[1:]]).log()
-        self.coef_x_0 = betas * before.sqrt() / (1 - bars)
-        self.coef_x_t = (1 - before) * (1 - betas).sqrt() / (1 - bars)
-        self.log_variance = self.log_posterior if small else betas.log()
+        self.betas, self.alpha_bars = betas.to(width), bars.to(width)
+        self.root, self.noise = bars.sqrt().to(width), (1 - bars).sqrt().to(width)
+        self.recip, self.recip_m1 = (1 / bars).sqrt().to(width), (1 / bars - 1).sqrt().to(width)
+        posterior_variance = betas * (1 - before) / (1 - bars)
+        log_posterior = torch.cat([posterior_variance[1:2], posterior_variance[1:]]).log()
+        self.posterior_variance, self.log_posterior = posterior_variance.to(width), log_posterior.to(width)
+        self.coef_x_0 = (betas * before.sqrt() / (1 - bars)).to(width)
+        self.coef_x_t = ((1 - before) * (1 - betas).sqrt() / (1 - bars)).to(width)
+        self.log_variance = self.log_posterior if small else betas.log().to(width)
 
     def take(self, table: Tensor, k: Tensor | int, x: Tensor) -> Tensor:
         index = torch.as_tensor(k).expand(len(x))

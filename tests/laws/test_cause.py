@@ -7,9 +7,10 @@ from laws.right import Buffers
 from laws.test_mistakes import SCHEDULES, TIMES
 from torch.nn import functional as F
 
-from ddpm_spec.laws import check
+from ddpm_spec.laws import Case, Law, check
 from ddpm_spec.laws.cause import causes
 from ddpm_spec.laws.mistakes import CATALOGUE
+from ddpm_spec.laws.plain import Plain
 
 UNEVEN = np.array([0.01, 0.2, 0.05, 0.3, 0.02, 0.4, 0.1])
 
@@ -21,6 +22,38 @@ def named(adapter: object, times=()) -> list[str]:
 @pytest.mark.parametrize("what", list(CATALOGUE)[::18])
 def test_a_mistake_is_recognised_on_its_own_schedule(what: str) -> None:
     assert named(CATALOGUE[what].on(UNEVEN, levels=9)) == [what]
+
+
+def test_one_that_breaks_more_is_not_named() -> None:
+    """A sampler that clips as well would break laws of the sampler, which hold."""
+    assert named(CATALOGUE["Eq. 15 is clipped to [−1, 1]"].on(UNEVEN, levels=9)) == [
+        "Eq. 15 is clipped to [−1, 1]"
+    ]
+
+
+def test_what_a_right_implementation_does_on_that_schedule_too_has_no_cause() -> None:
+    def cases(reference, model):
+        yield Case(abs(reference.beta[1] - 0.5), 0.0, 1)
+
+    law = Law("schedule/half", "β_1 is a half", cases, ("tables",), (), "custom", 1)
+    adapter = Plain(UNEVEN)
+    assert causes(adapter, check(adapter, [law])) == ()
+
+
+def test_a_step_alone_is_compared_with_a_step_alone() -> None:
+    """Its σ_t is read off the step, where σ_t² z cannot be told from a wrong σ_t."""
+    whole = CATALOGUE["σ² z for σ z"].on(SCHEDULES["short"])
+
+    class Step:
+        betas, p_sample = whole.betas, whole.p_sample
+
+    assert named(Step()) == ["σ² z for σ z"]
+
+
+def test_one_that_does_more_elsewhere_is_not_named() -> None:
+    """Where the last two steps differ most, a sampler without any noise does the same."""
+    made = CATALOGUE["the last two steps are without noise"].on(SCHEDULES["short"], levels=9)
+    assert named(made) == ["the last two steps are without noise"]
 
 
 def test_two_that_do_the_same_are_both_named() -> None:
@@ -67,8 +100,10 @@ class Mistaken(NoisyEnd, Huber):
 
 
 class Odd(Theirs):
+    """Off by 0.48 where half the squared error, which is known, is off by 0.5."""
+
     def loss(self, net, x_0, k, eps):
-        return 1.03 * super().loss(net, x_0, k, eps)
+        return 0.52 * super().loss(net, x_0, k, eps)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
