@@ -14,7 +14,7 @@ from ddpm_spec.conform.samplers import Row, rows, write
 from ddpm_spec.conform.targets import adapter_of, known, versions_of
 from ddpm_spec.conform.verdict import Verdict, judge
 from ddpm_spec.errors import InputError
-from ddpm_spec.laws.reporting import report
+from ddpm_spec.laws.reporting import show
 from ddpm_spec.terminal.console import console, plain
 
 __all__ = ["conform"]
@@ -36,7 +36,7 @@ def conform(args: list[str]) -> int:
     if options.packages:
         return _everything(options.packages, options)
     verdict = _verdict(options)
-    report(verdict.results)
+    show(verdict.about, verdict.results, verdict.causes)
     _costs(verdict)
     for file, text in ((options.json, verdict.to_json), (options.html, lambda: page(verdict))):
         if file is not None:

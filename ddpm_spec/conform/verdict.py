@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ddpm_spec.laws.cause import causes
 from ddpm_spec.laws.cost import Cost, Moments, cost
+from ddpm_spec.laws.description import described
 from ddpm_spec.laws.law import LAWS, VERSION
 from ddpm_spec.laws.protocol import Stated
 from ddpm_spec.laws.runner import Result, check
@@ -32,8 +34,10 @@ class Verdict:
     """What its adapter states, where that is not what is taken anyway."""
     results: Sequence[Result]
     costs: Sequence[Cost]
-    causes: Sequence[str] = ()
-    """Known mistakes that break the same laws by the same amounts."""
+    about: str = ""
+    """The same in words, and whether the schedule is the paper's."""
+    causes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Known mistakes that break the same laws by the same amounts, each with the laws that it explains."""
 
     @property
     def judged(self) -> list[Result]:
@@ -70,6 +74,7 @@ class Verdict:
                         "allowed": _number(result.allowed),
                         "where": result.where,
                         "why": result.why,
+                        "lacks": result.lacks,
                     }
                     for result in self.results
                 ],
@@ -84,7 +89,8 @@ class Verdict:
                     }
                     for found in self.costs
                 ],
-                "causes": list(self.causes),
+                "about": self.about,
+                "causes": dict(self.causes),
             },
             indent=1,
             ensure_ascii=False,
@@ -114,6 +120,7 @@ class Verdict:
                         float(result["allowed"]),
                         result["where"],
                         result["why"],
+                        tuple(result["lacks"]),
                     )
                     for result in told["results"]
                     if result["law"] in LAWS
@@ -129,6 +136,7 @@ class Verdict:
                     )
                     for found in told["costs"]
                 ],
+                told["about"],
                 told["causes"],
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -151,4 +159,6 @@ def judge(
     stated = {name: subject.stated(name) for name in _STATED if subject.stated(name) != getattr(Stated, name)}
     results = check(adapter)
     able = costs and subject.has("tables") and (subject.has("p_sample") or subject.has("bound_term"))
-    return Verdict(target, versions or {}, stated, results, cost(adapter) if able else ())
+    found = {cause.mistake.what: sorted(cause.laws) for cause in causes(adapter, results)}
+    priced = cost(adapter) if able and any(result.outcome == "failed" for result in results) else ()
+    return Verdict(target, versions or {}, stated, results, priced, described(subject), found)

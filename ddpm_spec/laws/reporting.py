@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.console import Console
@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ddpm_spec.laws.cause import causes
+from ddpm_spec.laws.description import described
 from ddpm_spec.laws.law import VERSION
 from ddpm_spec.laws.runner import Result, roots
 from ddpm_spec.laws.subject import Subject
 from ddpm_spec.terminal.console import plain
 
-__all__ = ["report"]
+__all__ = ["report", "show"]
 
 _LEVELS = {"paper": "", "choice": " (a choice of the paper)", "custom": " (customary)"}
-_PREDICTS = {"eps": "ε", "v": "v", "x_0": "x_0"}
 
 
 def report(adapter: object, results: Sequence[Result]) -> None:
@@ -27,8 +27,20 @@ def report(adapter: object, results: Sequence[Result]) -> None:
     First what the adapter states, then the laws that hold, then those that could not be judged, and last
     those that are broken: each with what follows from it, and with the known mistakes that do the same.
     """
-    subject, console = Subject(adapter), plain()
-    console.print(_stated(subject))
+    found = {cause.mistake.what: sorted(cause.laws) for cause in causes(adapter, results)}
+    show(described(Subject(adapter)), results, found)
+
+
+def show(about: str, results: Sequence[Result], causes: Mapping[str, Sequence[str]]) -> None:
+    """Print results that were found before.
+
+    Args:
+        about: what the adapter states, see `description`.
+        results: what `check` found.
+        causes: the known mistakes, each with the laws that it explains.
+    """
+    console = plain()
+    console.print(about)
     by_outcome = {
         outcome: [one for one in results if one.outcome == outcome]
         for outcome in ("passed", "not judged", "failed", "error")
@@ -37,46 +49,17 @@ def report(adapter: object, results: Sequence[Result]) -> None:
         console.print("\nThese laws hold:", _holding(by_outcome["passed"]), sep="\n")
     if by_outcome["not judged"]:
         console.print("\nCould not be judged:")
-        _not_judged(console, subject, by_outcome["not judged"])
+        _not_judged(console, by_outcome["not judged"])
     if by_outcome["failed"] or by_outcome["error"]:
         console.print("\nBroken:")
         _broken(console, results)
         console.print()
-        _causes(console, adapter, results)
+        _causes(console, results, causes)
     judged = len(results) - len(by_outcome["not judged"])
     console.print(
         f"\n{len(by_outcome['passed'])} of {judged} laws hold; "
         f"{len(by_outcome['not judged'])} could not be judged (set of laws {VERSION})"
     )
-
-
-def _stated(subject: Subject) -> str:
-    """What the adapter states, and whether its schedule is the paper's."""
-    shape = "×".join(map(str, subject.shape))
-    words = [
-        f"{subject.precision} (tables {subject.stated('tables')})"
-        if subject.stated("tables")
-        else str(subject.precision),
-        f"first time {subject.stated('first_time')}",
-        f"predicts {_PREDICTS[subject.prediction]}",
-        f"{'clips' if subject.clips else 'does not clip'} x̂_0",
-        f"examples of {shape}",
-        f"{subject.levels} grey levels",
-    ]
-    return f"Stated: {', '.join(words)}.\n{_schedule(subject)}"
-
-
-def _schedule(subject: Subject) -> str:
-    betas = subject.betas
-    if betas is None:
-        return "It has no schedule."
-    T = len(betas)
-    paper = np.linspace(1e-4, 0.02, 1000)
-    # As far as single precision can tell, in whatever way they were computed.
-    if len(paper) == T and np.allclose(betas, paper, rtol=1e-4, atol=1e-7):
-        return "T and β_t are the paper's."
-    ends = f"{T:,} steps with β_t from {betas[0]:.3g} to {betas[-1]:.3g}"
-    return f"{ends}; the paper has 1,000 steps from 0.0001 to 0.02."
 
 
 def _holding(results: Sequence[Result]) -> Table:
@@ -91,17 +74,17 @@ def _number(value: float) -> str:
     return "0" if value == 0 else f"{value:.1e}"
 
 
-def _not_judged(console: Console, subject: Subject, results: Sequence[Result]) -> None:
+def _not_judged(console: Console, results: Sequence[Result]) -> None:
     """One line for each part that is missing: of several, the one that most laws need."""
-    missing = {result.law: subject.parts(result.law.needs) for result in results}
-    counts = Counter(part for parts in missing.values() for part in parts)
+    counts = Counter(part for result in results for part in result.lacks)
     lines: dict[str, Counter[str]] = {}
-    for law, parts in missing.items():
-        if parts:
-            lines.setdefault(f"no {max(parts, key=counts.__getitem__)}", Counter())[law.group] += 1
+    for result in results:
+        if result.lacks:
+            what = f"no {max(result.lacks, key=counts.__getitem__)}"
+            lines.setdefault(what, Counter())[result.law.group] += 1
     for what, groups in lines.items():
         _print(console, f"{what}: " + ", ".join(f"{group} ({count})" for group, count in groups.items()))
-    rest = [law.id for law, parts in missing.items() if not parts]
+    rest = [result.law.id for result in results if not result.lacks]
     if rest:
         _print(console, f"nothing of this kind: {', '.join(rest)}")
 
@@ -124,17 +107,14 @@ def _measured(result: Result) -> str:
     return f"off by {_number(result.deviation)} at {result.place}{explains}"
 
 
-def _causes(console: Console, adapter: object, results: Sequence[Result]) -> None:
+def _causes(console: Console, results: Sequence[Result], causes: Mapping[str, Sequence[str]]) -> None:
     """The known mistakes, and what they leave unexplained."""
     broken = [result.law.id for result in results if result.outcome in ("failed", "error")]
-    found = causes(adapter, results)
-    for cause in found:
-        explained = [law for law in broken if law in cause.laws]
-        laws = "all of this" if len(explained) == len(broken) else ", ".join(explained)
-        _print(
-            console, f"Known mistake: {cause.mistake.what} (does {laws})", bold=cause.mistake.what, indent=0
-        )
-    rest = [law for law in broken if not any(law in cause.laws for cause in found)]
+    for what, explained in causes.items():
+        mine = [law for law in broken if law in explained]
+        laws = "all of this" if len(mine) == len(broken) else ", ".join(mine)
+        _print(console, f"Known mistake: {what} (does {laws})", bold=what, indent=0)
+    rest = [law for law in broken if not any(law in explained for explained in causes.values())]
     if rest:
         what = "this" if len(rest) == len(broken) else ", ".join(rest)
         _print(console, f"No known mistake does {what} within 1 %.", indent=0)

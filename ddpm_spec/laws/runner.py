@@ -28,7 +28,9 @@ class Result:
     where: int | str = ""
     """The step t of that case, or its place in words."""
     why: str = ""
-    """What the adapter lacks, or what the implementation raised."""
+    """Why it could not be judged, or what the implementation raised."""
+    lacks: tuple[str, ...] = ()
+    """The parts that the adapter lacks."""
 
     @property
     def place(self) -> str:
@@ -58,7 +60,8 @@ def check(
 def _judge(law: Law, reference: Reference, subject: Subject) -> Result:
     lacking = subject.parts(law.needs)
     if lacking:
-        return Result(law, "not judged", why=f"it has no {', no '.join(lacking)}")
+        why = f"it has no {', no '.join(lacking)}"
+        return Result(law, "not judged", why=why, lacks=tuple(lacking))
     try:
         with np.errstate(all="ignore"):
             worst = _worst(law.cases(reference, subject))

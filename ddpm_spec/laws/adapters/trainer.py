@@ -97,6 +97,8 @@ class TrainerAdapter(Partial):
         trains = callable(diffusion) and getattr(type(diffusion), "forward", None) is not nn.Module.forward
         if not (network and trains):
             self.lacks("draw_times")
+        self.told_to_clip: bool | None = stated.get("clips")
+        """Whether they are asked to clip x̂_0; if nothing is stated they do what they do by default."""
         self.states(stated)
 
     def _method(self, *names: str) -> Any:
@@ -106,8 +108,8 @@ class TrainerAdapter(Partial):
     def _ask(self, method: Callable[..., Any], network: Network, *given: Any, **options: Any) -> Any:
         """Call a method with this network in the place of theirs."""
         known = inspect.signature(method).parameters
-        if "clip_denoised" in known:
-            options["clip_denoised"] = self.clips
+        if "clip_denoised" in known and self.told_to_clip is not None:
+            options["clip_denoised"] = self.told_to_clip
         self.stand_in.answer = network
         try:
             return method(*(() if self.held else (self.stand_in,)), *given, **options)

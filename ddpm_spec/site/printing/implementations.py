@@ -17,7 +17,7 @@ __all__ = ["part"]
 
 
 def part(name: str, folder: Path) -> str:
-    """What stands for `![[implementations#name]]`: `matrix`, `samplers`, `laws`, `example`, or a package by its name.
+    """What stands for `![[implementations#name]]`: matrix, samplers, laws, example, or the name of a package.
 
     Raises:
         SiteError: if nothing is stored of that package.
@@ -116,10 +116,11 @@ def _cost(verdict: Verdict) -> str:
     if found is None or found.samples is None:
         return ""
     bits = f"{found.bits:.2g}" if found.bits and abs(found.bits) >= 1e-6 else "less than 10⁻⁶"
+    ours, right = found.samples, found.right
     return (
-        "Cost, for a model trained to the end on Gaussian data with mean 0.3 and variance 0.37: after all $T$ "
-        f"steps the samples have mean {found.samples.mean:.4f} and variance {found.samples.variance:.4f}, a right "
-        f"implementation's {found.right.mean:.4f} and {found.right.variance:.4f}. That is {bits} bits/dim.\n"
+        "Cost, for a model trained to the end on Gaussian data with mean 0.3 and variance 0.37: after all "
+        f"$T$ steps the samples have mean {ours.mean:.4f} and variance {ours.variance:.4f}, a right "
+        f"implementation's {right.mean:.4f} and {right.variance:.4f}. That is {bits} bits/dim.\n"
     )
 
 
