@@ -33,7 +33,7 @@ def held_network(diffusion):
 
 def passed_network(diffusion):
     """One whose methods take the network; it is told not to clip."""
-    return trainer_adapter(diffusion)
+    return trainer_adapter(diffusion, clips=False)
 
 
 class OnlyAStep(Stated):

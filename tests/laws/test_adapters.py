@@ -120,8 +120,11 @@ def test_a_trainer_that_holds_its_network():
 
 
 def test_a_trainer_whose_network_is_passed():
-    wrong, judged = both(examples.passed_network(Improved(np.linspace(0.02, 0.35, 8))))
+    diffusion = Improved(np.linspace(0.02, 0.35, 8))
+    wrong, judged = both(examples.passed_network(diffusion))
     assert wrong == set()
+    # If nothing is said of clipping, it does what it does by default.
+    assert broken(trainer_adapter(diffusion)) == {"reverse/unclipped", "reverse/rotation"}
     assert groups(judged) == {"forward", "posterior", "reverse", "objective", "loop", "chain", "state"}
 
 

@@ -24,6 +24,11 @@ class Mistake:
     about: About
     """The schedule on which it shows."""
 
+    @property
+    def of_chains(self) -> bool:
+        """Whether it is about whole chains, and not about a step."""
+        return self.build.__module__.endswith(".sampler")
+
     def on(self, betas: Array, levels: int = 256, precision: Precision = "float64") -> Any:
         """It, on this schedule and in this precision."""
         model = self.build(betas.astype("float64" if precision == "float64" else "float32"), levels)
