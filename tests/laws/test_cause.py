@@ -35,7 +35,7 @@ def test_what_a_right_implementation_does_on_that_schedule_too_has_no_cause() ->
     def cases(reference, model):
         yield Case(reference.beta[1], 0.0, 1)
 
-    law = Law("schedule/nothing", "β_1 is 0", cases, ("tables",), (), "custom", 1)
+    law = Law("tables/nothing", "β_1 is 0", cases, ("tables",), (), "custom", 1)
     adapter = Plain(UNEVEN)
     assert causes(adapter, check(adapter, [law])) == ()
 

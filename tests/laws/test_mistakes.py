@@ -7,6 +7,7 @@ import pytest
 from laws.test_right import cosine, linear
 
 from ddpm_spec.laws import LAWS, check
+from ddpm_spec.laws.cause import WHOLE
 from ddpm_spec.laws.mistakes import CATALOGUE
 from ddpm_spec.laws.plain import Plain
 
@@ -69,11 +70,15 @@ def broken(adapter: object, laws=None, times=TIMES) -> frozenset[str]:
 def found() -> dict[str, frozenset[str]]:
     """The laws that each mistake breaks, in float32 on the schedule that it is about.
 
-    Kraft's inequality asks for every level at every step, so it is judged in eight steps.
+    Kraft's inequality asks for every level at every step, so it is judged in eight steps. Only mistakes about
+    whole chains are judged by the laws that run them.
     """
+    steps = [law for law in LAWS.values() if law.group not in WHOLE]
     kraft = [LAWS["bound/kraft"]]
     return {
-        what: broken(mistake.on(SCHEDULES[mistake.about], precision="float32"))
+        what: broken(
+            mistake.on(SCHEDULES[mistake.about], precision="float32"), None if mistake.of_chains else steps
+        )
         | broken(mistake.on(SCHEDULES["short"], levels=9), kraft, times=())
         for what, mistake in CATALOGUE.items()
     }
