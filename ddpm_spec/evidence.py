@@ -538,7 +538,8 @@ def _compare(args: list[str]) -> int:
     for line in different:
         print(line)
     if not different:
-        print(f"{sum(map(len, _indices()))} statuses and {len(here.observations)} claims agree")
+        nodes, later = _indices()
+        print(f"{len(nodes) + len(later)} statuses and {len(here.observations)} claims agree")
     return 1 if different else 0
 
 
