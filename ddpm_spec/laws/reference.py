@@ -156,7 +156,14 @@ class Reference:
         # Both terms of x̂_0 are off by its own errors, and then by those of Eq. 7.
         x_0 = ((2 * half + r) * x_t + 2 * (half + r) * np.sqrt(noise) * eps) / np.sqrt(self.signal[t])
         through = first * x_0 + second * (half + r + before) * x_t
-        return float(max(direct, through))
+        return float(max(direct, through)) + self.replay_error(t)
+
+    def replay_error(self, t: int) -> float:
+        """What taking off noise that the step has drawn itself leaves: roundings of a number as large as it."""
+        if "p_sample" not in self.subject.stated("draws") or not self.subject.has("p_sample"):
+            return 0.0
+        # |z| ≤ 5 in all that is drawn here; the result is rounded in both runs, and their difference is scaled.
+        return 4 * self.subject.unit * 5 * float(np.sqrt(max(self.variance(t), 0.0)))
 
     def variance_error(self, t: int) -> float:
         """The relative error of σ_t², which may be β̃_t formed by subtractions."""
