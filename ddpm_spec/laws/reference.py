@@ -159,10 +159,10 @@ class Reference:
         return float(max(direct, through)) + self.replay_error(t)
 
     def replay_error(self, t: int) -> float:
-        """What taking off noise that the step has drawn itself leaves: roundings of a number as large as it."""
+        """What taking off noise that the step has drawn leaves: roundings of a number as large as it."""
         if "p_sample" not in self.subject.stated("draws") or not self.subject.has("p_sample"):
             return 0.0
-        # |z| ≤ 5 in all that is drawn here; the result is rounded in both runs, and their difference is scaled.
+        # |z| ≤ 5 in all that is drawn here. Both runs round their result, and the difference is scaled.
         return 4 * self.subject.unit * 5 * float(np.sqrt(max(self.variance(t), 0.0)))
 
     def variance_error(self, t: int) -> float:

@@ -56,7 +56,7 @@ def test_parts_and_statements_are_those_of_the_protocol() -> None:
 def test_the_test_to_copy_runs(mine) -> None:
     source = PAGE.partition("## In your own tests")[2].partition("```python\n")[2].partition("```")[0]
     names: dict[str, type] = {}
-    exec(source, names)  # noqa: S102 # what the page shows
+    exec(source, names)  # what the page shows
     results = names["TestMine"].results()
     broken = {law for law, result in results.items() if result.outcome == "failed"}
     assert broken == set(names["TestMine"].expected)
