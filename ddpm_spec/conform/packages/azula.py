@@ -11,7 +11,7 @@ T = 1000
 
 
 class _Times:
-    """The schedule at the times 0, 1/T, …, 1; its x_t divided by its own size √(α² + σ²) has variance 1."""
+    """The schedule at the times 0, 1/T, …, 1; x_t divided by √(α² + σ²) has variance 1."""
 
     def __init__(self) -> None:
         import torch
@@ -24,6 +24,7 @@ class _Times:
         self.log = (sigma / alpha).log()
         bars = (alpha / self.size) ** 2
         self.betas = torch.cat([1 - bars[1:2], 1 - bars[2:] / bars[1:-1]])
+        self.betas_from_zero = torch.cat([1 - bars[:1], 1 - bars[1:] / bars[:-1]])
 
     def denoiser(self, network: Any) -> Any:
         """Their preconditioned denoiser; what its network predicts is −v."""
@@ -41,7 +42,7 @@ class _Times:
         """Whole times, as evenly spaced as they can be, from T to 0."""
         import torch
 
-        return torch.linspace(T, 0, steps + 1).round().long()
+        return torch.linspace(T, 0, min(steps, T) + 1).round().long()
 
 
 def _one_step(name: str, ancestral: bool = False, **options: Any) -> object:
@@ -50,6 +51,8 @@ def _one_step(name: str, ancestral: bool = False, **options: Any) -> object:
     from ddpm_spec.laws.adapters.parts import Steps, parts_adapter
 
     times = _Times()
+    # An ancestral step at time 1/T goes to the image. The other samplers may ask about time 0, so it counts.
+    first, betas = (1, times.betas) if ancestral else (0, times.betas_from_zero)
 
     def step(network: Any, x_t: Any, t: int, s: int | None) -> Any:
         s = s or 0
@@ -61,8 +64,8 @@ def _one_step(name: str, ancestral: bool = False, **options: Any) -> object:
         return sampler(sampler.init((count, 3, 2, 2)))
 
     return parts_adapter(
-        betas=times.betas,
-        first_time=1,
+        betas=betas,
+        first_time=first,
         prediction="v",
         p_sample=(lambda network, x_t, t: step(network, x_t, t, t - 1)) if ancestral else None,
         sample=loop if ancestral else None,
@@ -104,10 +107,8 @@ def _posterior(times: _Times, network: Any, x: Any, t: Any) -> Any:
     return DiracPosterior((x / size - (2 * log).exp().sqrt() * answer) / (1 + (2 * log).exp()).sqrt())
 
 
-_END = (
-    "its chain ends at the noise σ_0 = 0.001 (sigma_min), which its documentation calls small enough for x_0 to be "
-    "taken for the image"
-)
+_END = "its chain ends at the noise σ_0 = 0.001 (sigma_min), which its documentation takes for the image"
+_ITO = "it solves a stochastic equation in steps that its documentation derives with two approximations"
 
 
 def _package(name: str, make: Any, notes: dict[str, str] | None = None, **options: Any) -> Package:
@@ -115,10 +116,15 @@ def _package(name: str, make: Any, notes: dict[str, str] | None = None, **option
 
 
 TARGETS = (
-    _package("DDPMSampler", _one_step, ancestral=True),
+    _package(
+        "DDPMSampler",
+        _one_step,
+        dict.fromkeys(("reverse/posterior-at-x-0", "reverse/last-step"), _END),
+        ancestral=True,
+    ),
     _package("DDIMSampler", _one_step),
     _package("EulerSampler", _one_step),
     _package("HeunSampler", _one_step),
-    _package("ItoSampler", _one_step),
+    _package("ItoSampler", _one_step, dict.fromkeys(("few-step/noise", "few-step/end"), _ITO)),
     *(_package(f"{kind}Sampler", _many_steps) for kind in ("zAB", "vAB", "zEAB", "xEAB", "REAB")),
 )

@@ -16,8 +16,10 @@ def _prior(**options: Any) -> object:
     from ddpm_spec.laws.adapters.parts import Held, Loop, parts_adapter
 
     def made(network: Any) -> Any:
-        held = Held(lambda x, t, **_: network(x, t), dim=12, self_cond=False)
-        held.forward_with_cond_scale = held.forward
+        def answer(x: Any, t: Any, **_: Any) -> Any:
+            return network(x, t)
+
+        held = Held(answer, dim=12, self_cond=False, forward_with_cond_scale=answer)
         return DiffusionPrior(held, image_embed_dim=12, image_embed_scale=1.0, **options)
 
     def sampler(steps: int) -> Any:

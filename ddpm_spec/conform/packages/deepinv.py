@@ -14,7 +14,7 @@ def _adapter(name: str, ancestral: bool = False, **options: Any) -> object:
     import torch
     from deepinv import sampling as theirs
 
-    from ddpm_spec.laws.adapters.parts import Steps, parts_adapter
+    from ddpm_spec.laws.adapters.parts import Held, Steps, parts_adapter
 
     times = torch.arange(T + 1, dtype=torch.float64) / T
     plain = theirs.VariancePreservingDiffusion(alpha=1.0)
@@ -22,21 +22,16 @@ def _adapter(name: str, ancestral: bool = False, **options: Any) -> object:
 
     def step(network: Any, x_t: Any, t: int, s: int | None) -> Any:
         def denoiser(x: Any, sigma: Any, *_: Any, **__: Any) -> Any:
-            # It is given x_t/√ᾱ_t and wants x̂_0 back, in double precision on both sides.
-            root = bars[t].sqrt()
-            return ((root * x - (1 - bars[t]).sqrt() * network(root * x, torch.full((len(x),), t))) / root)
+            # It is given x_t/√ᾱ_t and wants x̂_0 back.
+            scale, sigma = sde.scale_t(times[t]), sde.sigma_t(times[t])
+            return x - sigma * network(scale * x, torch.full((len(x),), t))
 
-        sde = theirs.VariancePreservingDiffusion(Identity(denoiser), alpha=1.0, **options)
-        solver = getattr(theirs, name)(timesteps=times.flip(0))
-        return solver.step(sde, times[t], times[s or 0], x_t.double())[0]
-
-    class Identity(torch.nn.Module):
-        def __init__(self, answer: Any) -> None:
-            super().__init__()
-            self.answer = answer
-
-        def forward(self, *given: Any, **more: Any) -> Any:
-            return self.answer(*given, **more)
+        # Where the denoiser is trained on [0, 1], which is the default, their wrapper brings it to [−1, 1].
+        sde = theirs.VariancePreservingDiffusion(
+            Held(denoiser), alpha=1.0, minus_one_one=False, dtype=torch.float32
+        )
+        solver = getattr(theirs, name)(timesteps=times.flip(0), **options)
+        return solver.step(sde, times[t], times[s or 0], x_t)[0]
 
     def sampler(steps: int) -> Any:
         return Steps(torch.linspace(T, 0, steps + 1).round()[:-1], step)
@@ -50,8 +45,20 @@ def _adapter(name: str, ancestral: bool = False, **options: Any) -> object:
     )
 
 
+_EULER = dict.fromkeys(
+    ("few-step/next", "few-step/noise", "few-step/end"),
+    "it is the Euler-Maruyama method; its documentation prefers the ancestral solver in few steps",
+)
+
 TARGETS = (
     Package("deepinv/DDPMSolver", REQUIREMENT, lambda: _adapter("DDPMSolver", ancestral=True)),
+    Package(
+        "deepinv/DDPMSolver variance=large",
+        REQUIREMENT,
+        lambda: _adapter("DDPMSolver", ancestral=True, variance="large"),
+        {},
+        True,
+    ),
     Package("deepinv/DDIMSolver", REQUIREMENT, lambda: _adapter("DDIMSolver")),
-    Package("deepinv/EulerSolver", REQUIREMENT, lambda: _adapter("EulerSolver")),
+    Package("deepinv/EulerSolver", REQUIREMENT, lambda: _adapter("EulerSolver"), _EULER),
 )

@@ -41,20 +41,19 @@ def _sequence(**options: Any) -> object:
     return trainer_adapter(made(None), clips=True, shape=(3, 4), sampler=sampler)
 
 
-def _learned() -> object:
-    import denoising_diffusion_pytorch as theirs
-    import torch
-
-    from ddpm_spec.laws.adapters import trainer_adapter
-    from ddpm_spec.laws.adapters.parts import Held
-
-    held = Held(lambda x, t, *_: x, channels=3, out_dim=6, self_condition=False)
-    made = theirs.LearnedGaussianDiffusion(held, image_size=2, vb_loss_weight=0)
-    # The network also interpolates the logarithm of the variance; here in the middle.
-    return _Doubled(trainer_adapter(made, clips=True, prediction="eps"), torch)
+_WEIGHT = {
+    "objective/squared-error": "an error in v or x_0 is weighted so that it counts as that in the noise, as in Eq. 14"
+}
+_MIN_SNR = {"objective/squared-error": "min_snr_loss_weight is asked for, which its code refers to its paper"}
+_IMMISCIBLE = dict.fromkeys(
+    ("forward/variance", "forward/own-time"),
+    "immiscible=True gives each image the noise of its batch that lies nearest to it",
+)
 
 
-def _package(name: str, make: Any = _gaussian, also: bool = False, notes: Any = None, **options: Any) -> Package:
+def _package(
+    name: str, make: Any = _gaussian, also: bool = False, notes: Any = None, **options: Any
+) -> Package:
     words = "".join(f" {key}={value}" for key, value in options.items())
     return Package(
         f"denoising-diffusion-pytorch/{name}{words}", REQUIREMENT, lambda: make(**options), notes or {}, also
@@ -62,15 +61,17 @@ def _package(name: str, make: Any = _gaussian, also: bool = False, notes: Any = 
 
 
 TARGETS = (
-    _package("GaussianDiffusion"),
+    _package("GaussianDiffusion", notes=_WEIGHT),
     _package("GaussianDiffusion", objective="pred_noise", beta_schedule="linear"),
     _package("GaussianDiffusion", also=True, objective="pred_noise"),
-    _package("GaussianDiffusion", also=True, objective="pred_x0"),
-    _package("GaussianDiffusion", also=True, beta_schedule="cosine"),
-    _package("GaussianDiffusion", also=True, objective="pred_noise", min_snr_loss_weight=True),
-    _package("GaussianDiffusion", also=True, min_snr_loss_weight=True),
+    _package("GaussianDiffusion", also=True, notes=_WEIGHT, objective="pred_x0"),
+    _package("GaussianDiffusion", also=True, notes=_WEIGHT, beta_schedule="cosine"),
+    _package(
+        "GaussianDiffusion", also=True, notes=_MIN_SNR, objective="pred_noise", min_snr_loss_weight=True
+    ),
+    _package("GaussianDiffusion", also=True, notes=_MIN_SNR, min_snr_loss_weight=True),
     _package("GaussianDiffusion", also=True, objective="pred_noise", ddim_sampling_eta=1.0),
     _package("GaussianDiffusion", also=True, objective="pred_noise", offset_noise_strength=0.1),
-    _package("GaussianDiffusion", also=True, objective="pred_noise", immiscible=True),
+    _package("GaussianDiffusion", also=True, notes=_IMMISCIBLE, objective="pred_noise", immiscible=True),
     _package("GaussianDiffusion1D", _sequence),
 )

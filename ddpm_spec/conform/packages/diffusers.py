@@ -18,7 +18,9 @@ def _scheduler(name: str, **options: object) -> object:
 
 def _package(name: str, **options: object) -> Package:
     words = "".join(f" {key}={value}" for key, value in options.items())
-    return Package(f"diffusers/{name}{words}", REQUIREMENT, lambda: _scheduler(name, **options), also=bool(options))
+    return Package(
+        f"diffusers/{name}{words}", REQUIREMENT, lambda: _scheduler(name, **options), also=bool(options)
+    )
 
 
 TARGETS = (

@@ -12,22 +12,27 @@ T = 1000
 
 def _imagen() -> object:
     import torch
-    from imagen_pytorch import Imagen, Unet
+    from imagen_pytorch import Imagen, NullUnet, Unet
 
-    from ddpm_spec.laws.adapters.parts import Held, parts_adapter
+    from ddpm_spec.laws.adapters.parts import parts_adapter
 
-    imagen = Imagen(Unet(dim=8, dim_mults=(1,), cond_on_text=False), image_sizes=2, condition_on_text=False, text_embed_dim=4)
+    imagen = Imagen(
+        Unet(dim=8, dim_mults=(1,), cond_on_text=False),
+        image_sizes=2,
+        condition_on_text=False,
+        text_embed_dim=4,
+    )
     scheduler = imagen.noise_schedulers[0]
     # Their log SNR at the times k/T; in its sampler the image is x at time 0.
-    log = scheduler.log_snr(torch.arange(T + 1, dtype=torch.float64) / T)
+    log = scheduler.log_snr(torch.arange(T + 1) / T).double()
     bars = log.sigmoid()
 
     def held(network: Any) -> Any:
         def answer(x: Any, condition: Any, **_: Any) -> Any:
             return network(x, (log[None] - condition.reshape(-1, 1)).abs().argmin(1))
 
-        made = Held(answer, self_cond=False)
-        made.forward_with_cond_scale = answer
+        made = NullUnet()
+        made.self_cond, made.forward, made.forward_with_cond_scale = False, answer, answer
         return made
 
     def step(network: Any, x_t: Any, t: int) -> Any:
@@ -45,14 +50,18 @@ def _imagen() -> object:
         clips=True,
         q_sample=lambda x_0, t, eps: scheduler.q_sample(x_0, t / T, eps)[0],
         posterior=posterior,
-        predict_x_0=lambda x_t, t, eps: scheduler.predict_start_from_noise(x_t, torch.full((len(x_t),), t / T), eps),
+        predict_x_0=lambda x_t, t, eps: scheduler.predict_start_from_noise(
+            x_t, torch.full((len(x_t),), t / T), eps
+        ),
         p_sample=step,
         loss=lambda network, x_0, t, eps: imagen.p_losses(
             held(network), (x_0 + 1) / 2, t / T, noise_scheduler=scheduler, noise=eps
         ),
-        sample=lambda network, count: imagen.p_sample_loop(
-            held(network), (count, 3, 2, 2), noise_scheduler=scheduler, use_tqdm=False
-        ) * 2 - 1,
+        sample=lambda network, count: (
+            imagen.p_sample_loop(held(network), (count, 3, 2, 2), noise_scheduler=scheduler, use_tqdm=False)
+            * 2
+            - 1
+        ),
         draws=("p_sample",),
     )
 

@@ -1,4 +1,4 @@
-"""k-diffusion: its wrapper of DDPM networks that predict the noise, and its samplers, in which x_t is x_0 + σ ε."""
+"""k-diffusion: its wrapper of networks that predict the noise, and samplers, in which x_t is x_0 + σ ε."""
 
 from typing import Any
 

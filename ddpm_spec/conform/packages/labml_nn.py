@@ -80,5 +80,11 @@ TARGETS = (
     Package("labml-nn/DenoiseDiffusion", REQUIREMENT, _ddpm),
     Package("labml-nn/stable_diffusion DDPMSampler", REQUIREMENT, _stable_ddpm),
     Package("labml-nn/stable_diffusion DDIMSampler", REQUIREMENT, _stable_ddim),
-    Package("labml-nn/stable_diffusion DDIMSampler ddim_eta=1", REQUIREMENT, lambda: _stable_ddim(ddim_eta=1.0), {}, True),
+    Package(
+        "labml-nn/stable_diffusion DDIMSampler ddim_eta=1",
+        REQUIREMENT,
+        lambda: _stable_ddim(ddim_eta=1.0),
+        {},
+        True,
+    ),
 )

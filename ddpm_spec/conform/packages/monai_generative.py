@@ -1,4 +1,4 @@
-"""monai-generative: the schedulers, before they came into MONAI."""
+"""monai-generative: the schedulers as they were before they came into MONAI; it needs MONAI before 1.4."""
 
 from typing import Any
 
@@ -16,12 +16,13 @@ def _scheduler(name: str, step: dict[str, Any] | None = None, **options: Any) ->
 
     made = getattr(schedulers, name)(**options)
     kinds = {"epsilon": "eps", "v_prediction": "v", "sample": "x_0"}
-    return scheduler_adapter(
-        made,
-        step=step,
-        prediction=kinds[made.prediction_type],
-        clips=getattr(made, "clip_sample", False),
-    )
+    clips = getattr(made, "clip_sample", False)
+    adapter = scheduler_adapter(made, step=step, prediction=kinds[made.prediction_type], clips=clips)
+    if name != "DDPMScheduler" and step is None:
+        adapter.lacks("p_sample")  # a deterministic step is not Algorithm 2
+    if name == "PNDMScheduler":
+        adapter.lacks("predict_x_0")
+    return adapter
 
 
 def _package(name: str, notes: dict[str, str] | None = None, also: bool = False, **options: Any) -> Package:

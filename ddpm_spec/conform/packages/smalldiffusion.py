@@ -66,8 +66,10 @@ def _betas(bars: Any) -> Any:
     return cat([1 - bars[:1], 1 - bars[1:] / bars[:-1]])
 
 
+_END = {"few-step/end": "its chain ends at the smallest σ of the schedule, 0.01; its documentation says so"}
+
 TARGETS = (
-    Package("smalldiffusion/DDPM", REQUIREMENT, lambda: _adapter(1.0, 0.5)),
-    Package("smalldiffusion/DDIM", REQUIREMENT, lambda: _adapter(1.0, 0.0)),
-    Package("smalldiffusion/accelerated", REQUIREMENT, lambda: _adapter(2.0, 0.0)),
+    Package("smalldiffusion/DDPM", REQUIREMENT, lambda: _adapter(1.0, 0.5), _END),
+    Package("smalldiffusion/DDIM", REQUIREMENT, lambda: _adapter(1.0, 0.0), _END),
+    Package("smalldiffusion/accelerated", REQUIREMENT, lambda: _adapter(2.0, 0.0), _END),
 )

@@ -73,7 +73,9 @@ def _ddim(**options: Any) -> object:
 
 TARGETS = (
     Package("torchdiff/DDPM", REQUIREMENT, _ddpm),
-    Package("torchdiff/DDPM var_type=fixed_large", REQUIREMENT, lambda: _ddpm(var_type="fixed_large"), {}, True),
+    Package(
+        "torchdiff/DDPM var_type=fixed_large", REQUIREMENT, lambda: _ddpm(var_type="fixed_large"), {}, True
+    ),
     Package("torchdiff/DDIM", REQUIREMENT, _ddim),
     Package("torchdiff/DDIM eta=1", REQUIREMENT, lambda: _ddim(eta=1.0), {}, True),
 )

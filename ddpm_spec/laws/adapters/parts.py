@@ -19,9 +19,9 @@ _LIMIT = 60.0
 
 
 def parts_adapter(**stated: Any) -> Partial:
-    """Make an adapter of its parts, see `protocol.Implementation`, and of what it states, see `protocol.Stated`.
+    """Make an adapter of its parts and of what it states, see `protocol`.
 
-    What is not stated is as in the other adapters: times from 0, images of shape (3, 2, 2) of PyTorch in float32.
+    What is not stated is as in the other adapters: times from 0, images (3, 2, 2) of PyTorch in float32.
 
     Raises:
         TypeError: if there is no such thing to state.
@@ -43,26 +43,28 @@ class Held(nn.Module):
             setattr(self, name, value)
 
     def forward(self, x: Tensor, *given: Any, **options: Any) -> Any:
+        """The answer."""
         return self.answer(x, *given, **options)
 
 
 class Steps:
-    """A sampler whose steps are a function of x_t, t and the time s of the next step; s is None after the last."""
+    """A sampler whose step is a function of x_t, t and the time s of the next; s is None in the last."""
 
     def __init__(self, times: Iterable[int], step: Callable[[Network, Any, int, int | None], Any]) -> None:
         self.times = [int(t) for t in times]
         self._step = step
 
     def step(self, network: Network, x_t: Any, k: int) -> Any:
+        """From times[k]."""
         return self._step(network, x_t, self.times[k], self.times[k + 1] if k + 1 < len(self.times) else None)
 
 
 class Loop:
     """A sampler that its package offers only as a whole loop, taken step by step.
 
-    The loop runs in a thread of its own and waits where it asks the network. What it shows the network there is its
-    own x_t. The network writes the x_t of the laws into it and answers, and the loop goes on to the next call. So
-    the loop must show the network the tensor that it goes on with, and ask it once in each step.
+    The loop runs in a thread of its own and waits where it asks the network. What it shows the network there
+    is its own x_t. The network writes the x_t of the laws into it and answers, and the loop goes on to the
+    next call. So the loop must show the network the tensor that it goes on with, and ask once in each step.
 
     Noise is found as in `replay`: two loops take each step, under two seeds.
     """
@@ -70,8 +72,8 @@ class Loop:
     def __init__(self, run: Callable[[Network, int], Any]) -> None:
         """Make a sampler of run(network, count), which returns images.
 
-        It calls network(x, t, size) with the loop's own x, the integer time, and the size of their x_t where it is
-        not that of the paper: x/size has variance 1 for data that have.
+        It calls network(x, t, size) with the loop's own x, the integer time, and the size of their x_t where
+        it is not that of the paper: x/size has variance 1 for data that have.
         """
         self._run = run
         self._running: dict[int, _Running] = {}
@@ -85,6 +87,7 @@ class Loop:
             run(network, 1)
 
     def step(self, network: Network, x_t: Tensor, k: int, z: Tensor) -> Array:
+        """From times[k], with the noise z if it draws any."""
         shape = x_t.shape[1:]
 
         def under(seed: int) -> Array:
@@ -130,7 +133,9 @@ class _Running:
         return self._next()
 
 
-def trained_times(train: Callable[[Network, Tensor], Any], count: int, shape: tuple[int, ...] = (3, 2, 2)) -> Tensor:
+def trained_times(
+    train: Callable[[Network, Tensor], Any], count: int, shape: tuple[int, ...] = (3, 2, 2)
+) -> Tensor:
     """The times at which a network is asked while `train(network, x_0)` makes a step of training."""
     times: list[Tensor] = []
 
