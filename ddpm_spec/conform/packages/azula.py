@@ -111,9 +111,13 @@ _END = "its chain ends at the noise σ_0 = 0.001 (sigma_min), which its document
 _ITO = "it solves a stochastic equation in steps that its documentation derives with two approximations"
 
 
-def _package(name: str, make: Any, notes: dict[str, str] | None = None, **options: Any) -> Package:
-    return Package(f"azula/{name}", REQUIREMENT, lambda: make(name, **options), notes or {})
+def _package(
+    name: str, make: Any, notes: dict[str, str] | None = None, also: bool = False, **options: Any
+) -> Package:
+    return Package(f"azula/{name}", REQUIREMENT, lambda: make(name, **options), notes or {}, also)
 
+
+_KINDS = ("zAB", "vAB", "zEAB", "xEAB", "REAB")
 
 TARGETS = (
     _package(
@@ -123,8 +127,8 @@ TARGETS = (
         ancestral=True,
     ),
     _package("DDIMSampler", _one_step),
-    _package("EulerSampler", _one_step),
+    _package("EulerSampler", _one_step, also=True),
     _package("HeunSampler", _one_step),
     _package("ItoSampler", _one_step, dict.fromkeys(("few-step/noise", "few-step/end"), _ITO)),
-    *(_package(f"{kind}Sampler", _many_steps) for kind in ("zAB", "vAB", "zEAB", "xEAB", "REAB")),
+    *(_package(f"{kind}Sampler", _many_steps, also=kind in ("zAB", "vAB", "zEAB")) for kind in _KINDS),
 )

@@ -41,9 +41,7 @@ def _sequence(**options: Any) -> object:
     return trainer_adapter(made(None), clips=True, shape=(3, 4), sampler=sampler)
 
 
-_WEIGHT = {
-    "objective/squared-error": "an error in v or x_0 is weighted so that it counts as that in the noise, as in Eq. 14"
-}
+_WEIGHT = {"objective/squared-error": "an error in v or x_0 is weighted so that it counts as in Eq. 14"}
 _MIN_SNR = {"objective/squared-error": "min_snr_loss_weight is asked for, which its code refers to its paper"}
 _IMMISCIBLE = dict.fromkeys(
     ("forward/variance", "forward/own-time"),

@@ -56,15 +56,15 @@ def _adapter(name: str, whole: bool) -> object:
     )
 
 
-def _package(name: str, whole: bool = False) -> Package:
-    return Package(f"k-diffusion/{name}", REQUIREMENT, lambda: _adapter(name, whole))
+def _package(name: str, whole: bool = False, also: bool = False) -> Package:
+    return Package(f"k-diffusion/{name}", REQUIREMENT, lambda: _adapter(name, whole), {}, also)
 
 
 TARGETS = (
-    _package("euler"),
+    _package("euler", also=True),
     _package("euler_ancestral"),
     _package("heun"),
-    _package("dpm_2"),
-    _package("lms", whole=True),
+    _package("dpm_2", also=True),
+    _package("lms", whole=True, also=True),
     _package("dpmpp_2m", whole=True),
 )
