@@ -6,7 +6,22 @@ from ddpm_spec.conform.targets import Package
 
 __all__ = ["MODULES", "targets"]
 
-MODULES = ("diffusers",)
+MODULES = (
+    "diffusers",
+    "denoising_diffusion_pytorch",
+    "azula",
+    "monai",
+    "monai_generative",
+    "labml_nn",
+    "deepinv",
+    "k_diffusion",
+    "smalldiffusion",
+    "torchdiff",
+    "dalle2_pytorch",
+    "imagen_pytorch",
+    "audio_diffusion_pytorch",
+    "score_models",
+)
 """One a package; each has TARGETS, a tuple of `Package`."""
 
 

@@ -1,0 +1,50 @@
+"""monai-generative: the schedulers as they were before they came into MONAI; it needs MONAI before 1.4."""
+
+from typing import Any
+
+from ddpm_spec.conform.targets import Package
+
+__all__ = ["TARGETS"]
+
+REQUIREMENTS = ("monai-generative==0.2.3", "torch==2.14.1", "monai==1.3.2")
+
+
+def _scheduler(name: str, step: dict[str, Any] | None = None, **options: Any) -> object:
+    from generative.networks import schedulers
+
+    from ddpm_spec.laws.adapters import scheduler_adapter
+
+    made = getattr(schedulers, name)(**options)
+    kinds = {"epsilon": "eps", "v_prediction": "v", "sample": "x_0"}
+    clips = getattr(made, "clip_sample", False)
+    adapter = scheduler_adapter(made, step=step, prediction=kinds[made.prediction_type], clips=clips)
+    if name != "DDPMScheduler" and step is None:
+        adapter.lacks("p_sample")  # a deterministic step is not Algorithm 2
+    if name == "PNDMScheduler":
+        adapter.lacks("predict_x_0")
+    return adapter
+
+
+def _package(name: str, notes: dict[str, str] | None = None, also: bool = False, **options: Any) -> Package:
+    words = "".join(f" {key}={value}" for key, value in options.items())
+    return Package(
+        f"monai-generative/{name}{words}",
+        REQUIREMENTS,
+        lambda: _scheduler(name, **options),
+        notes or {},
+        also,
+    )
+
+
+TARGETS = (
+    _package("DDPMScheduler"),
+    _package("DDPMScheduler", also=True, variance_type="fixed_large"),
+    _package("DDPMScheduler", also=True, prediction_type="v_prediction"),
+    _package("DDPMScheduler", also=True, prediction_type="sample"),
+    _package("DDPMScheduler", also=True, schedule="cosine"),
+    _package("DDPMScheduler", also=True, clip_sample=False),
+    _package("DDIMScheduler"),
+    _package("DDIMScheduler", also=True, step={"eta": 1.0}),
+    _package("PNDMScheduler"),
+    _package("PNDMScheduler", also=True, skip_prk_steps=True),
+)
