@@ -114,4 +114,4 @@ def test_what_surrounds_a_module_is_noted_where_it_works_in_it() -> None:
 def test_what_is_printed_does_not_depend_on_all() -> None:
     printed = " ".join(Sources().code("ddpm_spec.site"))
     assert "ddpm_spec.formulas.posterior " in printed
-    assert not any(f"ddpm_spec.{room}" in printed for room in ("training", "data", "interop", "laws"))
+    assert not any(f"ddpm_spec.{room}" in printed for room in ("training", "data", "interop"))

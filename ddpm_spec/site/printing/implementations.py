@@ -8,7 +8,7 @@ from typing import Any
 from ddpm_spec.conform import remote
 from ddpm_spec.conform.targets import known
 from ddpm_spec.conform.verdict import Verdict
-from ddpm_spec.laws.law import LAWS
+from ddpm_spec.laws import LAWS
 from ddpm_spec.laws.runner import Result, roots
 from ddpm_spec.site import SiteError
 from ddpm_spec.site.mathematics.prose import prose
