@@ -45,7 +45,11 @@ def known_noise(reference: Reference, model: Subject) -> Cases:
 
 @law("objective/squared-error", "tables", "loss", rests_on=("forward/betas", "objective/known-noise"))
 def squared_error(reference: Reference, model: Subject) -> Cases:
-    """Eq. 14: an error in the noise costs its square, averaged over coordinates and batch."""
+    """Eq. 14: an error in the noise costs its square, averaged over coordinates and batch.
+
+    If something else is predicted, the square may be that of the error in it, or of the error that it makes
+    in the noise: both are in use.
+    """
     x_0, eps, error = _data(reference)
     for t in reference.times():
         times = _neighbours(reference, t)
@@ -53,7 +57,22 @@ def squared_error(reference: Reference, model: Subject) -> Cases:
         r = _error(reference, times)
         # (e + r)² is off by 2 e r + r².
         allowed = 2 * np.abs(error).mean() * r + r**2 + 8 * model.unit * (error**2).mean()
-        yield Case(abs(ours - float((error**2).mean())), allowed, t)
+        plain = Case(abs(ours - float((error**2).mean())), allowed, t)
+        weights = _in_the_noise(reference, times)
+        # A weight is off by what ᾱ_t and 1 − ᾱ_t are.
+        off = reference.rounding(int(times.max())) + reference.noise_rounding(int(times.min()))
+        expected = float((weights[:, None] * error**2).mean())
+        weighted = Case(abs(ours - expected), allowed * weights.max() + off * expected, t)
+        yield min(plain, weighted, key=lambda case: case.deviation / case.allowed)
+
+
+def _in_the_noise(reference: Reference, times: Array) -> Array:
+    """The square of the error in the noise where that in what is predicted is 1."""
+    signal, noise = reference.signal[times], reference.noise[times]
+    weights: Array = {"eps": np.ones(len(times)), "v": signal, "x_0": signal / noise}[
+        reference.subject.prediction
+    ]
+    return weights
 
 
 def _data(reference: Reference) -> tuple[Array, Array, Array]:

@@ -8,7 +8,7 @@ from laws.right import Buffers
 from torch.nn import functional as F
 
 from ddpm_spec.diffusion import Diffusion
-from ddpm_spec.laws import check
+from ddpm_spec.laws import LAWS, check
 from ddpm_spec.laws.half import InHalf
 from ddpm_spec.laws.plain import Plain
 from ddpm_spec.schedule import Schedule
@@ -143,3 +143,27 @@ def test_what_is_stated_is_taken_into_account(kind, precision) -> None:
 )
 def test_no_law_fails_at_any_time(name, schedule, precision) -> None:
     assert not fails(MADE[name](schedule(1000), precision, 17))
+
+
+@pytest.mark.parametrize(
+    ("prediction", "weight"), [("v", lambda bar: bar), ("x_0", lambda bar: bar / (1 - bar))]
+)
+def test_a_loss_of_the_error_in_the_noise_is_right_whatever_is_predicted(prediction, weight) -> None:
+    """(1 − ᾱ) SNR and SNR make Eq. 14 of an error in v and in x_0; twice that is wrong."""
+
+    class Weighted(Plain):
+        factor = 1.0
+
+        def loss(self, network, x_0, t, eps):
+            bar, x_t = self.alpha_bar(t)[:, None], self.noised(x_0, t, eps)
+            target = np.sqrt(bar) * eps - np.sqrt(1 - bar) * x_0 if prediction == "v" else x_0
+            squares = weight(bar) * (target - network(x_t, t)) ** 2
+            return float(self.factor * np.mean(squares))
+
+    law = [LAWS["objective/squared-error"]]
+    model = Weighted(linear(10))
+    model.prediction = prediction
+    (right,) = check(model, law)
+    model.factor = 2.0
+    (wrong,) = check(model, law)
+    assert (right.outcome, wrong.outcome) == ("passed", "failed")
