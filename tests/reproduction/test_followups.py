@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from small_run import small
 
+from ddpm_spec.evaluation import features
 from ddpm_spec.evaluation.draw import draw
 from ddpm_spec.evaluation.features import Features
 from ddpm_spec.evaluation.model import open_run
@@ -50,7 +51,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("followups")
     with pytest.MonkeyPatch.context() as patch:
         as_here(patch)
-        patch.setattr("ddpm_spec.evaluation.features.UPDATES", 20)
+        patch.setattr(features, "UPDATES", 20)
         reproduce(["followups", "--runs", str(made)])
     return made
 

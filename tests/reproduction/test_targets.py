@@ -10,6 +10,7 @@ from small_run import SMALL, small
 
 from ddpm_spec.data import Source
 from ddpm_spec.errors import InputError
+from ddpm_spec.evaluation import features
 from ddpm_spec.evaluation.model import _loaded
 from ddpm_spec.machine import memory
 from ddpm_spec.reproduction import published, runs
@@ -39,7 +40,7 @@ def everything(tmp_path_factory):
     folder = tmp_path_factory.mktemp("all")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(presets.PRESETS, "digits", SMALL)
-        patch.setattr("ddpm_spec.evaluation.features.UPDATES", 20)
+        patch.setattr(features, "UPDATES", 20)
         other = small(steps=99)
         for name in ("cifar10", *published.LSUN):
             patch.setitem(presets.PRESETS, name, other)
