@@ -11,6 +11,9 @@ from ddpm_spec.conform.verdict import judge
 from ddpm_spec.laws import LAWS
 from ddpm_spec.laws.mistakes import CATALOGUE
 from ddpm_spec.laws.plain import Plain
+
+pytest.importorskip("mkdocs", reason="needs the docs extra: pip install -e '.[docs]'")
+
 from ddpm_spec.site import SiteError
 from ddpm_spec.site.printing.implementations import part
 
