@@ -1,6 +1,7 @@
 """One recorder for the run; what it saw is written to the evidence when the run ends."""
 
 import os
+import sys
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A process for each core: what it computes, and what it starts, takes one.
@@ -70,6 +71,14 @@ LONGEST = ("training/test_default_run.py", "site/test_browser.py", "mutation/tes
 def waits(file: Path) -> bool:
     """Whether something in a file of tests is skipped where an optional package is missing."""
     return any(way in file.read_text("utf-8") for way in ("importorskip(", "from foreign import"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test gets the judges of images that another has fitted, perhaps in fewer updates."""
+    results = sys.modules.get("ddpm_spec.evaluation.results")
+    if results:
+        results.judges_of.cache_clear()
 
 
 @pytest.hookimpl(wrapper=True)
