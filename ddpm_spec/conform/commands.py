@@ -129,7 +129,7 @@ def _costs(verdict: Verdict) -> None:
             bound,
         )
     console = plain()
-    console.print("\nWhat that costs in the samples of a model trained to the end, for normal data:")
+    console.print("\nWhat that costs in the samples of a model that was trained to the end on Gaussian data:")
     console.print(table)
 
 

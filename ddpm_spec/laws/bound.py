@@ -4,7 +4,7 @@ import numpy as np
 
 from ddpm_spec.laws.law import Case, Cases, compare, law
 from ddpm_spec.laws.protocol import Array
-from ddpm_spec.laws.reference import Reference, normal_nodes
+from ddpm_spec.laws.reference import Reference, normal_nodes, wavy
 from ddpm_spec.laws.subject import Subject
 
 __all__ = [
@@ -168,9 +168,9 @@ def own_step(reference: Reference, model: Subject) -> Cases:
         for t in reference.times(first=2):
             x_t, variance = reference.noised(x_0, t, reference.z), reference.variance(t)
             right = reference.posterior_variance(t)
-            missed = reference.posterior_mean(x_0, x_t, t) - model.p_sample(_wavy, x_t, t, 0 * x_t)
+            missed = reference.posterior_mean(x_0, x_t, t) - model.p_sample(wavy, x_t, t, 0 * x_t)
             expected = (np.log(variance / right) + (right + missed**2) / variance - 1) / 2
-            ours = model.bound_term(_wavy, x_0, t, reference.z)
+            ours = model.bound_term(wavy, x_0, t, reference.z)
             size = reference.size(t, reach, 2.0)
             # The network doubles, six times with its factor 3, what x_t is rounded by.
             eps = min(3.0, 6 * size) + 6 * size
@@ -190,16 +190,15 @@ def marginal_form(reference: Reference, model: Subject) -> Cases:
     x_0 = np.repeat(m + v**0.5 * _NODES, 3)[:, None] * ones
     eps, weights = np.tile(_NODES, 3)[:, None] * ones, np.repeat(_WEIGHTS, 3) * np.tile(_WEIGHTS, 3)
     network = reference.normal_denoiser(m, v)
-    spreads = reference.signal * v + reference.noise
     for t in reference.times(first=2):
         average = float(weights @ model.bound_term(network, x_0, t, eps))
-        given = reference.beta[t] * spreads[t - 1] / spreads[t]
-        ratio = given / reference.variance(t)
-        unknown = np.log(given / reference.posterior_variance(t)) / 2
+        step = reference.normal_step(t, m, v)
+        ratio = step.left / reference.variance(t)
+        unknown = np.log(step.left / reference.posterior_variance(t)) / 2
         expected = model.dim * (unknown + (ratio - 1 - np.log(ratio)) / 2)
         # |ε*| ≤ √(1−ᾱ_t) |x_t − √ᾱ_t m| / Var(x_t); what it misses ε by moves the mean.
         reach = 1.8 * (np.sqrt(reference.signal[t] * v) + np.sqrt(reference.noise[t]))
-        answer = float(np.sqrt(reference.noise[t]) * reach / spreads[t])
+        answer = float(np.sqrt(reference.noise[t]) * reach / step.spread)
         moved = reference.beta[t] / np.sqrt(reference.noise[t] * (1 - reference.beta[t])) * (answer + 1.8)
         size = moved / np.sqrt(reference.variance(t))
         allowed = term_error(reference, t, reference.size(t, 0.9, 1.8), answer, size)
@@ -221,8 +220,3 @@ def term_error(reference: Reference, t: int, x_t: float, eps: float, missed: flo
     each += 32 * model.table_unit * (1 + abs(np.log(variance)) + abs(np.log(right)))
     each += 8 * model.unit * (1 + abs(np.log(ratio)) + missed**2)
     return float(model.dim * each)
-
-
-def _wavy(x_t: Array, t: Array) -> Array:
-    answer: Array = 3 * np.sin(2 * x_t)
-    return answer

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ddpm_spec.laws.betas import cosine_betas, paper_betas
 from ddpm_spec.laws.law import LAWS, Case, Law
 from ddpm_spec.laws.mistakes.catalogue import CATALOGUE, Mistake
 from ddpm_spec.laws.plain import Plain
@@ -71,9 +72,8 @@ def _schedules(subject: Subject, failed: Sequence[Result]) -> Iterator[Array]:
         yield np.interp(np.arange(T), np.arange(T)[inside], betas[inside])
     if not len(betas) or any(one.law.id.startswith(("forward/betas", "schedule/")) for one in failed):
         # The paper's has 1,000 steps, and their number may be what is wrong.
-        yield from (np.linspace(1e-4, 0.02, steps) for steps in {T, 1000} if abs(steps - T) <= 1)
-        bars = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
-        yield np.minimum(1 - bars[1:] / bars[:-1], 0.999)
+        yield from (paper_betas(steps) for steps in {T, 1000} if abs(steps - T) <= 1)
+        yield cosine_betas(T)
 
 
 class _Asked:

@@ -118,13 +118,11 @@ def _trained(reference: Reference, model: Subject, v: float) -> Network:
 def _right(reference: Reference, model: Subject, v: float) -> Moments:
     """Algorithm 2's moments: its mean is E[x_{t−1} | x_t]."""
     mean, variance = 0.0, 1.0
-    spreads = reference.signal * v + reference.noise
     for t in range(reference.T, 0, -1):
-        slope = math.sqrt(1 - reference.beta[t]) * spreads[t - 1] / spreads[t]
-        centre = math.sqrt(reference.signal[t - 1]) * MEAN
-        mean = centre + slope * (mean - math.sqrt(reference.signal[t]) * MEAN)
+        step = reference.normal_step(t, MEAN, v)
+        mean = step.before + step.slope * (mean - step.now)
         added = 0.0 if t == 1 else _allowed_variance(reference, model, t)
-        variance = slope**2 * variance + added
+        variance = step.slope**2 * variance + added
     return Moments(float(mean), float(variance))
 
 
@@ -242,9 +240,9 @@ def _bound(reference: Reference, model: Subject, v: float, count: int) -> float:
 
 def _exact_bound(reference: Reference, model: Subject, v: float) -> float:
     """The same of a right implementation: Eq. 16, term by term."""
-    spreads, total = reference.signal * v + reference.noise, 0.0
+    total = 0.0
     for t in range(2, reference.T + 1):
-        given = reference.beta[t] * spreads[t - 1] / spreads[t]
+        given = reference.normal_step(t, MEAN, v).left
         ratio = given / _allowed_variance(reference, model, t)
         total += (math.log(given / reference.posterior_variance(t)) + ratio - 1 - math.log(ratio)) / 2
     if model.has("prior_term"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ddpm_spec.laws.betas import paper_betas
 from ddpm_spec.laws.subject import Subject
 
 __all__ = ["described"]
@@ -30,7 +31,7 @@ def _schedule(subject: Subject) -> str:
     if betas is None:
         return "It has no schedule."
     T = len(betas)
-    paper = np.linspace(1e-4, 0.02, 1000)
+    paper = paper_betas()
     # As far as single precision can tell, in whatever way they were computed.
     if len(paper) == T and np.allclose(betas, paper, rtol=1e-4, atol=1e-7):
         return "T and β_t are the paper's."

@@ -13,13 +13,14 @@ magnified.
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ddpm_spec.laws.protocol import Array, Network
 from ddpm_spec.laws.subject import UNIT, Predicted, Subject, rounded
 
-__all__ = ["Reference", "normal_nodes", "spread"]
+__all__ = ["NormalStep", "Reference", "normal_nodes", "spread", "wavy"]
 
 
 def spread(rows: int, dim: int, reach: float, start: int = 0) -> Array:
@@ -34,6 +35,27 @@ def normal_nodes(reach: float = 8.0, count: int = 81) -> tuple[Array, Array]:
     nodes = np.linspace(-reach, reach, count)
     weights = np.exp(-(nodes**2) / 2)
     return nodes, weights / weights.sum()
+
+
+def wavy(x_t: Array, t: Array) -> Array:
+    """A network that is not affine, 3 sin 2x, coordinate by coordinate; both of shape (B, D)."""
+    answer: Array = 3 * np.sin(2 * x_t)
+    return answer
+
+
+class NormalStep(NamedTuple):
+    """x_t and x_{t−1} for Gaussian x_0, of which every number is one coordinate's."""
+
+    now: float
+    """E[x_t]."""
+    before: float
+    """E[x_{t−1}]."""
+    slope: float
+    """Of E[x_{t−1} | x_t] in x_t."""
+    left: float
+    """Var(x_{t−1} | x_t)."""
+    spread: float
+    """Var(x_t)."""
 
 
 class Reference:
@@ -104,6 +126,13 @@ class Reference:
         if t not in self._variances:
             self._variances[t] = self.subject.variance(t)
         return self._variances[t]
+
+    def normal_step(self, t: int, mean: float, variance: float) -> NormalStep:
+        """The true step back for x_0 ~ N(mean, variance), by Cov(x_{t−1}, x_t) = √α_t Var(x_{t−1})."""
+        now, before = (float(np.sqrt(self.signal[s]) * mean) for s in (t, t - 1))
+        spread, spread_before = (float(self.signal[s] * variance + self.noise[s]) for s in (t, t - 1))
+        slope = float(np.sqrt(1 - self.beta[t])) * spread_before / spread
+        return NormalStep(now, before, slope, float(self.beta[t]) * spread_before / spread, spread)
 
     # ------------------------------------------------------------------------------------- the rounding
 

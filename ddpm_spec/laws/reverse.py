@@ -4,7 +4,7 @@ import numpy as np
 
 from ddpm_spec.laws.law import Case, Cases, compare, law
 from ddpm_spec.laws.protocol import Array, Network
-from ddpm_spec.laws.reference import Reference, spread
+from ddpm_spec.laws.reference import Reference, spread, wavy
 from ddpm_spec.laws.subject import Subject
 
 __all__ = [
@@ -56,18 +56,15 @@ def asked(reference: Reference, model: Subject) -> Cases:
 def conditional_mean(reference: Reference, model: Subject) -> Cases:
     """Eq. 11: for normal data and the best prediction, the reverse mean is E[x_{t−1} | x_t].
 
-    By Cov(x_{t−1}, x_t) = √α_t Var(x_{t−1}), for x_0 ~ N(0.3, 0.37). Here x̂_0 lies within [−1, 1].
+    For x_0 ~ N(0.3, 0.37). Here x̂_0 lies within [−1, 1].
     """
     m, v = 0.3, 0.37
     for t in reference.times():
-        root = np.sqrt(1 - reference.beta[t])
-        before = reference.signal[t - 1] * v + reference.noise[t - 1]
-        after = reference.signal[t] * v + reference.noise[t]
-        mean_prev, mean = (np.sqrt(reference.signal[s]) * m for s in (t - 1, t))
-        expected = mean_prev + root * before / after * (reference.x - mean)
+        step = reference.normal_step(t, m, v)
+        expected = step.before + step.slope * (reference.x - step.now)
         ours = model.p_sample(reference.normal_denoiser(m, v), reference.x, t, 0 * reference.x)
         # |ε*| ≤ 2 √(1−ᾱ_t) / (ᾱ_t v + 1 − ᾱ_t).
-        size = 2 * np.sqrt(reference.noise[t]) / after
+        size = 2 * np.sqrt(reference.noise[t]) / step.spread
         yield Case(float(np.abs(ours - expected).max()), reference.mean_error(t, 1.0, size), t)
 
 
@@ -125,14 +122,14 @@ def rotation(reference: Reference, model: Subject) -> Cases:
     turn = np.eye(model.dim) - 2 * np.outer(axis, axis) / (axis @ axis)
 
     def turned(x_t: Array, t: Array) -> Array:
-        answer: Array = _wavy(x_t @ turn, t) @ turn.T
+        answer: Array = wavy(x_t @ turn, t) @ turn.T
         return answer
 
     # Turned, a coordinate is at most √D times as large.
     size = model.dim**0.5
     for t in reference.times():
         ours = model.p_sample(turned, reference.x @ turn.T, t, reference.z @ turn.T)
-        expected = model.p_sample(_wavy, reference.x, t, reference.z) @ turn.T
+        expected = model.p_sample(wavy, reference.x, t, reference.z) @ turn.T
         # The network doubles what x_t is rounded by, six times with its factor 3.
         allowed = 2 * reference.mean_error(t, 8 * size, 8 * size) + 4 * size * reference.rounding(t)
         yield Case(float(np.abs(ours - expected).max()), allowed, t)
@@ -143,8 +140,8 @@ def alone(reference: Reference, model: Subject) -> Cases:
     """Algorithm 2: examples of a batch do not see each other."""
     x, z = reference.x, reference.z
     for t in reference.times():
-        together = model.p_sample(_wavy, x, t, z)
-        apart = [model.p_sample(_wavy, x[i : i + 1], t, z[i : i + 1]) for i in range(2)]
+        together = model.p_sample(wavy, x, t, z)
+        apart = [model.p_sample(wavy, x[i : i + 1], t, z[i : i + 1]) for i in range(2)]
         # The same numbers by the same operations, which a batch may round in another order.
         allowed = reference.mean_error(t, 1.0, 3.0, same_coefficients=True)
         yield Case(float(np.abs(together - np.concatenate(apart)).max()), allowed, t)
@@ -172,8 +169,3 @@ def _answering(eps: Array) -> Network:
 
 def _still(x_t: Array, t: Array) -> Array:
     return np.zeros_like(x_t)
-
-
-def _wavy(x_t: Array, t: Array) -> Array:
-    answer: Array = 3 * np.sin(2 * x_t)
-    return answer

@@ -230,14 +230,12 @@ def ancestral_moments(reference: Reference, model: Subject) -> Cases:
     are sums over its response to x_T and to the noise of each step.
     """
     ours = respond(model.ancestral(), reference.normal_denoiser(_MEAN, _VARIANCE), model.dim)
-    spreads = reference.signal * _VARIANCE + reference.noise
     mean, variance = 0.0, 1.0
     mean_error = slope_error = noise_error = local = 0.0
     for t in range(reference.T, 0, -1):
-        slope = math.sqrt(1 - reference.beta[t]) * spreads[t - 1] / spreads[t]
+        mean_t, mean_prev, slope, _, spread_t = reference.normal_step(t, _MEAN, _VARIANCE)
         added = max(model.variance(t), 0.0) if t > 1 else 0.0
-        mean_prev, mean_t = (math.sqrt(reference.signal[s]) * _MEAN for s in (t - 1, t))
-        per_x = math.sqrt(reference.noise[t]) / spreads[t]
+        per_x = math.sqrt(reference.noise[t]) / spread_t
         # Errors of the step's coefficients act on all inputs alike, while each has roundings of its own.
         off = abs(mean - mean_t) + abs(mean)
         mean_error = slope * mean_error + reference.mean_error(t, abs(mean), per_x * off)

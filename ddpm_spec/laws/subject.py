@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ddpm_spec.laws.betas import cosine_betas, paper_betas
 from ddpm_spec.laws.chain import Chain
 from ddpm_spec.laws.protocol import PARTS, Array, Network, Precision, Sampler, Stated
 from ddpm_spec.laws.replay import at_noise, seeded
@@ -129,10 +130,9 @@ class Subject:
             raise ValueError(f"T = {T}: at least 2 steps are needed")
         if schedule == "cosine":
             self.assumed = f"the cosine schedule in {T} steps"
-            bars = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
-            return np.minimum(1 - bars[1:] / bars[:-1], 0.999)
+            return cosine_betas(T)
         self.assumed = f"the paper's β_t, from 0.0001 to 0.02 in {T} steps"
-        return np.linspace(1e-4, 0.02, T)
+        return paper_betas(T)
 
     def fresh(self) -> "Subject":
         """Another one, as it was before anything was called."""

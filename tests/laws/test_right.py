@@ -11,6 +11,8 @@ from ddpm_spec.diffusion import Diffusion
 from ddpm_spec.laws import LAWS, check
 from ddpm_spec.laws.half import InHalf
 from ddpm_spec.laws.plain import Plain
+from ddpm_spec.laws.reference import Reference
+from ddpm_spec.laws.subject import Subject
 from ddpm_spec.schedule import Schedule
 
 PRECISIONS = ("float64", "float32", "bfloat16")
@@ -167,3 +169,13 @@ def test_a_loss_of_the_error_in_the_noise_is_right_whatever_is_predicted(predict
     model.factor = 2.0
     (wrong,) = check(model, law)
     assert (right.outcome, wrong.outcome) == ("passed", "failed")
+
+
+@pytest.mark.parametrize("t", [1, 10, 100, 1000])
+def test_rounding_of_the_noise_level_is_that_of_its_own_step(t: int) -> None:
+    """What a rounding of ᾱ_t in float32 makes of 1 − ᾱ_t, and not what it makes of 1 − ᾱ_1."""
+    model = Plain(linear(1000).astype("float32"))
+    model.precision = "float32"
+    reference = Reference(Subject(model))
+    moved = reference.signal[t] * (t + 2) * 2.0**-24 / reference.noise[t]
+    assert moved <= reference.noise_rounding(t) <= 1.1 * moved + 4 * 2.0**-24

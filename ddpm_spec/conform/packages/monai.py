@@ -14,10 +14,7 @@ def _scheduler(name: str, step: dict[str, Any] | None = None, **options: Any) ->
 
     from ddpm_spec.laws.adapters import scheduler_adapter
 
-    made = getattr(schedulers, name)(**options)
-    kinds = {"epsilon": "eps", "v_prediction": "v", "sample": "x_0"}
-    clips = getattr(made, "clip_sample", False)
-    adapter = scheduler_adapter(made, step=step, prediction=kinds[made.prediction_type], clips=clips)
+    adapter = scheduler_adapter(getattr(schedulers, name)(**options), step=step)
     if name != "DDPMScheduler" and step is None:
         adapter.lacks("p_sample")  # a deterministic step is not Algorithm 2
     if name == "PNDMScheduler":

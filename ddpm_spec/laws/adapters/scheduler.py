@@ -24,7 +24,7 @@ def scheduler_adapter(
     x_t)` is a step of Algorithm 2. With `set_timesteps(steps)` and `timesteps` it is also a sampler for fewer
     steps. A step may return an object with `prev_sample` and `pred_original_sample`, a tuple of the two, or
     x_{t−1} alone. It draws its noise from PyTorch's global generator. Prediction and clipping are read off
-    `config`.
+    `config`, or off the scheduler itself.
 
     The scheduler is copied and stays as it is. Times count from 0, images are of shape (3, 2, 2), in float32.
 
@@ -51,11 +51,16 @@ class SchedulerAdapter(Partial):
         self.scheduler, self.options = copy.deepcopy(scheduler), dict(step)
         self.betas, self.alpha_bars = (setting(scheduler, name) for name in ("betas", "alphas_cumprod"))
         config = setting(scheduler, "config")
-        kind = setting(config, "prediction_type") or "epsilon"
+        # Some keep their options in a configuration, others on themselves.
+        kind, clips, thresholds = (
+            setting(config, name) if setting(config, name) is not None else setting(scheduler, name)
+            for name in ("prediction_type", "clip_sample", "thresholding")
+        )
+        kind = kind or "epsilon"
         if kind not in _PREDICTIONS:
             raise ValueError(f"prediction_type is {kind!r}; known are {', '.join(_PREDICTIONS)}")
         self.prediction = _PREDICTIONS[kind]
-        self.clips = bool(setting(config, "clip_sample") or setting(config, "thresholding"))
+        self.clips = bool(clips or thresholds)
         if not hasattr(scheduler, "add_noise"):
             self.lacks("q_sample")
         # A scheduler that starts from larger noise scales x_t in another way than the paper.
