@@ -36,7 +36,7 @@ class ConformOptions:
     command: str = ""
     """Judge the program that this command starts, which speaks the protocol of lines of JSON."""
     limit: float = 60.0
-    """Seconds after which a program that does not answer is given up; with --python, minutes."""
+    """Seconds to wait for an answer; --python may take sixty times as long for its whole verdict."""
     packages: Folder = None
     """Judge every known package, each in an environment in this folder; those that lack are made."""
     all: bool = False

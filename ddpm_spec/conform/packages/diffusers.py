@@ -13,14 +13,9 @@ __all__ = ["TARGETS"]
 
 REQUIREMENTS = ("diffusers==0.42.1", "torch==2.14.1", "scipy==1.17.1")
 
-# The one in the paper and its relatives, then the solvers.
-PLAIN = (
-    "DDPMScheduler",
-    "DDIMScheduler",
-    "DDPMParallelScheduler",
-    "DDIMParallelScheduler",
-    "DDIMInverseScheduler",
-)
+# Algorithm 2, then its relatives.
+ANCESTRAL = ("DDPMScheduler", "DDPMParallelScheduler")
+PLAIN = (*ANCESTRAL, "DDIMScheduler", "DDIMParallelScheduler")
 SOLVERS = (
     "PNDMScheduler",
     "LMSDiscreteScheduler",
@@ -31,15 +26,12 @@ SOLVERS = (
     "KDPM2AncestralDiscreteScheduler",
     "DPMSolverSinglestepScheduler",
     "DPMSolverMultistepScheduler",
-    "DPMSolverMultistepInverseScheduler",
     "DPMSolverSDEScheduler",
     "UniPCMultistepScheduler",
     "DEISMultistepScheduler",
     "SASolverScheduler",
-    "IPNDMScheduler",
     "LCMScheduler",
     "TCDScheduler",
-    "EDMEulerScheduler",
 )
 
 VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
@@ -61,7 +53,7 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     **{
         name: tuple({"timestep_spacing": kind} for kind in ("linspace", "trailing"))
         for name in SOLVERS
-        if name not in ("IPNDMScheduler", "EDMEulerScheduler", "SASolverScheduler")
+        if name != "SASolverScheduler"
     },
 }
 
@@ -94,6 +86,12 @@ def _adapter(name: str, options: Mapping[str, Any], state: str = "") -> object:
         stated["schedule"] = "cosine"
     elif "rescale_betas_zero_snr" not in options:
         stated["schedule"] = "paper"
+    if name not in ANCESTRAL:
+        stated["p_sample"] = None  # a step without noise, or of several times, is not Algorithm 2
+    if name in SOLVERS:
+        stated["predict_x_0"] = None
+    if scheduler.init_noise_sigma != 1:
+        stated["q_sample"] = None  # it works on x_t/√ᾱ_t, which it scales back for the network
     return scheduler_adapter(scheduler, **stated)
 
 
@@ -104,12 +102,12 @@ def _package(name: str, options: Mapping[str, Any] | None = None, state: str = "
         f"diffusers/{name}" + (f" {words}" if words else ""),
         REQUIREMENTS,
         lambda: _adapter(name, given, state),
-        also=bool(words) and name not in PLAIN[:1],
+        also=bool(words) and name != PLAIN[0],
     )
 
 
 TARGETS = (
     *(_package(name) for name in (*PLAIN, *SOLVERS)),
     *(_package(name, options) for name, variants in VARIANTS.items() for options in variants),
-    *(_package(name, {}, state) for name in PLAIN[:2] for state in STATES),
+    *(_package(name, {}, state) for name in (PLAIN[0], PLAIN[2]) for state in STATES),
 )
